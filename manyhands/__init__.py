@@ -1,0 +1,1 @@
+"""One mind, many hands: local models whose answers are run and checked."""

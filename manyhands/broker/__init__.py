@@ -1,0 +1,1 @@
+"""Approvals and effects: what may happen, asked of whom."""

@@ -1,0 +1,1 @@
+"""Reaching models: Ollama and OpenAI-compatible servers."""

@@ -1,0 +1,1 @@
+"""The typed contracts and the four hands."""

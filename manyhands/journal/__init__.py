@@ -1,0 +1,1 @@
+"""The append-only record of every run, its events and its artifacts."""

@@ -1,0 +1,1 @@
+"""Outcomes of checked steps, and what is learned from them."""

@@ -1,0 +1,1 @@
+"""Memory: what was worked out, found again, forgotten when told."""

@@ -1,0 +1,1 @@
+"""The mind: frame, plan, controller, condense, answer."""

@@ -1,0 +1,1 @@
+"""Reading what a local model really sent: an ordered ladder of small, pure rungs."""

@@ -1,0 +1,1 @@
+"""Loading roles and rendering their Modelfiles."""
