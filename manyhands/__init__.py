@@ -1,1 +1,29 @@
-"""One mind, many hands: local models whose answers are run and checked."""
+"""One mind, many hands: local models whose answers are run and checked.
+
+    from manyhands import Mind
+    answer = await Mind().ask("How fast does it rise?", data={"co2": "co2.csv"})
+    answer.text, answer.status, answer.evidence
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from manyhands.mind.answer import Answer
+    from manyhands.mind.mind import Mind
+
+__all__ = ["Answer", "Mind", "__version__"]
+
+__version__ = "0.1.0"
+
+_LAZY = {"Answer": "manyhands.mind.answer", "Mind": "manyhands.mind.mind"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the heavy parts only when they are asked for."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LAZY[name]), name)

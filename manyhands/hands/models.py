@@ -1,0 +1,100 @@
+"""The models of an installation: which host and model serve a tier, loaded when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from manyhands.engines.contracts import ChatRequest, Delta, Engine, Reply
+from manyhands.engines.loads import ModelKeeper
+from manyhands.errors import SettingsError
+from manyhands.hands.contracts import Spend
+from manyhands.hands.voice import Emit, ModelPlace
+from manyhands.journal.events import ModelLoaded, ModelLoading
+
+if TYPE_CHECKING:
+    from manyhands.settings import Settings
+
+__all__ = ["TierModels"]
+
+#: From weak to strong. Where two of them name one model there is nothing to climb to.
+_LADDER = ("mind", "expert", "heavy")
+
+
+class TierModels:
+    """Connects tiers to engines; an async context manager that owns the connections.
+
+    A load is owned by a `ModelKeeper` of this process, one for each host, never by the request
+    that wanted it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._engines: dict[str, Engine] = {}
+        self._keepers: dict[str, ModelKeeper] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._stack.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    def place(self, tier: str, adapter_model: str = "") -> ModelPlace:
+        spec = self._settings.tiers.get(tier)
+        if spec is None:
+            known = ", ".join(self._settings.tiers)
+            raise SettingsError(f"There is no tier {tier!r}.", hint=f"Tiers: {known}.")
+        return ModelPlace(
+            tier=tier,
+            model=adapter_model or spec.model,
+            num_ctx=spec.num_ctx,
+            thinks=spec.think,
+        )
+
+    def tier_above(self, tier: str) -> str | None:
+        if tier not in _LADDER:
+            return None
+        model = self.place(tier).model
+        for above in _LADDER[_LADDER.index(tier) + 1 :]:
+            if above in self._settings.tiers and self.place(above).model != model:
+                return above
+        return None
+
+    async def _host(self, tier: str) -> tuple[Engine, ModelKeeper]:
+        name = self._settings.tiers[tier].host
+        if name not in self._engines:
+            from manyhands.engines.ollama import OllamaEngine
+
+            engine = OllamaEngine(
+                self._settings.hosts[name].url, deadlines=self._settings.deadlines.for_engine()
+            )
+            self._stack.push_async_callback(engine.aclose)
+            self._engines[name] = engine
+            self._keepers[name] = await self._stack.enter_async_context(ModelKeeper(engine))
+        return self._engines[name], self._keepers[name]
+
+    async def ready(self, place: ModelPlace, emit: Emit) -> Spend:
+        _, keeper = await self._host(place.tier)
+
+        async def progress(elapsed_s: float, expected_s: float | None) -> None:
+            await emit(ModelLoading(model=place.model, elapsed_s=elapsed_s, expected_s=expected_s))
+
+        outcome = await keeper.ensure(place.model, num_ctx=place.num_ctx, progress=progress)
+        if not outcome.loaded:
+            return Spend()
+        await emit(ModelLoaded(model=place.model, seconds=outcome.seconds))
+        return Spend(loads=1, load_s=outcome.seconds)
+
+    async def stream(self, place: ModelPlace, request: ChatRequest) -> AsyncIterator[Delta | Reply]:
+        engine, _ = await self._host(place.tier)
+        async for part in engine.stream(request):
+            yield part

@@ -1,0 +1,105 @@
+"""The `verify` hand: a claim about data, judged by two programs that two roles wrote blind."""
+
+from __future__ import annotations
+
+from manyhands.checks.outcome import CheckOutcome, Verdict
+from manyhands.hands.contracts import Evidence, HandName, Status, VerifyRequest
+from manyhands.hands.work import (
+    Desk,
+    Draft,
+    Hand,
+    abstained,
+    block_of,
+    evidence_note,
+    prompt_of,
+)
+
+__all__ = ["VerifyHand", "agree"]
+
+
+def agree(first: Verdict, second: Verdict) -> Status:
+    """What two independent verdicts come to: only agreement decides."""
+    if first is second is Verdict.SUPPORTED:
+        return Status.VERIFIED
+    if first is second is Verdict.REFUTED:
+        return Status.REFUTED
+    return Status.UNVERIFIED
+
+
+class VerifyHand(Hand[VerifyRequest]):
+    """Two roles on two models each write `claim(df) -> bool`, neither sees the other's.
+
+    One program could be wrong the same way as the claim; agreement of two is the evidence, and
+    a disagreement is reported as undecided, never resolved by taking sides.
+    """
+
+    name = HandName.VERIFY
+    role = "verifier"
+    second = "skeptic"
+
+    async def draft(
+        self, request: VerifyRequest, desk: Desk, tier: str, last: Draft | None
+    ) -> Draft:
+        draft = Draft(summary=request.claim)
+        outcomes: list[CheckOutcome] = []
+        for role, level in ((self.role, tier), (self.second, "")):
+            outcome = await self._judge(request, desk, role, level, last, draft)
+            if outcome is None:
+                return draft
+            outcomes.append(outcome)
+        verdicts = [outcome.verdict for outcome in outcomes]
+        draft.claim_status = agree(*verdicts)
+        isolation = desk.bench.isolation
+        if isolation == "none" and draft.claim_status is Status.VERIFIED:
+            draft.claim_status = Status.UNVERIFIED
+        decided = draft.claim_status in (Status.VERIFIED, Status.REFUTED)
+        draft.checks.append(
+            Evidence(
+                name="two_programs_agree",
+                passed=True if decided else None,
+                independent=True,
+                evidence="; ".join(
+                    f"{role}: {outcome.verdict}, {outcome.summary}"
+                    for role, outcome in zip((self.role, self.second), outcomes, strict=True)
+                ),
+                isolation=isolation,
+                seconds=sum(outcome.seconds for outcome in outcomes),
+            )
+        )
+        draft.value = f"{request.claim}: {draft.claim_status}"
+        return draft
+
+    async def _judge(
+        self,
+        request: VerifyRequest,
+        desk: Desk,
+        role: str,
+        tier: str,
+        last: Draft | None,
+        draft: Draft,
+    ) -> CheckOutcome | None:
+        """One role's program, run on the data; None (and the draft says why) without one."""
+        source = desk.sources[request.data[0]]
+        prompt = prompt_of(
+            f"Claim: {request.claim}",
+            source.description,
+            "Write `def claim(df) -> bool` for a pandas data frame with these columns. It returns "
+            "True when the data bear the claim out, False when they contradict it.",
+            evidence_note(last) if role == self.role else "",
+        )
+        spoken = await desk.voice.say(role, prompt, step=desk.step, tier=tier)
+        draft.spend += spoken.spend
+        if reason := abstained(spoken):
+            draft.abstained = reason
+            return None
+        code, fault = block_of(spoken, ("python", "py", "python3"))
+        if fault:
+            draft.fault = f"{role}: {fault}"
+            return None
+        draft.artifacts.append(
+            await desk.keep(f"{desk.step}_{role}.py", "text/x-python", code.encode("utf-8"))
+        )
+        return await desk.bench.program(
+            "table_claim",
+            {"csv": source.path, "claim_code": code, "text": request.claim},
+        )

@@ -1,0 +1,229 @@
+"""One call of a role: the only place above the engines where a model is spoken to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from manyhands.engines.contracts import ChatRequest, Delta, DoneReason, Message, Reply
+from manyhands.errors import RoleError, StreamCut
+from manyhands.hands.contracts import Spend
+from manyhands.journal.events import Body, Generating, Note, NoteReason
+from manyhands.recover import SentMessage
+from manyhands.roles.model import Role
+
+__all__ = ["Emit", "ModelPlace", "Models", "Spoken", "Voice"]
+
+Emit = Callable[[Body], Awaitable[None]]
+
+#: Seconds between two progress events of one generation (DESIGN: at least one a second).
+_PROGRESS_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlace:
+    """Where a tier's model is: what a call must name."""
+
+    tier: str
+    model: str
+    num_ctx: int
+    thinks: bool
+
+
+class Models(Protocol):
+    """The models of this installation, by tier."""
+
+    def place(self, tier: str, adapter_model: str = "") -> ModelPlace:
+        """The model that serves `tier`; raises `SettingsError` for an unknown tier."""
+        ...
+
+    async def ready(self, place: ModelPlace, emit: Emit) -> Spend:
+        """Load the model unless it is resident; what that cost."""
+        ...
+
+    def stream(self, place: ModelPlace, request: ChatRequest) -> AsyncIterator[Delta | Reply]:
+        """`Engine.stream` of the host that serves the place."""
+        ...
+
+    def tier_above(self, tier: str) -> str | None:
+        """The next stronger tier, None at the top or where it serves the same model."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a role said.
+
+    Attributes:
+        truncated: the model stopped at its token limit.
+    """
+
+    text: str
+    thinking: str
+    truncated: bool
+    model: str
+    tier: str
+    spend: Spend
+    seconds: float
+
+    def as_sent(self) -> SentMessage:
+        """The same, as the ladder reads it."""
+        return SentMessage(
+            content=self.text,
+            thinking=self.thinking,
+            done_reason="length" if self.truncated else "stop",
+        )
+
+
+class Voice:
+    """Speaks to roles, reports progress, and adds up what it cost.
+
+    Args:
+        charge: told the cost of every call at once; raises `BudgetExceeded` when none is left.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        roles: Mapping[str, Role],
+        emit: Emit,
+        charge: Callable[[Spend], None],
+    ) -> None:
+        self._models = models
+        self._roles = roles
+        self._emit = emit
+        self._charge = charge
+
+    def role(self, name: str) -> Role:
+        try:
+            return self._roles[name]
+        except KeyError:
+            known = ", ".join(sorted(self._roles))
+            raise RoleError(f"There is no role {name!r}.", hint=f"Roles: {known}.") from None
+
+    def tier_above(self, tier: str) -> str | None:
+        return self._models.tier_above(tier)
+
+    def model_of(self, tier: str) -> str:
+        return self._models.place(tier).model
+
+    async def say(
+        self,
+        role_name: str,
+        prompt: str,
+        *,
+        step: str = "",
+        tier: str = "",
+        history: Sequence[Message] = (),
+        schema: dict[str, Any] | None = None,
+        calm: bool = False,
+        on_text: Callable[[str], Awaitable[None]] | None = None,
+    ) -> Spoken:
+        """Send `prompt` to a role and return all it said.
+
+        Args:
+            tier: serve it from another tier than the role's own.
+            schema: JSON schema that the answer is held to by grammar.
+            calm: the one retry: thinking off and temperature 0.
+            on_text: receives the answer piece by piece.
+
+        Raises:
+            EngineError: the call failed after its transport retries.
+            BudgetExceeded: the run's budget is used up.
+        """
+        role = self.role(role_name)
+        self._charge(Spend())
+        place = self._models.place(tier or role.tier, role.adapter_model)
+        started = time.monotonic()
+        loading = await self._models.ready(place, self._emit)
+        self._charge(loading)
+        request = self._request(role, place, prompt, history, schema, calm=calm)
+        reply = await self._listen(role_name, place, request, step, on_text)
+        usage = reply.usage
+        spend = Spend(
+            calls=1,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            model_s=usage.prompt_s + usage.eval_s,
+        )
+        self._charge(spend)
+        return Spoken(
+            text=reply.content,
+            thinking=reply.thinking,
+            truncated=reply.done_reason is DoneReason.LENGTH,
+            model=place.model,
+            tier=place.tier,
+            spend=loading + spend,
+            seconds=time.monotonic() - started,
+        )
+
+    def _request(
+        self,
+        role: Role,
+        place: ModelPlace,
+        prompt: str,
+        history: Sequence[Message],
+        schema: dict[str, Any] | None,
+        *,
+        calm: bool,
+    ) -> ChatRequest:
+        sampling = dict(role.sampling_options())
+        if calm:
+            sampling["temperature"] = 0.0
+        examples = [Message(role=kind, content=text) for kind, text in role.examples()]
+        messages = (
+            Message(role="system", content=role.prompt),
+            *examples,
+            *history,
+            Message(role="user", content=prompt),
+        )
+        return ChatRequest(
+            model=place.model,
+            messages=messages,
+            num_ctx=place.num_ctx,
+            format=schema,
+            think=(role.think and not calm) if place.thinks else None,
+            sampling=sampling,
+            num_predict=role.num_predict,
+        )
+
+    async def _listen(
+        self,
+        role_name: str,
+        place: ModelPlace,
+        request: ChatRequest,
+        step: str,
+        on_text: Callable[[str], Awaitable[None]] | None,
+    ) -> Reply:
+        tokens = 0
+        started = told = time.monotonic()
+        async for part in self._models.stream(place, request):
+            if isinstance(part, Reply):
+                return part
+            assert isinstance(part, Delta)
+            tokens += part.tokens
+            now = time.monotonic()
+            if now - told >= _PROGRESS_S:
+                told = now
+                await self._emit(
+                    Generating(
+                        step=step,
+                        role=role_name,
+                        model=place.model,
+                        tokens=tokens,
+                        seconds=now - started,
+                        thinking=not part.content,
+                    )
+                )
+            if on_text is not None and part.content:
+                await on_text(part.content)
+        raise StreamCut(
+            f"The stream of {place.model!r} ended without an answer.",
+            hint="Ask again; if it repeats, look at the server's log.",
+            model=place.model,
+        )
+
+    async def note(self, reason: NoteReason, text: str, step: str = "") -> None:
+        await self._emit(Note(reason=reason, text=text, step=step))

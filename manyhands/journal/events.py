@@ -1,0 +1,244 @@
+"""What can happen in a run: one typed body per kind of event.
+
+Events are written to the journal in order, streamed to the door that asked, and shown by it.
+`Generating` and `AnswerDelta` are progress: they are streamed, never written.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+
+__all__ = [
+    "BODY",
+    "AnswerDelta",
+    "Answered",
+    "Asked",
+    "AttemptDone",
+    "AttemptStarted",
+    "Body",
+    "CheckDone",
+    "Condensed",
+    "Event",
+    "Framed",
+    "Generating",
+    "ModelLoaded",
+    "ModelLoading",
+    "Note",
+    "NoteReason",
+    "Recalled",
+    "RunFinished",
+    "RunOutcome",
+    "RunStarted",
+    "StepDone",
+    "StepStarted",
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class RunStarted(_Body):
+    kind: Literal["run_started"] = "run_started"
+    question: str
+    conversation_id: str
+    door: str
+    data: dict[str, str] = Field(default_factory=dict)  # name -> where it lies
+    role: str = ""
+    hands: bool = True
+    version: str = ""
+    simulated: bool = False
+
+
+class Recalled(_Body):
+    kind: Literal["recalled"] = "recalled"
+    sources: tuple[str, ...] = ()
+    tokens: int = 0
+
+
+class Framed(_Body):
+    """The mind's frame; `frame` is the frame as JSON, enough to go on from."""
+
+    kind: Literal["framed"] = "framed"
+    goal: str
+    route: str
+    frame: dict[str, JsonValue]
+    order: tuple[str, ...] = ()
+
+
+class StepStarted(_Body):
+    kind: Literal["step_started"] = "step_started"
+    step: str
+    hand: str
+    task: str
+
+
+class AttemptStarted(_Body):
+    kind: Literal["attempt_started"] = "attempt_started"
+    step: str
+    number: int
+    role: str
+    tier: str
+    model: str
+    why: str = ""
+
+
+class ModelLoading(_Body):
+    kind: Literal["model_loading"] = "model_loading"
+    model: str
+    elapsed_s: float
+    expected_s: float | None = None
+
+
+class ModelLoaded(_Body):
+    kind: Literal["model_loaded"] = "model_loaded"
+    model: str
+    seconds: float
+
+
+class Generating(_Body):
+    kind: Literal["generating"] = "generating"
+    step: str
+    role: str
+    model: str
+    tokens: int
+    seconds: float
+    thinking: bool = False
+
+
+class CheckDone(_Body):
+    kind: Literal["check_done"] = "check_done"
+    step: str
+    attempt: int
+    name: str
+    passed: bool | None
+    evidence: str
+    seconds: float = 0.0
+
+
+class AttemptDone(_Body):
+    """`attempt` is a `hands.contracts.Attempt` as JSON."""
+
+    kind: Literal["attempt_done"] = "attempt_done"
+    step: str
+    attempt: dict[str, JsonValue]
+
+
+class StepDone(_Body):
+    """`result` is a `hands.contracts.HandResult` as JSON: a resumed run reads it back."""
+
+    kind: Literal["step_done"] = "step_done"
+    step: str
+    hand: str
+    status: str
+    summary: str
+    result: dict[str, JsonValue]
+
+
+class Condensed(_Body):
+    kind: Literal["condensed"] = "condensed"
+    step: str
+    full_tokens: int
+    kept_tokens: int
+    artifact: str
+
+
+class NoteReason(StrEnum):
+    BUDGET = "budget"
+    RETRY = "retry"
+    TIER_UP = "tier_up"
+    SKIPPED = "skipped"
+    UNGROUNDED = "ungrounded"
+    MEMORY = "memory"
+    ISOLATION = "isolation"
+    CONTEXT = "context"
+    STALL = "stall"
+
+
+class Note(_Body):
+    """Something a person should know: a retry, a step up a tier, a limit that was reached."""
+
+    kind: Literal["note"] = "note"
+    reason: NoteReason
+    text: str
+    step: str = ""
+
+
+class AnswerDelta(_Body):
+    kind: Literal["answer_delta"] = "answer_delta"
+    text: str
+
+
+class Asked(_Body):
+    kind: Literal["asked"] = "asked"
+    question: str
+
+
+class Answered(_Body):
+    kind: Literal["answered"] = "answered"
+    text: str
+    status: str
+
+
+class RunOutcome(StrEnum):
+    """How a run ended. A run without an end whose process is gone reads as `cut`."""
+
+    ANSWERED = "answered"
+    ASKED = "asked"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class RunFinished(_Body):
+    kind: Literal["run_finished"] = "run_finished"
+    outcome: RunOutcome
+    seconds: float
+    spend: dict[str, JsonValue] = Field(default_factory=dict)
+    error: str = ""
+
+
+Body = Annotated[
+    RunStarted
+    | Recalled
+    | Framed
+    | StepStarted
+    | AttemptStarted
+    | ModelLoading
+    | ModelLoaded
+    | Generating
+    | CheckDone
+    | AttemptDone
+    | StepDone
+    | Condensed
+    | Note
+    | AnswerDelta
+    | Asked
+    | Answered
+    | RunFinished,
+    Field(discriminator="kind"),
+]
+
+BODY: TypeAdapter[Body] = TypeAdapter(Body)
+
+
+class Event(BaseModel):
+    """One event of a run.
+
+    Attributes:
+        seq: position in the run, from 1; progress events carry the number of the last written one.
+        at: Unix time in seconds.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    seq: int
+    at: float
+    body: Body
+
+    @property
+    def durable(self) -> bool:
+        return not isinstance(self.body, Generating | AnswerDelta)

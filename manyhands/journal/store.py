@@ -1,0 +1,315 @@
+"""The journal: runs, their events, conversations and artifacts, in one SQLite file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from manyhands.errors import InputError
+from manyhands.journal.database import Database, open_database
+from manyhands.journal.events import BODY, Answered, Event, RunFinished, RunStarted
+from manyhands.journal.records import Conversation, RunRecord, RunState
+
+__all__ = ["Journal", "new_id"]
+
+_TOMBSTONE = '{"kind":"note","reason":"context","text":"erased at the user\'s wish"}'
+
+
+def m001_runs(db: Database) -> None:
+    db.execute(
+        "CREATE TABLE conversations (id TEXT PRIMARY KEY, title TEXT NOT NULL, "
+        "created REAL NOT NULL, forked_from TEXT NOT NULL DEFAULT '')"
+    )
+    db.execute(
+        "CREATE TABLE runs (id TEXT PRIMARY KEY, question TEXT NOT NULL, state TEXT NOT NULL, "
+        "status TEXT NOT NULL DEFAULT '', answer TEXT NOT NULL DEFAULT '', "
+        "started REAL NOT NULL, finished REAL, door TEXT NOT NULL, owner TEXT NOT NULL)"
+    )
+    db.execute(
+        "CREATE TABLE conversation_runs (conversation_id TEXT NOT NULL REFERENCES conversations, "
+        "position INTEGER NOT NULL, run_id TEXT NOT NULL REFERENCES runs, "
+        "PRIMARY KEY (conversation_id, position))"
+    )
+    db.execute("CREATE INDEX conversation_of_run ON conversation_runs (run_id)")
+    db.execute(
+        "CREATE TABLE events (run_id TEXT NOT NULL REFERENCES runs, seq INTEGER NOT NULL, "
+        "at REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run_id, seq)) "
+        "WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE artifacts (id TEXT PRIMARY KEY, media_type TEXT NOT NULL, "
+        "name TEXT NOT NULL, content BLOB NOT NULL)"
+    )
+    db.execute(
+        "CREATE TABLE run_artifacts (run_id TEXT NOT NULL REFERENCES runs, "
+        "artifact_id TEXT NOT NULL REFERENCES artifacts, PRIMARY KEY (run_id, artifact_id)) "
+        "WITHOUT ROWID"
+    )
+
+
+MIGRATIONS = (m001_runs,)
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id that sorts by time: seconds in base 36, then 40 random bits."""
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    number, stamp = int(time.time()), ""
+    while number:
+        number, rest = divmod(number, 36)
+        stamp = digits[rest] + stamp
+    return f"{prefix}_{stamp}{secrets.token_hex(5)}"
+
+
+class Journal:
+    """Reads and writes the journal. Calls are short and synchronous; several processes may write.
+
+    A run belongs to the process that began it (`owner`: process id and its start time), so that a
+    run whose process died reads as cut without anybody having to say so.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> Journal:
+        """Open or create the journal; raises `StorageError` and its kinds."""
+        return cls(open_database(path, MIGRATIONS, read_only=read_only))
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def begin_run(self, run_id: str, conversation_id: str, started: RunStarted) -> Event:
+        """Write a run's first event; the conversation is made if it is new."""
+        now = time.time()
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO conversations (id, title, created) VALUES (?, ?, ?)",
+                (conversation_id, started.question[:120], now),
+            )
+            self._db.execute(
+                "INSERT INTO runs (id, question, state, started, door, owner) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (run_id, started.question, RunState.RUNNING, now, started.door, _owner()),
+            )
+            self._db.execute(
+                "INSERT INTO conversation_runs SELECT ?1, COALESCE(MAX(position), 0) + 1, ?2 "
+                "FROM conversation_runs WHERE conversation_id = ?1",
+                (conversation_id, run_id),
+            )
+            event = Event(run_id=run_id, seq=1, at=now, body=started)
+            self._insert(event)
+        return event
+
+    def append(self, event: Event) -> None:
+        """Write one event; an answer or an end also shows in the run's row."""
+        with self._db.transaction():
+            self._insert(event)
+            if isinstance(event.body, Answered):
+                self._db.execute(
+                    "UPDATE runs SET answer = ?, status = ? WHERE id = ?",
+                    (event.body.text, event.body.status, event.run_id),
+                )
+            elif isinstance(event.body, RunFinished):
+                self._db.execute(
+                    "UPDATE runs SET state = ?, finished = ? WHERE id = ?",
+                    (event.body.outcome, event.at, event.run_id),
+                )
+
+    def _insert(self, event: Event) -> None:
+        self._db.execute(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
+            (event.run_id, event.seq, event.at, event.body.kind, event.body.model_dump_json()),
+        )
+
+    def take_over(self, run_id: str) -> None:
+        """Make a cut or stopped run this process's own again, to go on with it."""
+        self._db.execute(
+            "UPDATE runs SET state = ?, finished = NULL, owner = ? WHERE id = ?",
+            (RunState.RUNNING, _owner(), run_id),
+        )
+
+    def keep(self, run_id: str, name: str, media_type: str, content: bytes) -> str:
+        """Store an artifact once, by content; returns its id."""
+        artifact_id = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO artifacts VALUES (?, ?, ?, ?)",
+                (artifact_id, media_type, name, content),
+            )
+            self._db.execute(
+                "INSERT OR IGNORE INTO run_artifacts VALUES (?, ?)", (run_id, artifact_id)
+            )
+        return artifact_id
+
+    def fork(self, conversation_id: str, upto: int | None = None) -> str:
+        """A new conversation with the same runs, or only the first `upto` of them."""
+        source = self.conversation(conversation_id)
+        forked = new_id("conv")
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT INTO conversations VALUES (?, ?, ?, ?)",
+                (forked, source.title, time.time(), source.id),
+            )
+            for position, run in enumerate(source.runs[:upto], start=1):
+                self._db.execute(
+                    "INSERT INTO conversation_runs VALUES (?, ?, ?)", (forked, position, run.id)
+                )
+        return forked
+
+    def erase_run(self, run_id: str) -> None:
+        """Replace a run's texts, events and artifacts by tombstones; the row itself stays."""
+        record = self.run(run_id)
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE runs SET question = '(erased)', answer = '' WHERE id = ?", (record.id,)
+            )
+            self._db.execute("UPDATE events SET body = ? WHERE run_id = ?", (_TOMBSTONE, record.id))
+            self._db.execute("UPDATE events SET kind = 'note' WHERE run_id = ?", (record.id,))
+            self._db.execute("DELETE FROM run_artifacts WHERE run_id = ?", (record.id,))
+            self._db.execute(
+                "DELETE FROM artifacts WHERE id NOT IN (SELECT artifact_id FROM run_artifacts)"
+            )
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def run(self, run_id: str) -> RunRecord:
+        """The run with this id or unique beginning of an id; raises `InputError`."""
+        rows = self._runs("WHERE runs.id = ?1 OR runs.id LIKE ?1 || '%' ESCAPE '\\'", (run_id,))
+        exact = [row for row in rows if row.id == run_id]
+        found = exact or rows
+        if len(found) != 1:
+            what = "No run" if not found else f"{len(found)} runs"
+            raise InputError(
+                f"{what} with id {run_id!r}.", hint="`manyhands runs list` shows them."
+            )
+        return found[0]
+
+    def runs(self, limit: int = 20) -> list[RunRecord]:
+        """The newest runs first."""
+        return self._runs("", ())[:limit]
+
+    def _runs(self, where: str, parameters: Sequence[str]) -> list[RunRecord]:
+        rows = self._db.execute(  # the clauses are this module's own
+            "SELECT runs.id, (SELECT MIN(conversation_id) FROM conversation_runs WHERE run_id = "  # noqa: S608
+            "runs.id), question, state, status, answer, started, finished, door, owner FROM runs "
+            f"{where} ORDER BY started DESC, runs.id DESC",
+            tuple(parameters),
+        )
+        return [
+            RunRecord(
+                id=row[0],
+                conversation_id=row[1] or "",
+                question=row[2],
+                state=_state(row[3], row[9]),
+                status=row[4],
+                answer=row[5],
+                started=row[6],
+                finished=row[7],
+                door=row[8],
+            )
+            for row in rows
+        ]
+
+    def events(self, run_id: str) -> list[Event]:
+        """A run's written events in order."""
+        rows = self._db.execute(
+            "SELECT seq, at, body FROM events WHERE run_id = ? ORDER BY seq", (run_id,)
+        )
+        return [
+            Event(run_id=run_id, seq=seq, at=at, body=BODY.validate_json(body))
+            for seq, at, body in rows
+        ]
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """One conversation with its runs in order; raises `InputError` for an unknown id."""
+        rows = list(
+            self._db.execute(
+                "SELECT id, title, created, forked_from FROM conversations WHERE id = ?",
+                (conversation_id,),
+            )
+        )
+        if not rows:
+            raise InputError(
+                f"No conversation with id {conversation_id!r}.",
+                hint="`manyhands chat --list` shows them.",
+            )
+        runs = self._runs(
+            "JOIN conversation_runs ON run_id = runs.id AND conversation_runs.conversation_id = ?",
+            (conversation_id,),
+        )
+        ordered = [
+            row[0]
+            for row in self._db.execute(
+                "SELECT run_id FROM conversation_runs WHERE conversation_id = ? ORDER BY position",
+                (conversation_id,),
+            )
+        ]
+        by_id = {run.id: run for run in runs}
+        return Conversation(*rows[0], runs=tuple(by_id[run_id] for run_id in ordered))
+
+    def conversations(self, limit: int = 20) -> list[Conversation]:
+        """The conversations whose last run is newest, without their runs."""
+        rows = self._db.execute(
+            "SELECT id, title, created, forked_from FROM conversations ORDER BY (SELECT "
+            "MAX(started) FROM runs JOIN conversation_runs ON run_id = runs.id WHERE "
+            "conversation_id = conversations.id) DESC LIMIT ?",
+            (limit,),
+        )
+        return [Conversation(*row) for row in rows]
+
+    def artifact(self, artifact_id: str) -> tuple[str, str, bytes]:
+        """Name, media type and content of an artifact; raises `InputError`."""
+        rows = list(
+            self._db.execute(
+                "SELECT name, media_type, content FROM artifacts WHERE id = ?", (artifact_id,)
+            )
+        )
+        if not rows:
+            raise InputError(f"No artifact {artifact_id!r}.", hint="It may have been erased.")
+        name, media_type, content = rows[0]
+        return name, media_type, bytes(content)
+
+
+def _owner() -> str:
+    return f"{os.getpid()}:{_process_start(os.getpid())}"
+
+
+def _process_start(pid: int) -> str:
+    """When a process began, in clock ticks since boot; empty where `/proc` does not tell."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]
+
+
+def _state(state: str, owner: str) -> RunState:
+    if state != RunState.RUNNING:
+        return RunState(state)
+    pid, _, began = owner.partition(":")
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return RunState.CUT
+    except PermissionError:
+        return RunState.RUNNING
+    return RunState.RUNNING if _process_start(int(pid)) == began else RunState.CUT

@@ -1,0 +1,100 @@
+"""The answer: what a person or a program gets back for one question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict
+
+from manyhands.hands.contracts import Artifact, Evidence, HandName, HandResult, Spend, Status
+
+__all__ = ["Answer", "Claim", "StepReport", "judge_answer"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class StepReport(_Frozen):
+    """A step of the plan with its full result."""
+
+    id: str
+    hand: HandName
+    task: str
+    result: HandResult
+
+
+class Claim(_Frozen):
+    """A claim that was judged apart, with its verdict."""
+
+    text: str
+    status: Status
+    evidence: str = ""
+
+
+class Answer(_Frozen):
+    """The outcome of a run.
+
+    Attributes:
+        status: how far the text may be trusted; see `judge_answer`.
+        question_back: what the mind needs to know first; the text is then empty.
+        open_points: what stayed unproved, in words.
+        simulated: the models were scripted.
+    """
+
+    text: str
+    status: Status
+    run_id: str
+    conversation_id: str
+    question_back: str = ""
+    steps: tuple[StepReport, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    open_points: tuple[str, ...] = ()
+    usage: Spend = Spend()
+    seconds: float = 0.0
+    simulated: bool = False
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The checks behind the accepted work of every step."""
+        return tuple(check for step in self.steps for check in step.result.evidence)
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        return tuple(artifact for step in self.steps for artifact in step.result.artifacts)
+
+    @property
+    def figure(self) -> Artifact | None:
+        """The first picture, if one was drawn."""
+        pictures = (item for item in self.artifacts if item.media_type == "image/png")
+        return next(pictures, None)
+
+
+def judge_answer(
+    steps: Iterable[StepReport], ungrounded: Iterable[str]
+) -> tuple[Status, tuple[str, ...]]:
+    """Status and open points of an answer that was written from `steps`.
+
+    Verified: there is at least one step, each step other than a `verify` is verified, each
+    `verify` is decided, and every number of the text comes from somewhere. A refuted claim does
+    not count against the answer: finding it out was the work. Otherwise unverified, or the
+    steps' own status when none of them brought anything.
+    """
+    reports = list(steps)
+    loose = [f"the number {number} stands in no result" for number in ungrounded]
+    decided = (Status.VERIFIED, Status.REFUTED)
+    open_points = [
+        f"step {report.id} is {report.result.status}: {report.result.summary}"
+        for report in reports
+        if report.result.status
+        not in (decided if report.hand is HandName.VERIFY else (Status.VERIFIED,))
+    ]
+    statuses = {report.result.status for report in reports}
+    if reports and not open_points and not loose:
+        return Status.VERIFIED, ()
+    points = (*open_points, *loose)
+    if statuses and statuses <= {Status.FAILED}:
+        return Status.FAILED, points
+    if statuses and statuses <= {Status.FAILED, Status.CANNOT}:
+        return Status.CANNOT, points
+    return Status.UNVERIFIED, points

@@ -1,0 +1,67 @@
+"""What a run may spend, and the message when a limit is reached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from manyhands.errors import BudgetExceeded
+from manyhands.hands.contracts import Spend
+
+__all__ = ["Budget", "Purse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits of one run: tokens, seconds of wall time, of model time, loads, steps."""
+
+    tokens: int
+    seconds: float
+    gpu_seconds: float
+    loads: int
+    steps: int
+
+
+class Purse:
+    """Adds up what a run spends; the call after a limit was reached is refused.
+
+    A limit is overrun by at most the one call that reached it.
+    """
+
+    def __init__(self, budget: Budget, clock: Callable[[], float] = time.monotonic) -> None:
+        self._budget = budget
+        self._clock = clock
+        self._started = clock()
+        self.spent = Spend()
+        self.over: BudgetExceeded | None = None
+
+    @property
+    def seconds(self) -> float:
+        return self._clock() - self._started
+
+    def charge(self, spend: Spend) -> None:
+        """Add a cost; asked with nothing, it says whether another call may be made.
+
+        Raises:
+            BudgetExceeded: a limit had been reached before this call.
+        """
+        if spend.calls or spend.loads:
+            self.spent += spend
+            return
+        tokens = self.spent.prompt_tokens + self.spent.completion_tokens
+        for limit, used, allowed in (
+            ("tokens", tokens, self._budget.tokens),
+            ("seconds", self.seconds, self._budget.seconds),
+            ("gpu_seconds", self.spent.model_s + self.spent.load_s, self._budget.gpu_seconds),
+            ("loads", self.spent.loads, self._budget.loads),
+        ):
+            if used >= allowed:
+                self.over = BudgetExceeded(
+                    f"The budget of {allowed:g} {limit} is used up ({used:g}).",
+                    limit=limit,
+                    allowed=allowed,
+                    used=used,
+                    hint=f"What was reached is kept; raise budgets.{limit} to go further.",
+                )
+                raise self.over

@@ -1,0 +1,150 @@
+"""The controller: runs a plan's steps in a good order and keeps each result at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from manyhands.errors import BudgetExceeded, EngineError, SandboxError
+from manyhands.hands.bench import Bench
+from manyhands.hands.contracts import (
+    Artifact,
+    CodeRequest,
+    HandName,
+    HandResult,
+    Status,
+)
+from manyhands.hands.registry import HANDS
+from manyhands.hands.voice import Emit, Voice
+from manyhands.hands.work import Desk, Source
+from manyhands.journal.events import Condensed, Note, NoteReason, StepDone, StepStarted
+from manyhands.mind.answer import StepReport
+from manyhands.mind.condense import condense
+from manyhands.mind.frame import PlanStep, request_of
+from manyhands.schedule.order import StepSpec, order_steps
+
+__all__ = ["Controller", "Toolbox"]
+
+Keep = Callable[[str, str, bytes], Awaitable[Artifact]]
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """What the hands work with; the same for every step of a run."""
+
+    voice: Voice
+    bench: Bench
+    emit: Emit
+    keep: Keep
+    sources: Mapping[str, Source]
+    note_tokens: int
+
+
+class Controller:
+    """Runs one plan. Results that a former process reached (`done`) are not worked out again."""
+
+    def __init__(self, toolbox: Toolbox, done: Mapping[str, HandResult] | None = None) -> None:
+        self._box = toolbox
+        self._hands = {name: make() for name, make in HANDS.items()}
+        self._results: dict[str, HandResult] = dict(done or {})
+        self.notes: dict[str, str] = {}
+
+    def order(self, steps: Sequence[PlanStep], resident: Sequence[str] = ()) -> list[str]:
+        """The order in which models are loaded as few times as the plan allows."""
+        specs = [
+            StepSpec(id=step.id, model=self._model(step), needs=tuple(step.needs)) for step in steps
+        ]
+        return list(order_steps(specs, resident))
+
+    def _model(self, step: PlanStep) -> str:
+        return self._box.voice.model_of(self._box.voice.role(self._hands[step.hand].role).tier)
+
+    async def run(self, steps: Sequence[PlanStep], order: Sequence[str]) -> list[StepReport]:
+        """Work through the steps; each is reported, also those that could not be done."""
+        by_id = {step.id: step for step in steps}
+        stop: BudgetExceeded | None = None
+        try:
+            await self._prepare([by_id[name] for name in order])
+        except BudgetExceeded as error:
+            stop = error
+        for name in order:
+            step = by_id[name]
+            if name not in self._results and stop is None:
+                try:
+                    self._results[name] = await self._work(step)
+                except BudgetExceeded as error:
+                    stop = error
+            if name not in self._results:
+                self._results[name] = HandResult(
+                    hand=step.hand, status=Status.FAILED, summary=f"Not done: {stop}"
+                )
+            await self._report(step, self._results[name])
+        return [
+            StepReport(id=step.id, hand=step.hand, task=step.task, result=self._results[step.id])
+            for step in steps
+        ]
+
+    async def _prepare(self, steps: Sequence[PlanStep]) -> None:
+        """Have all blind tests written in one go: their model is then loaded once."""
+        for step in steps:
+            request = request_of(step)
+            if step.id in self._results or not isinstance(request, CodeRequest):
+                continue
+            try:
+                await self._hands[HandName.CODE].prepare(request, self._desk(step))
+            except EngineError as error:
+                await self._box.emit(
+                    Note(reason=NoteReason.RETRY, text=f"blind tests: {error}", step=step.id)
+                )
+
+    async def _work(self, step: PlanStep) -> HandResult:
+        await self._box.emit(StepStarted(step=step.id, hand=step.hand, task=step.task))
+        broken = [
+            need
+            for need in step.needs
+            if self._results[need].status in (Status.FAILED, Status.CANNOT)
+        ]
+        if broken:
+            return HandResult(
+                hand=step.hand,
+                status=Status.CANNOT,
+                summary=f"It needs {', '.join(broken)}, which brought nothing.",
+            )
+        try:
+            return await self._hands[step.hand].work(request_of(step), self._desk(step))
+        except (EngineError, SandboxError) as error:
+            return HandResult(hand=step.hand, status=Status.FAILED, summary=str(error))
+
+    def _desk(self, step: PlanStep) -> Desk:
+        notes = "\n\n".join(self.notes[need] for need in step.needs if need in self.notes)
+        return Desk(
+            step=step.id,
+            voice=self._box.voice,
+            bench=self._box.bench,
+            emit=self._box.emit,
+            sources=self._box.sources,
+            notes=f"Results of earlier steps:\n{notes}" if notes else "",
+            keep=self._box.keep,
+        )
+
+    async def _report(self, step: PlanStep, result: HandResult) -> None:
+        note = condense(step.id, result, self._box.note_tokens)
+        self.notes[step.id] = note.note
+        await self._box.emit(
+            StepDone(
+                step=step.id,
+                hand=step.hand,
+                status=result.status,
+                summary=result.summary,
+                result=result.model_dump(mode="json"),
+            )
+        )
+        if note.cut:
+            await self._box.emit(
+                Condensed(
+                    step=step.id,
+                    full_tokens=note.full_tokens,
+                    kept_tokens=note.kept_tokens,
+                    artifact=result.artifacts[0].id if result.artifacts else "",
+                )
+            )

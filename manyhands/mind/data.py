@@ -1,0 +1,250 @@
+"""The data a question comes with: found, looked at with care, and described for a prompt."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from manyhands.errors import InputError
+
+__all__ = ["MAX_DATA_BYTES", "DataFile", "open_data"]
+
+#: Larger files are refused before they are read: they would be copied into each sandbox run.
+MAX_DATA_BYTES = 200 * 1024 * 1024
+_LOOKED_AT_ROWS = 2000
+_SHOWN_ROWS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as far as the rows that were looked at tell: `number`, `text`, `empty`."""
+
+    name: str
+    kind: str
+    empty: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A table that hands may read.
+
+    Attributes:
+        name: how plans and programs call it; also its file name in the sandbox, with `.csv`.
+        path: where it lies on this machine.
+        columns: in the file's order.
+        rows: number of data rows, the header not counted.
+        sample: the first rows as text.
+    """
+
+    name: str
+    path: Path
+    columns: tuple[Column, ...]
+    rows: int
+    sample: tuple[tuple[str, ...], ...]
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.name}.csv"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    def describe(self) -> str:
+        """Name, size, columns and first rows, in a few lines."""
+        lines = [f"data {self.name!r}: {self.rows} rows"]
+        for column in self.columns:
+            gap = f", {column.empty} empty" if column.empty else ""
+            lines.append(f"  column {column.name!r}: {column.kind}{gap}")
+        lines.extend("  row: " + ", ".join(row) for row in self.sample)
+        return "\n".join(lines)
+
+
+def open_data(given: Mapping[str, Any] | list[str | Path]) -> dict[str, DataFile]:
+    """Look at each data file; raises `InputError` naming the file and the fault.
+
+    Args:
+        given: paths, or name -> path, data frame, or list of rows (dictionaries).
+    """
+    if isinstance(given, Mapping):
+        named = dict(given)
+    else:
+        named = {}
+        for path in given:
+            named[_free_name(_plain_name(Path(path).stem), named)] = path
+    return {_plain_name(name): _open_one(_plain_name(name), value) for name, value in named.items()}
+
+
+def _plain_name(text: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_") or "data"
+    return name if not name[0].isdigit() else f"data_{name}"
+
+
+def _free_name(name: str, taken: Mapping[str, Any]) -> str:
+    number = 2
+    free = name
+    while free in taken:
+        free, number = f"{name}_{number}", number + 1
+    return free
+
+
+def _open_one(name: str, value: Any) -> DataFile:
+    if isinstance(value, str | Path):
+        return _look_at(name, Path(value).expanduser())
+    return _look_at(name, _as_file(name, value))
+
+
+def _as_file(name: str, value: Any) -> Path:
+    """Write a table that lives in memory to a file of this process."""
+    folder = Path(tempfile.mkdtemp(prefix="manyhands-data-"))
+    path = folder / f"{name}.csv"
+    try:
+        if hasattr(value, "to_csv"):
+            value.to_csv(path, index=False)
+        elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            with path.open("w", newline="", encoding="utf-8") as out:
+                writer = csv.DictWriter(out, fieldnames=list(value[0]))
+                writer.writeheader()
+                writer.writerows(value)
+        else:
+            raise InputError(
+                f"Data {name!r} is a {type(value).__name__}, which is no table.",
+                hint="Give a path, a data frame, or a list of dictionaries.",
+            )
+    except (InputError, ValueError):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return path
+
+
+def _look_at(name: str, path: Path) -> DataFile:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise InputError(
+            f"Data file {str(path)!r} cannot be read: {error.strerror}.",
+            hint="Check the path and its permissions.",
+        ) from error
+    if path.is_dir():
+        raise InputError(f"{str(path)!r} is a folder.", hint="Name one file in it.")
+    if size > MAX_DATA_BYTES:
+        raise InputError(
+            f"Data file {str(path)!r} has {size / 1e6:,.0f} MB; "
+            f"at most {MAX_DATA_BYTES / 1e6:,.0f} MB can be used.",
+            hint="Give a sample, or aggregate it first.",
+        )
+    if size == 0:
+        raise InputError(f"Data file {str(path)!r} is empty.", hint="Give a file with a header.")
+    if path.suffix.lower() in (".json", ".jsonl", ".ndjson"):
+        return _look_at(name, _as_file(name, _json_rows(path)))
+    return _look_at_csv(name, path)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"Data file {str(path)!r} cannot be read: {error.strerror}.",
+            hint="Check its permissions.",
+        ) from error
+    if b"\x00" in raw[:65536]:
+        raise InputError(
+            f"Data file {str(path)!r} is binary, not text.",
+            hint="Give CSV, TSV, JSON or JSON lines; save other formats as CSV first.",
+        )
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"Data file {str(path)!r} is not UTF-8: byte 0x{raw[error.start]:02x} in line {line}.",
+            hint=f"Convert it, for example: iconv -f latin1 -t utf-8 {path.name} > new.csv",
+        ) from error
+
+
+def _json_rows(path: Path) -> list[dict[str, Any]]:
+    text = _text_of(path)
+    try:
+        value = (
+            [json.loads(line) for line in text.splitlines() if line.strip()]
+            if path.suffix.lower() != ".json"
+            else json.loads(text)
+        )
+    except ValueError as error:
+        raise InputError(
+            f"Data file {str(path)!r} is not valid JSON: {error}.", hint="Mend it, or give CSV."
+        ) from error
+    if not (isinstance(value, list) and value and all(isinstance(row, dict) for row in value)):
+        raise InputError(
+            f"Data file {str(path)!r} holds no list of objects.",
+            hint="A table in JSON is a list of objects with the same keys.",
+        )
+    return value
+
+
+def _look_at_csv(name: str, path: Path) -> DataFile:
+    text = _text_of(path)
+    rows = _csv_rows(text)
+    try:
+        header = next(rows)
+    except StopIteration:
+        raise InputError(f"Data file {str(path)!r} has no header line.", hint="Add one.") from None
+    except csv.Error as error:
+        raise InputError(
+            f"Data file {str(path)!r} is no table: {error}.", hint="Save it as CSV."
+        ) from error
+    counts = [0] * len(header)
+    numbers = [True] * len(header)
+    sample: list[tuple[str, ...]] = []
+    total = 0
+    try:
+        for row in rows:
+            if not row:
+                continue
+            total += 1
+            if total > _LOOKED_AT_ROWS:
+                continue
+            if len(sample) < _SHOWN_ROWS:
+                sample.append(tuple(cell[:80] for cell in row))
+            for at, cell in enumerate(row[: len(header)]):
+                if not cell.strip():
+                    counts[at] += 1
+                elif numbers[at] and not _is_number(cell):
+                    numbers[at] = False
+    except csv.Error as error:
+        raise InputError(
+            f"Data file {str(path)!r}: row {total + 1} is broken: {error}.", hint="Mend that row."
+        ) from error
+    seen = min(total, _LOOKED_AT_ROWS)
+    columns = tuple(
+        Column(
+            title.strip(),
+            "empty" if counts[at] == seen else "number" if numbers[at] else "text",
+            counts[at],
+        )
+        for at, title in enumerate(header)
+    )
+    return DataFile(name, path.resolve(), columns, total, tuple(sample))
+
+
+def _csv_rows(text: str) -> Iterator[list[str]]:
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t|", key=first.count)
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,178 @@
+"""The frame: what the mind writes before it acts, and the plan it may hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from manyhands.hands.contracts import REQUESTS, HandName, HandRequest, MathKind
+from manyhands.hands.schemas import flat_schema
+
+__all__ = [
+    "Frame",
+    "PlanFault",
+    "PlanStep",
+    "Route",
+    "check_plan",
+    "frame_schema",
+    "frame_text",
+    "request_of",
+]
+
+
+class Route(StrEnum):
+    """How a question is answered: at once, by asking back, or by a plan of hands."""
+
+    DIRECT = "direct"
+    ASK = "ask"
+    PLAN = "plan"
+
+
+class PlanStep(BaseModel):
+    """One hand request as the mind writes it: flat, with only the fields that its hand uses."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str = Field(min_length=1, max_length=40)
+    hand: HandName
+    task: str = Field(min_length=1, max_length=8000)
+    needs: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    entry_point: str = ""
+    kind: MathKind = MathKind.FREE
+    given: dict[str, str] = Field(default_factory=dict)
+    chart: str = ""
+    x: str = ""
+    y: str = ""
+    agg: str = ""
+
+
+class Frame(BaseModel):
+    """Goal, givens, unknowns, acceptance checks, and the way on.
+
+    `answer` is set on the direct route, `question` on the asking one, `steps` on the plan.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    goal: str = Field(min_length=1, max_length=2000)
+    route: Route
+    givens: tuple[str, ...] = ()
+    unknowns: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    answer: str = ""
+    question: str = ""
+    steps: tuple[PlanStep, ...] = ()
+
+
+class PlanFault(BaseModel):
+    """Why a frame cannot be followed, in words that can go back to the mind."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"step {self.step!r}: {self.reason}" if self.step else self.reason
+
+
+def frame_schema(data: Sequence[str], *, hands: bool) -> dict[str, Any]:
+    """The grammar for the framing call: with no hands, no plan can be written."""
+    schema = flat_schema(Frame)
+    if not hands:
+        schema["properties"]["route"] = {"enum": [Route.DIRECT, Route.ASK]}
+        del schema["properties"]["steps"]
+    elif data:
+        step = schema["properties"]["steps"]["items"]["properties"]
+        step["data"] = {"type": "array", "items": {"enum": list(data)}}
+    return schema
+
+
+def check_plan(frame: Frame, data: Mapping[str, Sequence[str]], max_steps: int) -> list[PlanFault]:
+    """Everything that keeps a frame from being followed; an empty list when it can be.
+
+    Args:
+        data: data name -> its column names.
+        max_steps: the budget of steps.
+    """
+    if frame.route is Route.DIRECT:
+        return [] if frame.answer.strip() else [_fault("", "the direct route needs an answer")]
+    if frame.route is Route.ASK:
+        return [] if frame.question.strip() else [_fault("", "the asking route needs a question")]
+    if not frame.steps:
+        return [_fault("", "the plan has no steps")]
+    faults = list(_shape_faults(frame.steps, max_steps))
+    for step in frame.steps:
+        faults.extend(_data_faults(step, data))
+        try:
+            request_of(step)
+        except ValidationError as error:
+            faults.extend(
+                _fault(step.id, f"{'.'.join(map(str, part['loc']))}: {part['msg']}")
+                for part in error.errors()
+            )
+    return faults
+
+
+def _fault(step: str, reason: str) -> PlanFault:
+    return PlanFault(step=step, reason=reason)
+
+
+def _shape_faults(steps: Sequence[PlanStep], max_steps: int) -> Iterable[PlanFault]:
+    if len(steps) > max_steps:
+        yield _fault("", f"{len(steps)} steps, but the budget allows {max_steps}")
+    ids = [step.id for step in steps]
+    for name in sorted({name for name in ids if ids.count(name) > 1}):
+        yield _fault(name, "the id is used twice")
+    for step in steps:
+        for need in step.needs:
+            if need not in ids:
+                yield _fault(step.id, f"needs {need!r}, which is no step of the plan")
+    if _has_cycle(steps):
+        yield _fault("", "the steps need each other in a circle")
+
+
+def _has_cycle(steps: Sequence[PlanStep]) -> bool:
+    waiting = {step.id: set(step.needs) for step in steps}
+    while ready := [name for name, needs in waiting.items() if not needs & waiting.keys()]:
+        for name in ready:
+            del waiting[name]
+    return bool(waiting)
+
+
+def _data_faults(step: PlanStep, data: Mapping[str, Sequence[str]]) -> Iterable[PlanFault]:
+    for name in step.data:
+        if name not in data:
+            known = ", ".join(data) or "none"
+            yield _fault(step.id, f"data {name!r} was not given (given: {known})")
+    if step.hand is HandName.VISUALIZE and len(step.data) == 1 and step.data[0] in data:
+        columns = data[step.data[0]]
+        for axis in (step.x, step.y):
+            if axis and columns and axis not in columns:
+                yield _fault(step.id, f"{axis!r} is no column (columns: {', '.join(columns)})")
+
+
+def request_of(step: PlanStep) -> HandRequest:
+    """The typed request of a plan step; raises `pydantic.ValidationError` on a wrong field."""
+    model = REQUESTS[step.hand]
+    fields: dict[str, Any] = {
+        name: value
+        for name, value in step.model_dump(mode="python").items()
+        if name in model.model_fields and value not in ("", (), {})
+    }
+    if step.hand is HandName.VERIFY:
+        fields["claim"] = step.task
+    request: HandRequest = model.model_validate(fields)  # type: ignore[assignment]
+    return request
+
+
+def frame_text(frame: Frame) -> str:
+    """The frame as compact JSON, empty fields left out: what later prompts see of it."""
+    shown = frame.model_dump(mode="json", exclude_defaults=True)
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
