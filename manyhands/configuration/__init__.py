@@ -1,0 +1,1 @@
+"""Settings in parts: models, profiles, reading files and variables, a first file."""

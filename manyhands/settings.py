@@ -1,0 +1,40 @@
+"""One settings file, environment overrides, profiles: the settings as the other rooms see them."""
+
+from __future__ import annotations
+
+from manyhands.configuration.load import Loaded, config_path, load_settings, load_with_origins
+from manyhands.configuration.model import (
+    Budgets,
+    DeadlineSettings,
+    HostKind,
+    HostSettings,
+    JournalSettings,
+    MemorySettings,
+    RoutingSettings,
+    SandboxBackend,
+    SandboxSettings,
+    Settings,
+    Tier,
+    TierSettings,
+)
+from manyhands.configuration.profiles import Profile
+
+__all__ = [
+    "Budgets",
+    "DeadlineSettings",
+    "HostKind",
+    "HostSettings",
+    "JournalSettings",
+    "Loaded",
+    "MemorySettings",
+    "Profile",
+    "RoutingSettings",
+    "SandboxBackend",
+    "SandboxSettings",
+    "Settings",
+    "Tier",
+    "TierSettings",
+    "config_path",
+    "load_settings",
+    "load_with_origins",
+]
