@@ -288,6 +288,15 @@ class Journal:
         name, media_type, content = rows[0]
         return name, media_type, bytes(content)
 
+    def artifacts_of(self, run_id: str) -> list[tuple[str, bytes]]:
+        """Name and content of every artifact that a run made."""
+        rows = self._db.execute(
+            "SELECT name, content FROM artifacts JOIN run_artifacts ON artifact_id = id "
+            "WHERE run_id = ? ORDER BY name",
+            (run_id,),
+        )
+        return [(name, bytes(content)) for name, content in rows]
+
 
 def _owner() -> str:
     return f"{os.getpid()}:{_process_start(os.getpid())}"

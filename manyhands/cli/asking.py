@@ -1,0 +1,131 @@
+"""Asking at the command line: one question with its live trace, Ctrl-C included."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+
+import anyio
+import click
+from rich.console import Console
+
+from manyhands.journal.events import Event
+from manyhands.mind.answer import Answer
+from manyhands.trace.terminal import TerminalTrace, print_answer
+
+__all__ = ["EXIT_STOPPED", "answer_json", "exit_code", "play", "tell"]
+
+#: The shell's own code for a program that Ctrl-C ended.
+EXIT_STOPPED = 130
+_EXIT_CODES = {"verified": 0, "unverified": 0, "refuted": 0, "cannot": 10, "failed": 11}
+
+Stream = AsyncIterator[Event | Answer]
+
+
+def play(stream: Callable[[], Stream], console: Console, *, quiet: bool) -> Answer:
+    """Show a run as it goes; Ctrl-C stops it cleanly and says how to go on.
+
+    Raises:
+        ManyhandsError: what the run raised.
+        SystemExit: with `EXIT_STOPPED` after Ctrl-C.
+    """
+    return anyio.run(_play, stream, console, quiet)
+
+
+async def _play(stream: Callable[[], Stream], console: Console, quiet: bool) -> Answer:
+    answer: Answer | None = None
+    run_id = ""
+    stopped = False
+    with TerminalTrace(console, quiet=quiet) as trace:
+        async with anyio.create_task_group() as tasks:
+
+            async def stop_on_signal() -> None:
+                nonlocal stopped
+                with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                    async for _ in signals:
+                        stopped = True
+                        tasks.cancel_scope.cancel()
+                        return
+
+            tasks.start_soon(stop_on_signal)
+            async with aclosing(stream()) as items:  # type: ignore[type-var]
+                async for item in items:
+                    if isinstance(item, Answer):
+                        answer = item
+                    else:
+                        run_id = item.run_id
+                        trace.show(item)
+            tasks.cancel_scope.cancel()
+    if stopped or answer is None:
+        console.print(
+            f"Stopped. `manyhands runs resume {run_id}` goes on with it." if run_id else "Stopped."
+        )
+        raise SystemExit(EXIT_STOPPED)
+    return answer
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """The answer as one JSON object; `docs/cli.md` describes its keys."""
+    return {
+        "answer": {"text": answer.text, "status": str(answer.status)},
+        "question_back": answer.question_back,
+        "steps": [
+            {
+                "id": step.id,
+                "hand": str(step.hand),
+                "task": step.task,
+                "status": str(step.result.status),
+                "summary": step.result.summary,
+                "value": step.result.value,
+                "accepted": step.result.accepted,
+                "attempts": [
+                    {
+                        "number": attempt.number,
+                        "role": attempt.role,
+                        "tier": attempt.tier,
+                        "model": attempt.model,
+                        "seconds": round(attempt.seconds, 3),
+                        "fault": attempt.fault or attempt.abstained,
+                        "checks": [
+                            {
+                                "name": check.name,
+                                "passed": check.passed,
+                                "independent": check.independent,
+                                "evidence": check.evidence,
+                                "isolation": check.isolation,
+                            }
+                            for check in attempt.checks
+                        ],
+                    }
+                    for attempt in step.result.attempts
+                ],
+            }
+            for step in answer.steps
+        ],
+        "claims": [
+            {"text": claim.text, "status": str(claim.status), "evidence": claim.evidence}
+            for claim in answer.claims
+        ],
+        "open_points": list(answer.open_points),
+        "artifacts": [item.model_dump(mode="json") for item in answer.artifacts],
+        "usage": {**answer.usage.model_dump(mode="json"), "seconds": round(answer.seconds, 3)},
+        "simulated": answer.simulated,
+        "run_id": answer.run_id,
+        "conversation_id": answer.conversation_id,
+    }
+
+
+def exit_code(answer: Answer) -> int:
+    """0 for an answer (its status says how good it is) or a question back, else 10 or 11."""
+    return 0 if answer.question_back else _EXIT_CODES[str(answer.status)]
+
+
+def tell(answer: Answer, console: Console, *, as_json: bool) -> None:
+    """Print the answer for a person or for a program."""
+    if as_json:
+        click.echo(json.dumps(answer_json(answer), ensure_ascii=False, indent=2))
+    else:
+        print_answer(console, answer)

@@ -1,0 +1,88 @@
+"""`manyhands chat`: a conversation in the terminal."""
+
+from __future__ import annotations
+
+import click
+
+__all__ = ["command"]
+
+_HELP = "/new begins afresh · /fork goes on in a copy · /list · /quit"
+
+
+@click.command("chat")
+@click.option("--resume", "resume", default=None, is_flag=False, flag_value="last")
+@click.option("--fork", "fork", default="", help="Go on in a copy of this conversation.")
+@click.option("--list", "list_only", is_flag=True, help="List conversations and leave.")
+@click.option("--data", "data", multiple=True, type=click.Path(), help="A data file; repeatable.")
+@click.option("--role", default="", help="The role that writes the answers.")
+def command(
+    resume: str | None, fork: str, list_only: bool, data: tuple[str, ...], role: str
+) -> None:
+    """Talk with the mind. --resume goes on with the last conversation, or with the one named."""
+    from rich.console import Console
+
+    from manyhands.cli.asking import play, tell
+    from manyhands.errors import ManyhandsError
+    from manyhands.mind.mind import Mind
+
+    console = Console()
+    mind = Mind(door="cli")
+    with mind.journal() as journal:
+        if list_only:
+            for item in journal.conversations():
+                click.echo(f"{item.id}  {item.title}")
+            return
+        conversation = journal.fork(fork) if fork else ""
+        if resume is not None:
+            latest = journal.conversations(limit=1)
+            conversation = (latest[0].id if latest else "") if resume == "last" else resume
+        if conversation:
+            for run in journal.conversation(conversation).runs:
+                click.echo(f"you: {run.question}\nmind: {run.answer or run.state}\n")
+    click.echo(_HELP)
+    while True:
+        try:
+            text = click.prompt("you", prompt_suffix="> ").strip()
+        except click.Abort:
+            click.echo("")
+            return
+        if text == "/quit":
+            return
+        if text in ("/new", "/fork", "/list"):
+            conversation = _command(mind, text, conversation)
+            continue
+        try:
+            answer = play(
+                lambda text=text, at=conversation: mind.stream(  # type: ignore[misc]
+                    text, data=list(data), role=role, conversation_id=at
+                ),
+                console,
+                quiet=False,
+            )
+        except ManyhandsError as error:
+            click.echo(str(error), err=True)
+            continue
+        except SystemExit:
+            continue  # Ctrl-C stopped the answer, not the conversation
+        conversation = answer.conversation_id
+        tell(answer, console, as_json=False)
+
+
+def _command(mind: object, text: str, conversation: str) -> str:
+    """A slash command; the conversation to go on with."""
+    from manyhands.mind.mind import Mind
+
+    assert isinstance(mind, Mind)
+    if text == "/new":
+        return ""
+    with mind.journal() as journal:
+        if text == "/list":
+            for item in journal.conversations():
+                click.echo(f"{item.id}  {item.title}")
+            return conversation
+        if not conversation:
+            click.echo("There is nothing to fork yet.")
+            return conversation
+        forked = journal.fork(conversation)
+    click.echo(f"Going on in {forked}.")
+    return forked

@@ -1,0 +1,106 @@
+"""`manyhands runs`: what was asked before, in full, and going on with it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.group("runs")
+def command() -> None:
+    """List, show, export and resume runs."""
+
+
+@command.command("list")
+@click.option("--limit", default=20, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def list_runs(limit: int, as_json: bool) -> None:
+    """The newest runs first."""
+    from dataclasses import asdict
+    from datetime import datetime
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from manyhands.journal.store import Journal
+    from manyhands.settings import load_settings
+
+    with Journal.open(load_settings().journal.path) as journal:
+        runs = journal.runs(limit)
+    if as_json:
+        click.echo(json.dumps([asdict(run) for run in runs], ensure_ascii=False, indent=2))
+        return
+    if not runs:
+        click.echo('No runs yet. `manyhands ask "…"` makes the first.')
+        return
+    table = Table("run", "when", "state", "status", "question")
+    for run in runs:
+        when = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M")
+        table.add_row(run.id, when, run.state, run.status, Text(run.question[:80]))
+    Console().print(table)
+
+
+@command.command("show")
+@click.argument("run_id")
+def show(run_id: str) -> None:
+    """A run as a readable trace, with its answer."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from manyhands.journal.store import Journal
+    from manyhands.settings import load_settings
+    from manyhands.trace.lines import line_of
+    from manyhands.trace.terminal import text_of
+
+    console = Console()
+    with Journal.open(load_settings().journal.path) as journal:
+        record = journal.run(run_id)
+        for event in journal.events(record.id):
+            line = line_of(event.body)
+            if line is not None:
+                console.print(text_of(line), highlight=False)
+    console.print(Text(f"\n{record.state} · {record.status or 'no answer'}", style="bold"))
+    if record.answer:
+        console.print(Text(record.answer))
+
+
+@command.command("export")
+@click.argument("run_id")
+@click.option("--artifacts", type=click.Path(file_okay=False), help="Also write its files here.")
+def export(run_id: str, artifacts: str | None) -> None:
+    """A run's events as JSON lines; with --artifacts also every file it made."""
+    from manyhands.journal.store import Journal
+    from manyhands.settings import load_settings
+
+    with Journal.open(load_settings().journal.path) as journal:
+        record = journal.run(run_id)
+        for event in journal.events(record.id):
+            click.echo(event.model_dump_json())
+        if artifacts is not None:
+            folder = Path(artifacts)
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, content in journal.artifacts_of(record.id):
+                (folder / Path(name).name).write_bytes(content)
+
+
+@command.command("resume")
+@click.argument("run_id")
+@click.option("--json", "as_json", is_flag=True)
+def resume(run_id: str, as_json: bool) -> None:
+    """Go on with a run that was cut or stopped; finished steps are not done again."""
+    from rich.console import Console
+
+    from manyhands.cli.asking import exit_code, play, tell
+    from manyhands.mind.mind import Mind
+
+    mind = Mind(door="cli")
+    console = Console(stderr=as_json)
+    answer = play(lambda: mind.resume(run_id), console, quiet=as_json)
+    tell(answer, console, as_json=as_json)
+    sys.exit(exit_code(answer))

@@ -1,0 +1,134 @@
+"""Each event in words: the one wording that every view of a run shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from manyhands.journal.events import (
+    Answered,
+    Asked,
+    AttemptDone,
+    AttemptStarted,
+    Body,
+    CheckDone,
+    Condensed,
+    Framed,
+    Generating,
+    ModelLoaded,
+    ModelLoading,
+    Note,
+    Recalled,
+    RunFinished,
+    RunStarted,
+    StepDone,
+    StepStarted,
+)
+
+__all__ = ["Line", "Tone", "line_of"]
+
+
+class Tone(StrEnum):
+    """How a line should stand out."""
+
+    PLAIN = "plain"
+    HEAD = "head"
+    GOOD = "good"
+    BAD = "bad"
+    OPEN = "open"
+    QUIET = "quiet"
+    LIVE = "live"  # replaces the line before it while something goes on
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a trace: how deep it is set in, its mark, its text, its tone."""
+
+    depth: int
+    mark: str
+    text: str
+    tone: Tone
+
+
+_STATUS_TONE = {
+    "verified": Tone.GOOD,
+    "refuted": Tone.BAD,
+    "failed": Tone.BAD,
+}
+
+
+def _tone(status: str) -> Tone:
+    return _STATUS_TONE.get(status, Tone.OPEN)
+
+
+def line_of(body: Body) -> Line | None:
+    """The line for an event; None for events that a trace leaves out."""
+    match body:
+        case RunStarted():
+            data = f" (data: {', '.join(body.data)})" if body.data else ""
+            return Line(0, "?", f"{body.question}{data}", Tone.HEAD)
+        case Recalled():
+            if not body.sources:
+                return None
+            return Line(1, "·", f"memory: {len(body.sources)} relevant notes", Tone.QUIET)
+        case Framed():
+            steps = f": {' → '.join(body.order)}" if body.order else ""
+            return Line(1, "·", f"{body.goal} [{body.route}{steps}]", Tone.PLAIN)
+        case StepStarted():
+            return Line(1, "▸", f"{body.step} · {body.hand}: {body.task}", Tone.HEAD)
+        case AttemptStarted():
+            why = f" ({body.why})" if body.why else ""
+            return Line(
+                2, "·", f"attempt {body.number}: {body.role} on {body.model}{why}", Tone.PLAIN
+            )
+        case _:
+            return _later_line(body)
+
+
+def _later_line(body: Body) -> Line | None:
+    match body:
+        case ModelLoading():
+            about = f" of about {body.expected_s:.0f} s" if body.expected_s else ""
+            return Line(2, "…", f"loading {body.model}, {body.elapsed_s:.0f} s{about}", Tone.LIVE)
+        case ModelLoaded():
+            return Line(2, "·", f"loaded {body.model} in {body.seconds:.1f} s", Tone.QUIET)
+        case Generating():
+            doing = "thinking" if body.thinking else "writing"
+            speed = f", {body.tokens / body.seconds:.0f} tokens/s" if body.seconds > 0 else ""
+            return Line(2, "…", f"{body.role} is {doing}: {body.tokens} tokens{speed}", Tone.LIVE)
+        case CheckDone():
+            mark = {True: "✓", False: "✗", None: "?"}[body.passed]
+            tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.OPEN}[body.passed]
+            return Line(3, mark, f"{body.name}: {_short(body.evidence)}", tone)
+        case AttemptDone():
+            fault = str(body.attempt.get("fault") or body.attempt.get("abstained") or "")
+            return Line(3, "✗", _short(fault), Tone.BAD) if fault else None
+        case StepDone():
+            return Line(2, "=", f"{body.status}: {_short(body.summary)}", _tone(body.status))
+        case Condensed():
+            return Line(
+                3, "·", f"condensed {body.full_tokens} → {body.kept_tokens} tokens", Tone.QUIET
+            )
+        case Note():
+            return Line(2, "!", f"{body.reason}: {_short(body.text)}", Tone.OPEN)
+        case Asked():
+            return Line(0, "?", body.question, Tone.HEAD)
+        case RunFinished():
+            return _end_line(body)
+        case Answered():
+            return None
+        case _:
+            return None
+
+
+def _end_line(body: RunFinished) -> Line:
+    spend = body.spend
+    tokens = int(str(spend.get("prompt_tokens", 0))) + int(str(spend.get("completion_tokens", 0)))
+    cost = f"{spend.get('calls', 0)} calls, {tokens} tokens, {spend.get('loads', 0)} loads"
+    text = f"{body.outcome} in {body.seconds:.1f} s · {cost}"
+    return Line(0, "·", f"{text}. {body.error}" if body.error else text, Tone.QUIET)
+
+
+def _short(text: str, limit: int = 240) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

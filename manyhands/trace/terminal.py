@@ -1,0 +1,112 @@
+"""The live trace in a terminal; readable without colour and when it is not a terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.panel import Panel
+from rich.text import Text
+
+from manyhands.journal.events import AnswerDelta, Event
+from manyhands.mind.answer import Answer
+from manyhands.trace.lines import Line, Tone, line_of
+
+__all__ = ["TerminalTrace", "print_answer", "text_of"]
+
+_STYLE = {
+    Tone.PLAIN: "",
+    Tone.HEAD: "bold",
+    Tone.GOOD: "green",
+    Tone.BAD: "red",
+    Tone.OPEN: "yellow",
+    Tone.QUIET: "dim",
+    Tone.LIVE: "cyan",
+}
+_STATUS_STYLE = {"verified": "green", "refuted": "red", "failed": "red"}
+
+
+def text_of(line: Line) -> Text:
+    """A line as rich text; model text is never read as markup."""
+    return Text(f"{'  ' * line.depth}{line.mark} {line.text}", style=_STYLE[line.tone])
+
+
+class TerminalTrace:
+    """Prints each event's line; what goes on right now stands in one line that changes.
+
+    Args:
+        quiet: show nothing (for `--json`).
+    """
+
+    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+        self._console = console
+        self._quiet = quiet
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal and not self._quiet:
+            self._live = Live(console=self._console, transient=True, refresh_per_second=8)
+            self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
+            self._live = None
+
+    def show(self, event: Event) -> None:
+        if self._quiet:
+            return
+        if isinstance(event.body, AnswerDelta):
+            if self._live is not None:
+                self._live.update(Text("  … writing the answer", style=_STYLE[Tone.LIVE]))
+            return
+        line = line_of(event.body)
+        if line is None:
+            return
+        if line.tone is Tone.LIVE:
+            if self._live is not None:
+                self._live.update(text_of(line))
+            return
+        if self._live is not None:
+            self._live.update(Text(""))
+        self._console.print(text_of(line), soft_wrap=False, highlight=False)
+
+
+def print_answer(console: Console, answer: Answer) -> None:
+    """The answer in a frame that names its status, then evidence, claims and open points."""
+    if answer.question_back:
+        console.print(Panel(Text(answer.question_back), title="The mind asks", title_align="left"))
+        return
+    style = _STATUS_STYLE.get(answer.status, "yellow")
+    console.print(
+        Panel(
+            Markdown(answer.text or "(no text)", hyperlinks=False),
+            title=f"Answer · {answer.status}",
+            title_align="left",
+            border_style=style,
+        )
+    )
+    for step in answer.steps:
+        for check in step.result.evidence:
+            mark = {True: "✓", False: "✗", None: "?"}[check.passed]
+            where = f" [{check.isolation}]" if check.isolation else ""
+            evidence = " ".join(check.evidence.split())[:160]
+            console.print(
+                Text(f"  {mark} {step.id} · {check.name}: {evidence}{where}"), highlight=False
+            )
+    for claim in answer.claims:
+        console.print(
+            Text(f"  {claim.status}: {claim.text}", style=_STATUS_STYLE.get(claim.status, "yellow"))
+        )
+    for point in answer.open_points:
+        console.print(Text(f"  open: {' '.join(point.split())[:200]}", style="yellow"))
+    console.print(Text(f"  run {answer.run_id}", style="dim"))
