@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from manyhands.configuration.complaints import Complaint, complaint_of, legal_keys, nearest
 from manyhands.configuration.hosts import host_url
 from manyhands.configuration.model import Settings, Tier
-from manyhands.configuration.toml_lines import TomlText, TomlSyntaxError, parse_toml, read_toml
+from manyhands.configuration.toml_lines import TomlSyntaxError, TomlText, parse_toml, read_toml
 from manyhands.errors import InputError, SettingsError
 
 __all__ = ["Loaded", "config_path", "load_settings", "load_with_origins"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from manyhands.errors import InputError
 
-__all__ = ["Key", "TomlText", "TomlSyntaxError", "parse_toml", "read_toml"]
+__all__ = ["Key", "TomlSyntaxError", "TomlText", "parse_toml", "read_toml"]
 
 Key = tuple[str | int, ...]
 
