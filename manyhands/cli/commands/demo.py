@@ -92,11 +92,12 @@ def _with_scripted_models(console: Any, *, quiet: bool) -> tuple[Answer, Mind]:
 
 def _with_real_models(console: Any, host: str, *, quiet: bool) -> tuple[Answer, Mind]:
     from manyhands.mind.mind import Mind
-    from manyhands.settings import load_settings, with_host
+    from manyhands.settings import HostSettings, load_settings
 
     settings = load_settings()
     if host != "settings":
-        settings = with_host(settings, host)
+        hosts = {name: HostSettings(url=host) for name in settings.hosts}
+        settings = settings.model_copy(update={"hosts": hosts})
     mind = Mind(settings, door="demo")
     return _ask(mind, console, quiet=quiet), mind
 

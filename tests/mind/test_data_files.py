@@ -1,0 +1,82 @@
+"""Data are looked at with care: what cannot be used is refused with the reason and the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from manyhands.errors import InputError
+from manyhands.mind.data import MAX_DATA_BYTES, open_data
+
+
+def write(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def test_a_table_is_described(tmp_path: Path) -> None:
+    path = write(tmp_path, "my data.csv", b"Date,CO2,site\n1958-03-01,315.7,a\n1958-04-01,,b\n")
+    file = open_data([path])["my_data"]
+    assert [(c.name, c.kind, c.empty) for c in file.columns] == [
+        ("Date", "text", 0),
+        ("CO2", "number", 1),
+        ("site", "text", 0),
+    ]
+    assert file.rows == 2
+    assert "1 empty" in file.describe()
+
+
+def test_semicolons_tabs_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "x.csv", b"\xef\xbb\xbfa;b\n1;2\n")
+    assert open_data([path])["x"].column_names == ("a", "b")
+
+
+def test_two_files_of_one_name_stay_apart(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    paths = [write(tmp_path, "x.csv", b"a\n1\n"), write(tmp_path / "other", "x.csv", b"b\n1\n")]
+    assert set(open_data(list(paths))) == {"x", "x_2"}
+
+
+def test_rows_and_frames_from_memory_become_files() -> None:
+    files = open_data({"rows": [{"a": 1, "b": 2}, {"a": 3, "b": 4}]})
+    assert files["rows"].rows == 2
+    with pytest.raises(InputError, match="is no table"):
+        open_data({"x": 42})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.csv", b"", "is empty"),
+        ("binary.csv", b"PK\x03\x04\x00\x00\x00", "is binary"),
+        ("latin.csv", b"name\nM\xfcller\n", "not UTF-8: byte 0xfc in line 2"),
+        ("bad.json", b"{", "not valid JSON"),
+        ("object.json", b'{"a": 1}', "no list of objects"),
+    ],
+)
+def test_unusable_files_are_refused_by_name(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    path = write(tmp_path, name, content)
+    with pytest.raises(InputError, match=said) as caught:
+        open_data([path])
+    assert name in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_huge_file_is_refused_without_reading_it(tmp_path: Path) -> None:
+    path = tmp_path / "huge.csv"
+    with path.open("wb") as out:
+        out.truncate(2 * 1024**3)  # sparse: takes no space
+    assert path.stat().st_size > MAX_DATA_BYTES
+    with pytest.raises(InputError, match="MB can be used"):
+        open_data([path])
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nothing\.csv"):
+        open_data([tmp_path / "nothing.csv"])
+    with pytest.raises(InputError, match="is a folder"):
+        open_data([tmp_path])
