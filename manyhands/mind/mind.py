@@ -71,7 +71,7 @@ class Mind:
         self.settings = settings if settings is not None else load_settings()
         self.roles = roles if roles is not None else load_roles()
         self._door = door
-        self._simulated = simulated
+        self.simulated = simulated
 
     def journal(self) -> Journal:
         """Open the journal of these settings."""
@@ -155,7 +155,7 @@ class Mind:
                 role=role,
                 hands=hands,
                 history=history,
-                simulated=self._simulated,
+                simulated=self.simulated,
             )
             started = RunStarted(
                 question=text,
@@ -165,7 +165,7 @@ class Mind:
                 role=role,
                 hands=hands,
                 version=__version__,
-                simulated=self._simulated,
+                simulated=self.simulated,
             )
             first = journal.begin_run(run_id, asked.conversation_id, started)
             async for item in self._play(journal, asked, files, first, review=review):
@@ -202,7 +202,7 @@ class Mind:
                 role=started.role,
                 hands=started.hands,
                 history=_history(journal, started.conversation_id, before=record.id),
-                simulated=self._simulated,
+                simulated=self.simulated,
             )
             files = open_data(started.data)
             journal.take_over(record.id)

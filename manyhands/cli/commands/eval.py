@@ -1,0 +1,64 @@
+"""`manyhands eval`: measure your own models on tasks that a machine can grade."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("eval")
+@click.option("--tasks", type=click.Path(exists=True, dir_okay=False), help="Another task set.")
+@click.option("--only", multiple=True, help="Only tasks whose id or kind is this; repeatable.")
+@click.option("--out", type=click.Path(dir_okay=False), default="manyhands-eval.json")
+@click.option(
+    "--compare",
+    "compare_with",
+    nargs=2,
+    type=click.Path(exists=True, dir_okay=False),
+    help="Show two saved reports side by side and run nothing.",
+)
+def command(
+    tasks: str | None, only: tuple[str, ...], out: str, compare_with: tuple[str, str] | None
+) -> None:
+    """Run the task set on the configured models and save a report.
+
+    Each task is graded by a machine check of its own, so that a wrong answer that was sold as
+    verified shows.
+    """
+    from rich.console import Console
+
+    from manyhands.cli.evaluation.report import Report, compare, table_of
+
+    console = Console()
+    if compare_with:
+        before, after = (_read(path) for path in compare_with)
+        console.print(compare(before, after))
+        return
+    from manyhands.cli.evaluation.running import run_tasks
+    from manyhands.mind.mind import Mind
+
+    report: Report = run_tasks(Mind(door="eval"), Path(tasks) if tasks else None, only, console)
+    path = Path(out)
+    temporary = path.with_name(f"{path.name}.part")
+    temporary.write_text(report.model_dump_json(indent=2), encoding="utf-8")
+    temporary.replace(path)
+    console.print(table_of(report))
+    console.print(f"Saved to {path.resolve()}")
+
+
+def _read(path: str) -> object:
+    from pydantic import ValidationError
+
+    from manyhands.cli.evaluation.report import Report
+    from manyhands.errors import InputError
+
+    try:
+        return Report.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path!r} is no report: {str(error).splitlines()[0]}",
+            hint="`manyhands eval` writes one.",
+        ) from error
