@@ -1,0 +1,147 @@
+"""Opening an SQLite file so that several processes may use it and none can damage it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from manyhands.errors import NewerFormat, StorageError, StorageFull
+
+__all__ = ["Database", "Migration", "open_database"]
+
+#: How long a writer waits for another process's transaction.
+_BUSY_MS = 30_000
+
+
+class Database:
+    """A connection that may be used from any thread, one call at a time.
+
+    `apsw` is used instead of `sqlite3` because many Python builds cannot load extensions with
+    the latter; its wheels bundle one SQLite with FTS5.
+    """
+
+    def __init__(self, connection: apsw.Connection, path: Path) -> None:
+        self.connection = connection
+        self.path = path
+        self._lock = threading.RLock()
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement; its rows. Raises `StorageError` and its kinds."""
+        with self._lock, _told(self.path):
+            return list(self.connection.execute(sql, tuple(parameters)))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A write transaction, begun at once so that it cannot fail half-way for a lock."""
+        with self._lock:
+            if self.connection.in_transaction:
+                yield
+                return
+            self.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.execute("ROLLBACK")
+                raise
+            self.execute("COMMIT")
+
+    def integrity(self) -> str:
+        """`ok`, or what `PRAGMA integrity_check` complains of."""
+        return "; ".join(str(row[0]) for row in self.execute("PRAGMA integrity_check(5)"))
+
+    def close(self) -> None:
+        with self._lock:
+            self.connection.close()
+
+
+Migration = Callable[[Database], None]
+
+
+def open_database(
+    path: Path, migrations: Sequence[Migration], *, read_only: bool = False
+) -> Database:
+    """Open or create a file and bring it to the newest form.
+
+    Args:
+        migrations: in order; `user_version` counts those that were applied. Never edited once
+            released, only added to.
+
+    Raises:
+        NewerFormat: the file was written by a newer version; it is not touched.
+        StorageFull: there is no space left.
+        StorageError: it cannot be opened, or is no database.
+    """
+    flags = apsw.SQLITE_OPEN_READONLY
+    try:
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    except OSError as error:
+        raise StorageError(
+            f"The folder of {str(path)!r} cannot be made: {error.strerror}.",
+            hint="Check its permissions, or set another path.",
+        ) from error
+    with _told(path):
+        connection = apsw.Connection(str(path), flags=flags)
+    database = Database(connection, path)
+    try:
+        connection.set_busy_timeout(_BUSY_MS)
+        if not read_only:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("PRAGMA foreign_keys = ON")
+        _migrate(database, migrations, read_only=read_only)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _migrate(database: Database, migrations: Sequence[Migration], *, read_only: bool) -> None:
+    (version,) = database.execute("PRAGMA user_version")[0]
+    if version > len(migrations):
+        raise NewerFormat(
+            f"{str(database.path)!r} has format {version}; this version knows {len(migrations)}.",
+            hint="Upgrade manyhands, or set another path.",
+        )
+    if read_only or version == len(migrations):
+        return
+    with database.transaction():
+        # Another process may have migrated while this one waited for the lock.
+        (version,) = database.execute("PRAGMA user_version")[0]
+        for number in range(version, len(migrations)):
+            migrations[number](database)
+            database.execute(f"PRAGMA user_version = {number + 1}")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except apsw.FullError as error:
+        raise StorageFull(
+            f"No space is left for {str(path)!r}.", hint="Free some space; nothing was lost."
+        ) from error
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise StorageError(
+            f"{str(path)!r} is damaged or no database: {error}.",
+            hint="Move it away; a new one is made.",
+        ) from error
+    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError) as error:
+        raise StorageError(
+            f"{str(path)!r} cannot be opened for writing: {error}.",
+            hint="Check its permissions, or set another path.",
+        ) from error
+    except apsw.BusyError as error:
+        raise StorageError(
+            f"{str(path)!r} is in use by another process for over {_BUSY_MS // 1000} s.",
+            hint="Try again when it is done.",
+        ) from error
+    except apsw.Error as error:
+        raise StorageError(f"{str(path)!r}: {error}.") from error
