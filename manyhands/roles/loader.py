@@ -1,0 +1,106 @@
+"""Reading role files: the shipped ones, then the user's own, which win by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from manyhands.configuration.complaints import Complaint, complaint_of
+from manyhands.configuration.load import config_path
+from manyhands.configuration.toml_lines import TomlSyntaxError, TomlText, read_toml
+from manyhands.data_files import data_path
+from manyhands.errors import InputError, RoleError
+from manyhands.roles.model import NOT_A_ROLES, Role
+
+__all__ = ["FoundRole", "find_roles", "load_role", "load_roles", "user_roles_folder"]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRole:
+    """A role and the file that it was read from; `shipped` when that file is ours."""
+
+    role: Role
+    path: Path
+    shipped: bool
+
+
+def user_roles_folder() -> Path:
+    """The folder `roles` beside the settings file; it need not exist."""
+    return config_path().parent / "roles"
+
+
+def load_roles(extra_dirs: Iterable[Path] | None = None) -> dict[str, Role]:
+    """All roles by name.
+
+    Args:
+        extra_dirs: folders whose roles override, later ones winning; the user's folder when
+            None. One that does not exist holds no roles.
+
+    Raises:
+        RoleError: a file is wrong; the message names file, line and key.
+    """
+    return {name: found.role for name, found in find_roles(extra_dirs).items()}
+
+
+def find_roles(extra_dirs: Iterable[Path] | None = None) -> dict[str, FoundRole]:
+    """Like `load_roles`, with the file of each."""
+    folders = [user_roles_folder()] if extra_dirs is None else list(extra_dirs)
+    shipped = data_path("roles")
+    if not any(shipped.glob("*.toml")):
+        raise RoleError(
+            f"The shipped roles are missing: there is none in {shipped}.",
+            hint="Install manyhands again.",
+        )
+    found: dict[str, FoundRole] = {}
+    for folder in (shipped, *folders):
+        for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
+            role = load_role(path)
+            found[role.name] = FoundRole(role, path, folder == shipped)
+    return dict(sorted(found.items()))
+
+
+def load_role(path: Path) -> Role:
+    """One role file.
+
+    Raises:
+        RoleError: the file cannot be read, or something in it is wrong.
+    """
+    try:
+        text = read_toml(path)
+    except FileNotFoundError:
+        raise RoleError(f"There is no role file {path}.") from None
+    except InputError as error:
+        raise RoleError(error.message, hint=error.hint) from None
+    except TomlSyntaxError as error:
+        raise RoleError(
+            f"{path}:{error.line}:{error.column}: this is no TOML: {error}.",
+            hint="Correct that line.",
+        ) from None
+    try:
+        role = Role.model_validate(text.data)
+    except ValidationError as error:
+        raise _wrong(path, text, complaint_of(error, Role, _shown)) from None
+    if role.name != path.stem:
+        raise RoleError(
+            f"{path}:{text.line_of(('name',))}: the role is called {role.name!r}, "
+            f"but its file {path.name!r}.",
+            hint=f"Rename the file to {role.name}.toml, or the role to {path.stem}.",
+        )
+    return role
+
+
+def _wrong(path: Path, text: TomlText, complaint: Complaint) -> RoleError:
+    place = f"{path}:{text.line_of(complaint.path)}"
+    reason = NOT_A_ROLES.get(str(complaint.path[-1]).lower()) if complaint.path else None
+    if reason is not None:
+        key = ".".join(map(str, complaint.path))
+        return RoleError(f"{place}: a role cannot set {key}: {reason}.", hint="Remove the line.")
+    return RoleError(f"{place}: {complaint.sentence}", hint=f"Correct it in {path}.")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
