@@ -1,0 +1,1 @@
+"""Stdlib-only programs that run on the other side of the fence."""

@@ -1,0 +1,116 @@
+# ruff: noqa: PTH123, S606
+"""The first program inside the sandbox: fences itself in, then becomes the program to run.
+
+Run by the hands' interpreter as `python -I -S launch.py SPEC`, SPEC being JSON:
+
+    tier      "bwrap" (namespaces are already there) | "landlock" | "none" (limits only)
+    limits    cpu_s, memory_bytes, file_bytes, descriptors, processes
+    read      paths that may be read and executed;  write: paths that may be written
+    argv, env, cwd    the program
+
+Outside a pid namespace (`landlock`, `none`) this process stays as the keeper: the fenced program
+runs in a child, whatever it leaves behind becomes the keeper's child, and dies with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+sys.path.insert(0, __file__.rpartition("/")[0])
+
+import confine  # type: ignore[import-not-found]
+
+_REFUSED = 125  # exit code of this launcher when a fence could not be put up
+
+
+def main() -> None:
+    spec = json.loads(sys.argv[1])
+    if spec["tier"] == "bwrap":
+        _become(spec, tasks_before=0)
+    _keep(spec)
+
+
+def _become(spec: dict[str, Any], tasks_before: int) -> None:
+    """Put up every fence, then replace this process by the program. Never returns."""
+    try:
+        _fence(spec, tasks_before)
+    except OSError as error:
+        os.write(2, f"manyhands sandbox: cannot put up a fence: {error}\n".encode())
+        os._exit(_REFUSED)
+    try:
+        os.closerange(3, 1 << 16)
+        os.chdir(spec["cwd"])
+        os.execve(spec["argv"][0], spec["argv"], spec["env"])
+    except OSError as error:
+        os.write(2, f"manyhands sandbox: cannot start {spec['argv'][0]}: {error}\n".encode())
+        os._exit(_REFUSED)
+
+
+def _fence(spec: dict[str, Any], tasks_before: int) -> None:
+    namespaces = spec["tier"] == "bwrap"
+    os.umask(0o077)
+    confine.set_limits(spec["limits"], tasks_before=tasks_before)
+    if not sys.platform.startswith("linux") or spec["tier"] == "none":
+        return
+    abi = confine.landlock_abi()
+    if abi or not namespaces:
+        confine.landlock(spec["read"], spec["write"])
+    confine.seccomp(unix_sockets=namespaces, owns_files=namespaces, abi=abi)
+
+
+def _keep(spec: dict[str, Any]) -> None:
+    """Run the program in a child, end everything that it leaves behind, pass its end on."""
+    linux = sys.platform.startswith("linux")
+    if linux:
+        libc = ctypes.CDLL(None)
+        libc.prctl(36, 1, 0, 0, 0)  # orphans become children of this process
+        libc.prctl(1, signal.SIGTERM, 0, 0, 0)  # sent when the supervisor dies
+    tasks_before = confine.own_tasks() if linux else 10_000
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # until the handler is there
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        if linux and spec["tier"] == "landlock":
+            try:
+                was_root = os.geteuid() == 0
+                confine.drop_to_plain_user()
+                tasks_before = 0 if was_root else tasks_before
+            except OSError as error:
+                os.write(2, f"manyhands sandbox: cannot leave root: {error}\n".encode())
+                os._exit(_REFUSED)
+        _become(spec, tasks_before)
+    signal.signal(signal.SIGTERM, lambda *_: _end(child, 128 + signal.SIGTERM))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    for stream in (0, 1, 2):  # the pipes must close with the program
+        with contextlib.suppress(OSError):
+            os.close(stream)
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            code = os.waitstatus_to_exitcode(status)
+            _end(child, code if code >= 0 else 128 - code)
+
+
+def _end(group: int, code: int) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(group, signal.SIGKILL)
+    children = f"/proc/self/task/{os.getpid()}/children"
+    while True:
+        with contextlib.suppress(OSError), open(children) as file:
+            for pid in file.read().split():
+                os.kill(int(pid), signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            os._exit(code)
+
+
+main()

@@ -1,0 +1,283 @@
+"""The command line and environment that put one program behind each kind of isolation."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from manyhands.checks.sandbox.contracts import Isolation, Limits
+from manyhands.checks.sandbox.scratch import Scratch
+
+__all__ = ["INSIDE", "Command", "command", "inside_path", "python_roots", "seatbelt_profile"]
+
+#: The launcher and its helpers, read-only inside the sandbox.
+INSIDE = Path(__file__).parent / "inside"
+
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_ETC = (
+    "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/timezone",
+    "/etc/fonts", "/etc/mime.types", "/etc/alternatives",
+)  # fmt: skip
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_PROC = (
+    "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/filesystems",
+    "/proc/sys/vm", "/proc/sys/kernel/osrelease", "/proc/sys/kernel/cap_last_cap",
+)  # fmt: skip
+_INSIDE_SEEN = "/sandbox.launcher"
+_HOST_NAME = "hands"
+# Sockets and threads that libraries would open per processor break the limit on processes.
+_THREADS = {
+    name: str(min(4, os.cpu_count() or 1))
+    for name in (
+        "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS",
+        "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS", "ARROW_IO_THREADS",
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the supervisor starts: arguments, the environment of the outermost process, folder."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    cwd: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Where the program sees its folders."""
+
+    work: str
+    tmp: str
+    shm: str
+    config: str
+
+
+def command(
+    isolation: Isolation,
+    python: Path,
+    scratch: Scratch,
+    limits: Limits,
+    program: tuple[str, ...],
+    *,
+    extra_env: dict[str, str] | None = None,
+) -> Command:
+    """Build the command that runs `python *program` in `scratch` behind `isolation`."""
+    match isolation:
+        case Isolation.BWRAP:
+            return _bwrap(python, scratch, limits, program, extra_env or {})
+        case Isolation.LANDLOCK | Isolation.NONE:
+            return _keeper(isolation, python, scratch, limits, program, extra_env or {})
+        case Isolation.SEATBELT:
+            inner = _keeper(Isolation.NONE, python, scratch, limits, program, extra_env or {})
+            profile = seatbelt_profile(
+                read=[str(p) for p in (*python_roots(python), INSIDE)], write=[str(scratch.root)]
+            )
+            return Command(
+                ("/usr/bin/sandbox-exec", "-p", profile, *inner.argv), inner.env, inner.cwd
+            )
+        case _:
+            raise ValueError(f"no command for isolation {isolation.value!r}")
+
+
+def inside_path(isolation: Isolation, name: str) -> str:
+    """Where a program behind `isolation` sees the file `name` of `inside/`."""
+    return f"{_INSIDE_SEEN if isolation is Isolation.BWRAP else INSIDE}/{name}"
+
+
+@functools.cache
+def python_roots(python: Path) -> tuple[Path, ...]:
+    """The folders that `python` needs to read: its environment and the interpreter behind it."""
+    environment = python.parent.parent
+    roots = [environment]
+    real = python.resolve()
+    base = real.parent.parent
+    if (environment / "pyvenv.cfg").is_file():
+        for line in (environment / "pyvenv.cfg").read_text().splitlines():
+            key, _, value = line.partition("=")
+            if key.strip() == "home":
+                base = Path(value.strip()).parent
+    for prefix in dict.fromkeys((base, real.parent.parent)):
+        if str(prefix) not in ("/usr", "/"):
+            roots += [prefix / name for name in ("bin", "lib", "lib64")]
+        if str(prefix) == "/":
+            roots.append(Path("/usr"))
+    return tuple(dict.fromkeys(path for path in roots if path.exists()))
+
+
+def _environment(view: _View, python: Path, extra: dict[str, str]) -> dict[str, str]:
+    return {
+        "PATH": f"{python.parent}:/usr/bin:/bin",
+        "HOME": view.work,
+        "TMPDIR": view.tmp,
+        "USER": _HOST_NAME,
+        "LOGNAME": _HOST_NAME,
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": view.config,
+        "XDG_CACHE_HOME": view.tmp,
+        "XDG_CONFIG_HOME": view.config,
+        "IPYTHONDIR": view.config,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUTF8": "1",
+        "PYTHONHASHSEED": "0",
+        **_THREADS,
+        **extra,
+    }
+
+
+def _launcher(
+    tier: str,
+    launch: str,
+    python: Path,
+    limits: Limits,
+    view: _View,
+    program: tuple[str, ...],
+    read: list[str],
+    write: list[str],
+    extra: dict[str, str],
+) -> tuple[str, ...]:
+    spec = {
+        "tier": tier,
+        "limits": {
+            "cpu_s": int(limits.cpu_s + 0.999),
+            "memory_bytes": limits.memory_bytes,
+            "file_bytes": limits.file_bytes,
+            "descriptors": limits.descriptors,
+            "processes": limits.processes,
+        },
+        "read": read,
+        "write": write,
+        "argv": [str(python), *program],
+        "env": _environment(view, python, extra),
+        "cwd": view.work,
+    }
+    return (str(python), "-I", "-S", launch, json.dumps(spec))
+
+
+def _bwrap(
+    python: Path,
+    scratch: Scratch,
+    limits: Limits,
+    program: tuple[str, ...],
+    extra: dict[str, str],
+) -> Command:
+    view = _View(work="/sandbox", tmp="/tmp", shm="/dev/shm", config="/sandbox.config")  # noqa: S108
+    argv = [
+        shutil.which("bwrap") or "bwrap",
+        "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
+        "--unshare-cgroup-try", "--uid", "1000", "--gid", "1000", "--hostname", _HOST_NAME,
+        "--die-with-parent", "--new-session",
+    ]  # fmt: skip
+    if _bwrap_knows("--disable-userns"):
+        argv.append("--disable-userns")
+    for path in _SYSTEM:
+        if Path(path).is_symlink():
+            argv += ["--symlink", str(Path(path).readlink()), path]
+        elif Path(path).exists():
+            argv += ["--ro-bind", path, path]
+    for path in _ETC:
+        argv += ["--ro-bind-try", path, path]
+    for name in ("passwd", "group", "hosts"):
+        argv += ["--ro-bind", str(INSIDE / "etc" / name), f"/etc/{name}"]
+    argv += ["--proc", "/proc", "--dev", "/dev"]
+    argv += [
+        "--ro-bind", str(INSIDE), _INSIDE_SEEN,
+        "--bind", str(scratch.work), view.work,
+        "--bind", str(scratch.tmp), view.tmp,
+        "--bind", str(scratch.shm), view.shm,
+        "--bind", str(scratch.config), view.config,
+    ]  # fmt: skip
+    for folder in python_roots(python):  # last: one may lie below /tmp
+        if not folder.is_relative_to("/usr"):
+            argv += ["--ro-bind", str(folder), str(folder)]
+    argv += [
+        # bwrap's own /dev and / are writable tmpfs without a size.
+        "--remount-ro", "/dev", "--remount-ro", "/",
+        "--chdir", view.work, "--",
+    ]  # fmt: skip
+    argv += _launcher(
+        "bwrap", f"{_INSIDE_SEEN}/launch.py", python, limits, view, program,
+        read=["/"], write=[view.work, view.tmp, view.shm, view.config, *_DEVICES, "/proc/self"],
+        extra=extra,
+    )  # fmt: skip
+    # Its environment can be read in /proc/1/environ inside: give it nothing.
+    return Command(tuple(argv), {"PATH": "/usr/bin:/bin"}, scratch.root)
+
+
+@functools.cache
+def _bwrap_knows(option: str) -> bool:
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return False
+    shown = subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False)
+    return option in shown.stdout + shown.stderr
+
+
+def _keeper(
+    isolation: Isolation,
+    python: Path,
+    scratch: Scratch,
+    limits: Limits,
+    program: tuple[str, ...],
+    extra: dict[str, str],
+) -> Command:
+    view = _View(
+        work=str(scratch.work), tmp=str(scratch.tmp), shm=str(scratch.shm),
+        config=str(scratch.config),
+    )  # fmt: skip
+    read = [*_SYSTEM, *_ETC, *_PROC, "/sys/devices/system/cpu"]
+    read += [str(path) for path in (*python_roots(python), INSIDE)]
+    argv = _launcher(
+        isolation.value, str(INSIDE / "launch.py"), python, limits, view, program,
+        read=read, write=[str(scratch.root), *_DEVICES], extra=extra,
+    )  # fmt: skip
+    return Command(argv, {"PATH": "/usr/bin:/bin"}, scratch.root)
+
+
+def seatbelt_profile(*, read: list[str], write: list[str]) -> str:
+    """macOS sandbox profile: everything denied, then what an interpreter needs is opened.
+
+    No network, no mach service but those that libc asks for at start, signals only inside.
+    Every path is quoted as an SBPL string. Raises ValueError for a path with a control character.
+    """
+
+    def quoted(path: str) -> str:
+        if any(ord(c) < 32 for c in path):
+            raise ValueError(f"path {path!r} has a control character")
+        return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    system = ["/usr/lib", "/usr/bin", "/bin", "/usr/share", "/System", "/Library/Frameworks",
+              "/private/var/db/timezone", "/private/var/db/dyld"]  # fmt: skip
+    readable = "\n".join(f"  (subpath {quoted(path)})" for path in (*system, *read, *write))
+    writable = "\n".join(f"  (subpath {quoted(path)})" for path in write)
+    return f"""(version 1)
+(deny default)
+(allow process-exec)
+(allow process-fork)
+(allow process-info* (target same-sandbox))
+(allow signal (target same-sandbox))
+(allow sysctl-read)
+(allow file-read-metadata)
+(allow file-read-data file-map-executable
+{readable}
+  (literal "/")
+  (literal "/dev/null") (literal "/dev/zero") (literal "/dev/random") (literal "/dev/urandom"))
+(allow file-write*
+{writable})
+(allow file-write-data (literal "/dev/null") (literal "/dev/zero"))
+(allow mach-lookup
+  (global-name "com.apple.system.opendirectoryd.libinfo")
+  (global-name "com.apple.system.logger"))
+(deny network*)
+"""

@@ -1,0 +1,262 @@
+"""The folder of one run: made, filled, brought out with care, removed whatever is in it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fnmatch
+import os
+import shutil
+import stat
+import struct
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from manyhands.checks.sandbox.contracts import SandboxRun
+from manyhands.errors import InputError
+
+__all__ = ["Collected", "Scratch", "collect", "png_size", "remove_tree"]
+
+MiB = 1024 * 1024
+_COLLECT_BYTES = 64 * MiB  # all collected files of one run
+_COLLECT_FILES = 256
+_PIXELS = 50_000_000  # of one PNG: 200 MB when decoded
+_NAME = 200  # bytes
+_DEPTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Folders of one run under `root`, which only the owner can enter."""
+
+    root: Path
+    work: Path
+    tmp: Path
+    shm: Path
+    config: Path
+
+    @classmethod
+    def make(cls, font_cache: Path | None = None, *, parent: Path | None = None) -> Scratch:
+        """Make the folders; `font_cache` is a ready matplotlib cache to copy in."""
+        root = Path(tempfile.mkdtemp(prefix="manyhands-", dir=parent)).resolve()
+        scratch = cls(root, root / "work", root / "tmp", root / "shm", root / "config")
+        for folder in (scratch.work, scratch.tmp, scratch.shm, scratch.config):
+            folder.mkdir(mode=0o700)
+        if font_cache is not None and font_cache.is_dir():
+            for file in font_cache.glob("*.json"):
+                shutil.copyfile(file, scratch.config / file.name)
+        return scratch
+
+    def fill(self, job: SandboxRun) -> None:
+        """Write the program and its inputs. Raises InputError for a name that leaves the folder."""
+        for name, content in {**job.files, "main.py": job.code.encode()}.items():
+            self._place(name).write_bytes(content)
+        for name, source in job.inputs.items():
+            if not source.is_file():
+                raise InputError(
+                    f"The input file {str(source)!r} does not exist or is no regular file.",
+                    hint="Give the path of a readable file.",
+                )
+            target = self._place(name)
+            shutil.copyfile(source, target)
+            target.chmod(0o600)
+
+    def _place(self, name: str) -> Path:
+        pure = PurePosixPath(name)
+        if pure.is_absolute() or ".." in pure.parts or not pure.parts or "\0" in name:
+            raise InputError(
+                f"The name {name!r} would leave the scratch folder.",
+                hint="Use a plain relative name such as 'data.csv'.",
+            )
+        target = self.work / pure
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def remove(self) -> None:
+        remove_tree(self.root)
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """Files brought out, and why others were not."""
+
+    files: dict[str, bytes]
+    refused: dict[str, str]
+
+
+def collect(folder: Path, patterns: tuple[str, ...], given: Mapping[str, object]) -> Collected:
+    """Read the files below `folder` that match `patterns`; call it when every process is dead.
+
+    Never follows a link, opens a FIFO or a device, or reads a file with a second name.
+    A pattern without `/` matches top-level names only. Files in `given` (the inputs) stay.
+    """
+    files: dict[str, bytes] = {}
+    refused: dict[str, str] = {}
+    if not patterns:
+        return Collected(files, refused)
+    total = 0
+    for name, info in _walk(folder):
+        if name in given or not any(_matches(name, pattern) for pattern in patterns):
+            continue
+        reason = _objection(name, info)
+        if not reason and len(files) >= _COLLECT_FILES:
+            reason = f"more than {_COLLECT_FILES} files"
+        if not reason and total + info.st_size > _COLLECT_BYTES:
+            reason = f"more than {_COLLECT_BYTES // MiB} MiB in all"
+        content = b""
+        if not reason:
+            try:
+                content = _read(folder, name)
+            except OSError as error:
+                reason = error.strerror or "cannot be read"
+        if not reason:
+            reason = _content_objection(name, content)
+        if reason:
+            if len(refused) < _COLLECT_FILES:
+                refused[_shown(name)] = reason
+        else:
+            files[name] = content
+            total += len(content)
+    return Collected(files, refused)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return name.count("/") == pattern.count("/") and fnmatch.fnmatchcase(name, pattern)
+
+
+def _walk(folder: Path) -> list[tuple[str, os.stat_result]]:
+    found: list[tuple[str, os.stat_result]] = []
+    waiting = [""]
+    while waiting and len(found) < 20_000:
+        prefix = waiting.pop()
+        try:
+            names = sorted(entry.name for entry in (folder / prefix).iterdir())
+        except OSError:
+            continue
+        for name in names:
+            path = f"{prefix}{name}"
+            try:
+                info = (folder / path).lstat()
+            except OSError:
+                continue
+            if stat.S_ISDIR(info.st_mode) and path.count("/") < _DEPTH:
+                waiting.append(f"{path}/")
+            found.append((path, info))
+    return found
+
+
+def _objection(name: str, info: os.stat_result) -> str:
+    if len(os.fsencode(name)) > _NAME:
+        return f"name longer than {_NAME} bytes"
+    if not name.isprintable() or any(c in name for c in '\\:*?"<>|') or name != name.strip():
+        return "name with characters that are not allowed"
+    if any(part.startswith((".", "-")) for part in name.split("/")):
+        return "name starts with a dot or a dash"
+    if stat.S_ISLNK(info.st_mode):
+        return "symbolic link"
+    if not stat.S_ISREG(info.st_mode):
+        return "not a regular file"
+    if info.st_nlink != 1:
+        return "hard link"
+    return ""
+
+
+def _content_objection(name: str, content: bytes) -> str:
+    if not name.lower().endswith(".png"):
+        return ""
+    size = png_size(content)
+    if size is None:
+        return "not a PNG"
+    if size[0] * size[1] > _PIXELS:
+        return f"image of {size[0]} x {size[1]} pixels, the limit is {_PIXELS} pixels"
+    return ""
+
+
+def png_size(content: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels that a PNG's header states; None when it is no PNG."""
+    if len(content) < 33 or content[:8] != b"\x89PNG\r\n\x1a\n" or content[12:16] != b"IHDR":
+        return None
+    width, height = struct.unpack(">II", content[16:24])
+    return (width, height) if width and height else None
+
+
+def _shown(name: str) -> str:
+    return (
+        name[:100].encode("ascii", "backslashreplace").decode()
+        if name.isprintable()
+        else (ascii(name[:100]))
+    )
+
+
+def _read(folder: Path, name: str) -> bytes:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    fd = os.open(folder / name, flags)
+    try:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1:
+            raise OSError(errno.EINVAL, "not a plain file")
+        with os.fdopen(os.dup(fd), "rb") as file:
+            return file.read(_COLLECT_BYTES + 1)[: _COLLECT_BYTES + 1]
+    finally:
+        os.close(fd)
+
+
+def remove_tree(root: Path) -> None:
+    """Remove a folder however deep, odd-named or closed its content is; links are not followed.
+
+    Call it when every process that could write there is dead: it climbs by `..`.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        here = os.open(root, flags)
+    except OSError:
+        return
+    stack: list[tuple[str, list[str]]] = [("", _empty(here))]
+    try:
+        while True:
+            name, pending = stack[-1]
+            if pending:
+                below = pending.pop()
+                try:
+                    with contextlib.suppress(OSError):
+                        os.chmod(below, 0o700, dir_fd=here)
+                    deeper = os.open(below, flags, dir_fd=here)
+                except OSError:
+                    continue
+                os.close(here)
+                here = deeper
+                stack.append((below, _empty(here)))
+                continue
+            stack.pop()
+            if not stack:
+                break
+            parent = os.open("..", flags, dir_fd=here)
+            os.close(here)
+            here = parent
+            with contextlib.suppress(OSError):
+                os.rmdir(name, dir_fd=here)
+    finally:
+        os.close(here)
+    with contextlib.suppress(OSError):
+        root.rmdir()
+
+
+def _empty(folder: int) -> list[str]:
+    """Unlink what is no folder, remove the empty folders, return the names of the others."""
+    with contextlib.suppress(OSError):
+        os.fchmod(folder, 0o700)
+    full = []
+    with os.scandir(folder) as listing:
+        entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in listing]
+    for name, is_folder in entries:
+        try:
+            if is_folder:
+                os.rmdir(name, dir_fd=folder)
+            else:
+                os.unlink(name, dir_fd=folder)
+        except OSError:
+            if is_folder:
+                full.append(name)
+    return full

@@ -1,0 +1,279 @@
+"""Watching one sandboxed process tree from outside, and ending it to the last process."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+
+import anyio
+from anyio.abc import ByteReceiveStream, Process
+
+from manyhands.checks.sandbox.contracts import Isolation, Limits, RunStatus
+from manyhands.checks.sandbox.inside import watch
+from manyhands.checks.sandbox.layers import Command
+from manyhands.checks.sandbox.scratch import Scratch
+
+__all__ = ["Capped", "Outcome", "Tree", "classify"]
+
+_POLL_S = 0.025
+_DISK_POLL_S = 0.05
+_DEATH_GRACE_S = 3.0
+_PIPE_GRACE_S = 0.5
+_CHUNK = 1 << 16
+_REFUSED_CODE = 125
+_TASK_MARGIN = 8  # the isolation's own processes
+
+
+class Capped:
+    """Head and tail of a stream, and how long it was. Memory stays below `keep` + one chunk."""
+
+    def __init__(self, keep: int) -> None:
+        self._half = max(1, keep // 2)
+        self._head = bytearray()
+        self._tail = bytearray()
+        self.total = 0
+
+    def add(self, chunk: bytes) -> None:
+        self.total += len(chunk)
+        room = self._half - len(self._head)
+        if room > 0:
+            self._head += chunk[:room]
+            chunk = chunk[room:]
+        if chunk:
+            self._tail += chunk
+            if len(self._tail) > self._half:
+                del self._tail[: len(self._tail) - self._half]
+
+    def value(self) -> bytes:
+        left_out = self.total - len(self._head) - len(self._tail)
+        if not left_out:
+            return bytes(self._head + self._tail)
+        note = f"\n... {left_out} bytes left out ...\n".encode()
+        return bytes(self._head) + note + bytes(self._tail)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a process tree ended; `limit` names the limit that ended it, with its value."""
+
+    status: RunStatus
+    exit_code: int | None
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    status: RunStatus
+    limit: str
+
+
+class Tree:
+    """One started command and everything below it. Use as an async context manager.
+
+    Leaving the block ends every process of the tree, also on cancellation.
+    """
+
+    def __init__(
+        self,
+        command: Command,
+        isolation: Isolation,
+        limits: Limits,
+        scratch: Scratch,
+        *,
+        log: bool = False,
+    ) -> None:
+        """With `log` standard error goes to a file of the run folder instead of a pipe."""
+        self._command = command
+        self._isolation = isolation
+        self._limits = limits
+        self._scratch = scratch
+        self._log = scratch.root / "stderr.log" if log else None
+        self._process: Process | None = None
+        self._stop: _Stop | None = None
+        self._ended = anyio.Event()
+
+    @property
+    def process(self) -> Process:
+        if self._process is None:
+            raise RuntimeError("the tree is not started")
+        return self._process
+
+    async def __aenter__(self) -> Tree:
+        with contextlib.ExitStack() as opened:
+            stderr = opened.enter_context(self._log.open("wb")) if self._log else subprocess.PIPE
+            self._process = await anyio.open_process(
+                self._command.argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=self._command.env,
+                cwd=self._command.cwd,
+                start_new_session=True,
+            )
+        return self
+
+    def log_tail(self) -> bytes:
+        """The last words on standard error of a tree that was made with `log`."""
+        return self._log.read_bytes()[-4000:] if self._log else b""
+
+    async def __aexit__(self, *_: object) -> None:
+        with anyio.CancelScope(shield=True):
+            await self.end()
+            for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+                if stream is not None:
+                    with contextlib.suppress(OSError, anyio.BrokenResourceError):
+                        await stream.aclose()
+
+    async def watch(self, stdin: bytes) -> Outcome:
+        """Feed, read and watch until the tree ends by itself or by a limit."""
+        limits = self._limits
+        started = time.monotonic()
+        out, err = Capped(limits.output_kept_bytes), Capped(limits.output_kept_bytes)
+        stdout, stderr = self.process.stdout, self.process.stderr
+        assert stdout is not None and stderr is not None  # noqa: PT018
+        async with anyio.create_task_group() as tasks:
+            readers = [anyio.Event(), anyio.Event()]
+            tasks.start_soon(self._feed, stdin)
+            tasks.start_soon(self._read, stdout, out, "stdout", readers[0])
+            tasks.start_soon(self._read, stderr, err, "stderr", readers[1])
+            tasks.start_soon(self._watch_processes)
+            tasks.start_soon(self._watch_disk)
+            tasks.start_soon(self._wait)
+            with anyio.move_on_after(limits.wall_s):
+                await self._ended.wait()
+            if not self._ended.is_set():
+                self._halt(RunStatus.TIMEOUT, f"wall_s={limits.wall_s:g}")
+            await self.end()
+            seconds = time.monotonic() - started
+            with anyio.move_on_after(_PIPE_GRACE_S):  # nobody holds the pipes any more
+                for reader in readers:
+                    await reader.wait()
+            tasks.cancel_scope.cancel()
+        code = self.process.returncode
+        status, exit_code, limit = classify(code, err.value(), limits)
+        if self._stop is not None:
+            status, limit = self._stop.status, self._stop.limit
+        return Outcome(status, exit_code, out.value(), err.value(), seconds, limit)
+
+    def _halt(self, status: RunStatus, limit: str) -> None:
+        if self._stop is None:
+            self._stop = _Stop(status, limit)
+        self._ended.set()
+
+    async def _wait(self) -> None:
+        await self.process.wait()
+        self._ended.set()
+
+    async def _feed(self, stdin: bytes) -> None:
+        stream = self.process.stdin
+        assert stream is not None
+        with contextlib.suppress(OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            if stdin:
+                await stream.send(stdin)
+            await stream.aclose()
+
+    async def _read(
+        self, stream: ByteReceiveStream, into: Capped, name: str, done: anyio.Event
+    ) -> None:
+        try:
+            while True:
+                into.add(await stream.receive(_CHUNK))
+                if into.total > self._limits.output_kill_bytes:
+                    self._halt(
+                        RunStatus.OUTPUT,
+                        f"output_kill_bytes={self._limits.output_kill_bytes} on {name}",
+                    )
+                    return
+        except (anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError):
+            return
+        finally:
+            done.set()
+
+    async def _watch_processes(self) -> None:
+        limits = self._limits
+        if not os.path.isdir("/proc/self/task"):  # noqa: ASYNC240, PTH112
+            return
+        while not self._ended.is_set():
+            use = watch.tree_use(self.process.pid, limits.memory_bytes)
+            if use.memory_bytes > limits.memory_bytes:
+                self._halt(RunStatus.MEM, f"memory_bytes={limits.memory_bytes}")
+            elif use.tasks > limits.processes + _TASK_MARGIN:
+                self._halt(RunStatus.ERROR, f"processes={limits.processes}")
+            await anyio.sleep(_POLL_S)
+
+    async def _watch_disk(self) -> None:
+        limits = self._limits
+        pause = _DISK_POLL_S
+        while not self._ended.is_set():
+            await anyio.sleep(pause)
+            started = time.monotonic()
+            if self.over_disk():
+                return
+            pause = max(_DISK_POLL_S, 5 * (time.monotonic() - started))
+        del limits
+
+    def over_disk(self) -> bool:
+        """Whether the run's files pass their limits; notes it when they do."""
+        limits = self._limits
+        use = watch.disk_use(str(self._scratch.root), limits.disk_bytes, limits.files)
+        if use.allocated_bytes > limits.disk_bytes:
+            self._halt(RunStatus.DISK, f"disk_bytes={limits.disk_bytes}")
+        elif use.entries > limits.files:
+            self._halt(RunStatus.DISK, f"files={limits.files}")
+        else:
+            return False
+        return True
+
+    async def end(self) -> None:
+        """Kill every process of the tree and wait until the outermost is gone."""
+        process = self.process
+        deadline = time.monotonic() + _DEATH_GRACE_S
+        while process.returncode is None:
+            self._kill(force=time.monotonic() > deadline)
+            with anyio.move_on_after(_POLL_S):
+                await process.wait()
+
+    def _kill(self, *, force: bool) -> None:
+        pid = self.process.pid
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if force:
+                for below in watch.descendants(pid):
+                    os.kill(below, signal.SIGKILL)
+            elif self._isolation is Isolation.BWRAP:
+                os.kill(pid, signal.SIGSTOP)  # no child can be missed
+                children = [below for below in watch.descendants(pid) if below != pid]
+                for child in children[:1]:  # init of the pid namespace: the rest dies with it
+                    os.kill(child, signal.SIGKILL)
+                os.kill(pid, signal.SIGCONT if children else signal.SIGKILL)
+            else:
+                os.kill(pid, signal.SIGTERM)  # the keeper ends what is below it
+
+
+def classify(code: int | None, stderr: bytes, limits: Limits) -> tuple[RunStatus, int | None, str]:
+    """Read status, exit code (negative: signal) and limit from how the outermost process ended."""
+    if code is None:
+        return RunStatus.SIGNAL, None, ""
+    if code > 128:  # the shell's convention, used by bwrap and by the keeper
+        code = 128 - code
+    if code == 0:
+        return RunStatus.OK, 0, ""
+    if code < 0:
+        if -code == getattr(signal, "SIGXCPU", None):
+            return RunStatus.TIMEOUT, code, f"cpu_s={math.ceil(limits.cpu_s)}"
+        if -code == getattr(signal, "SIGXFSZ", None):
+            return RunStatus.DISK, code, f"file_bytes={limits.file_bytes}"
+        return RunStatus.SIGNAL, code, ""
+    last = stderr.rstrip().rpartition(b"\n")[2]
+    if code == _REFUSED_CODE and last.startswith(b"manyhands sandbox:"):
+        return RunStatus.REFUSED, None, ""
+    if last.startswith((b"MemoryError", b"numpy._core._exceptions._ArrayMemoryError")):
+        return RunStatus.MEM, code, f"memory_bytes={limits.memory_bytes}"
+    return RunStatus.ERROR, code, ""
