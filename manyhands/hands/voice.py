@@ -172,7 +172,7 @@ class Voice:
         sampling = dict(role.sampling_options())
         if calm:
             sampling["temperature"] = 0.0
-        examples = [Message(role=kind, content=text) for kind, text in role.examples()]
+        examples = [Message(role=item.role, content=item.content) for item in role.messages]
         messages = (
             Message(role="system", content=role.prompt),
             *examples,

@@ -113,7 +113,7 @@ def _data_file() -> Path:
     from manyhands.cli.demo_models import DATA
     from manyhands.data_files import data_path
 
-    return data_path("examples") / "data" / f"{DATA}.csv"
+    return data_path("examples") / f"{DATA}.csv"
 
 
 def _write(mind: Mind, answer: Answer, folder: Path) -> dict[str, str]:

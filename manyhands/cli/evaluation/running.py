@@ -51,7 +51,7 @@ def run_tasks(mind: Mind, path: Path | None, only: tuple[str, ...], console: Con
 
 
 async def _one(mind: Mind, task: Task, bench: Bench) -> Row:
-    data = [data_path("examples") / "data" / task.data] if task.data else []
+    data = [data_path("examples") / task.data] if task.data else []
     try:
         answer = await mind.ask(task.question, data=data)
     except ManyhandsError as error:
