@@ -1,0 +1,1 @@
+"""Checks of programs, charts and table claims: each runs the thing and returns its evidence."""

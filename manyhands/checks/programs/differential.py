@@ -1,0 +1,253 @@
+"""The differential check: the same seeded inputs for a reference and an answer, compared."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from manyhands.checks.outcome import CheckOutcome, Verdict
+from manyhands.checks.programs.examples import examples_in
+from manyhands.checks.programs.inputs import generate, parameters
+from manyhands.checks.programs.inside.literals import NotPlain, decode, encode
+from manyhands.checks.programs.link import INSIDE, inside_files
+from manyhands.checks.sandbox.contracts import Isolation, SandboxPolicy, SandboxRun
+from manyhands.checks.sandbox.runner import run
+
+__all__ = [
+    "ABS_TOLERANCE",
+    "REL_TOLERANCE",
+    "Answers",
+    "call_all",
+    "compare",
+    "differential",
+    "same",
+]
+
+REL_TOLERANCE = 1e-9
+ABS_TOLERANCE = 1e-12
+_INPUTS = 400
+_FEWEST = 5  # usable inputs below which generated inputs decide nothing
+_CALL_S = 2.0
+_RESULTS = "results.jsonl"
+_OUT_OF_TIME = "OutOfTime"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a program said to each call, in order; shorter than the calls when it died.
+
+    Attributes:
+        broken: why the code did not load; empty when it did.
+        died: how the process ended when it ended early.
+    """
+
+    replies: tuple[dict[str, Any], ...]
+    isolation: Isolation
+    broken: str = ""
+    died: str = ""
+
+
+async def call_all(
+    code: str,
+    entry_point: str,
+    calls: Sequence[Sequence[Any]],
+    *,
+    policy: SandboxPolicy | None = None,
+    strict: bool = True,
+) -> Answers:
+    """Call `entry_point` with each argument list (tagged JSON), in one sandbox.
+
+    `strict`: a call that takes longer than its 2 s is the last.
+    """
+    setup = {
+        "code": code,
+        "entry_point": entry_point,
+        "file": _RESULTS,
+        "seconds": _CALL_S,
+        "strict": strict,
+        "calls": [{"id": at, "args": list(args), "kwargs": {}} for at, args in enumerate(calls)],
+    }
+    job = SandboxRun(
+        code=(INSIDE / "answer.py").read_text(),
+        files=inside_files("literals.py"),
+        stdin=json.dumps({"setup": setup}).encode() + b"\n",
+        collect=(_RESULTS,),
+    )
+    result = await run(job, policy)
+    lines = _lines(result.files.get(_RESULTS, b""))
+    how = result.limit or (result.stderr.strip().splitlines() or [result.status.value])[-1][:200]
+    if not lines or lines[0].get("id") != -1:
+        return Answers((), result.isolation, broken=f"it did not load: {how}")
+    if lines[0].get("value") is not True:
+        raised = dict(lines[0].get("raised") or {})
+        text = f"loading it raised {raised.get('type')}: {raised.get('message')}"
+        return Answers((), result.isolation, broken=text)
+    replies = []
+    for at, line in enumerate(lines[1:]):
+        if line.get("id") != at or at >= len(calls):
+            break
+        replies.append(line)
+    timed_out = bool(replies) and _raised(replies[-1]) == _OUT_OF_TIME
+    died = "" if len(replies) == len(calls) or timed_out else f"the process ended: {how}"
+    return Answers(tuple(replies), result.isolation, died=died)
+
+
+def _lines(content: bytes) -> list[dict[str, Any]]:
+    found = []
+    for line in content.split(b"\n"):
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(value, dict):
+            break
+        found.append(value)
+    return found
+
+
+def _raised(reply: dict[str, Any]) -> str:
+    raised = reply.get("raised")
+    return str(raised.get("type")) if isinstance(raised, dict) else ""
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two values on the wire are equal: numbers within the tolerances, types strictly.
+
+    An integer may stand for a float of the same value; a bool is no number.
+    """
+    if isinstance(a, list) and isinstance(b, list):
+        if a and a[0] in ("i", "F") and b and isinstance(b[0], str):
+            return a == b
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, bool) or isinstance(b, bool):
+        return a is b
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+        if isinstance(a, int) and isinstance(b, int):
+            return a == b
+        return math.isclose(a, b, rel_tol=REL_TOLERANCE, abs_tol=ABS_TOLERANCE)
+    return type(a) is type(b) and bool(a == b)
+
+
+def _stated_exceptions(source: str) -> frozenset[str]:
+    """Names of the exceptions that the text raises on purpose."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            exc = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+            if isinstance(exc, ast.Name):
+                names.add(exc.id)
+    return frozenset(names)
+
+
+def compare(want: dict[str, Any], got: dict[str, Any]) -> str:
+    """How one reply differs from the reference's; empty when it does not."""
+    if "value" in want:
+        if "value" not in got:
+            return f"it {_tell(got)}, the reference returned {_show(want['value'])}"
+        if not same(want["value"], got["value"]):
+            return f"it returned {_show(got['value'])}, the reference {_show(want['value'])}"
+    elif _raised(want) != _raised(got):
+        return f"it {_tell(got)}, the reference raised {_raised(want)}"
+    # Only a reference that changes its arguments says that they must change.
+    if want.get("args") and not same_changes(want["args"], got.get("args", {})):
+        return "it left its arguments otherwise than the reference"
+    return ""
+
+
+def same_changes(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+
+
+def _tell(reply: dict[str, Any]) -> str:
+    if "value" in reply:
+        return f"returned {_show(reply['value'])}"
+    if "not_plain" in reply:
+        return f"returned {reply['not_plain']}"
+    name = _raised(reply)
+    return f"took longer than {_CALL_S:g} s" if name == _OUT_OF_TIME else f"raised {name}"
+
+
+def _show(wire: Any) -> str:
+    try:
+        return repr(decode(wire))[:300]
+    except NotPlain:
+        return "something that is not plain data"
+
+
+async def differential(
+    reference: str,
+    answer: str,
+    entry_point: str,
+    inputs: Sequence[Sequence[Any]] | None = None,
+    *,
+    prompt: str = "",
+    seed: int = 0,
+    count: int = _INPUTS,
+    policy: SandboxPolicy | None = None,
+) -> CheckOutcome:
+    """Compare `answer` with `reference` (best a slow, plain, independent one) call by call.
+
+    Without `inputs` they come from the signature and the examples in the docstring and `prompt`.
+    An input where the reference runs out of time counts for nothing; so does a generated input
+    where it raises an exception that its text does not raise on purpose: outside its domain.
+    """
+    started = time.monotonic()
+    given = inputs is not None
+    rows = [list(r) if isinstance(r, (list, tuple)) else [r] for r in inputs or ()]
+    if not given:
+        known = examples_in(f"{prompt}\n{reference}\n{answer}", entry_point)
+        shapes = parameters(reference, entry_point)
+        hinted = parameters(answer, entry_point)
+        if len(hinted) == len(shapes):
+            shapes = tuple(h if s.kind == "any" else s for s, h in zip(shapes, hinted, strict=True))
+        rows = generate(shapes, [e.args for e in known], count, seed) if shapes else [[]]
+    evidence: dict[str, Any] = {
+        "method": "same inputs for both programs, each in its own sandbox",
+        "inputs": "given" if given else "generated",
+        "seed": seed,
+        "relative_tolerance": REL_TOLERANCE,
+        "absolute_tolerance": ABS_TOLERANCE,
+    }
+
+    def outcome(verdict: Verdict, summary: str) -> CheckOutcome:
+        return CheckOutcome(verdict, summary, time.monotonic() - started, evidence)
+
+    calls = [[encode(item) for item in row] for row in rows]
+    first = await call_all(reference, entry_point, calls, policy=policy, strict=False)
+    evidence["isolation"] = first.isolation.value
+    if first.broken:
+        return outcome(Verdict.UNDETERMINED, f"the reference cannot be used: {first.broken}")
+    stated = _stated_exceptions(reference)
+    usable = [
+        at
+        for at, reply in enumerate(first.replies)
+        if "value" in reply
+        or (
+            (_raised(reply) != _OUT_OF_TIME and "raised" in reply)
+            and (given or _raised(reply) in stated)
+        )
+    ]
+    evidence["usable_inputs"] = len(usable)
+    if len(usable) < (1 if given else min(_FEWEST, len(calls))):
+        text = f"the reference answers only {len(usable)} of {len(calls)} inputs"
+        return outcome(Verdict.UNDETERMINED, text)
+    second = await call_all(answer, entry_point, [calls[at] for at in usable], policy=policy)
+    if second.broken:
+        return outcome(Verdict.REFUTED, f"the answer cannot be used: {second.broken}")
+    for at, got in zip(usable, second.replies, strict=False):
+        difference = compare(first.replies[at], got)
+        if difference:
+            evidence["counterexample"] = {"args": [_show(item) for item in calls[at]]}
+            return outcome(Verdict.REFUTED, difference)
+    if len(second.replies) < len(usable):
+        at = usable[len(second.replies)]
+        evidence["counterexample"] = {"args": [_show(item) for item in calls[at]]}
+        return outcome(Verdict.REFUTED, second.died or "it stopped before the last input")
+    if first.isolation is Isolation.NONE:
+        return outcome(Verdict.UNDETERMINED, "equal on every input, but without isolation")
+    return outcome(Verdict.SUPPORTED, f"equal to the reference on {len(usable)} inputs")
