@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -176,7 +176,7 @@ class Progress:
 class Engine(Protocol):
     """A server that runs models."""
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[Delta | Reply]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | Reply]:
         """The answer piece by piece; the `Reply` comes last and once."""
         ...
 
@@ -186,8 +186,15 @@ class Engine(Protocol):
 
     async def embed(self, model: str, texts: list[str], *, num_ctx: int) -> list[list[float]]: ...
 
-    async def load(self, model: str, *, num_ctx: int, keep_alive: str | int) -> float:
-        """Load a model; the seconds that it took."""
+    async def load(
+        self,
+        model: str,
+        *,
+        num_ctx: int,
+        keep_alive: str | int = -1,
+        options: Mapping[str, Any] | None = None,
+    ) -> float:
+        """Load a model with its tier's runner options; the seconds that it took."""
         ...
 
     async def unload(self, model: str) -> None: ...
