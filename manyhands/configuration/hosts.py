@@ -34,7 +34,10 @@ def host_url(text: str) -> str:
             rest = f"[{rest}]"
     if scheme not in _DEFAULT_PORT:
         raise ValueError(f"{text!r} has the scheme {scheme!r}; allowed: http, https")
-    parts = urlsplit(f"{scheme}://{rest}")
+    try:
+        parts = urlsplit(f"{scheme}://{rest}")
+    except ValueError:
+        raise ValueError(f"{text!r} is no address such as {DEFAULT_URL}") from None
     if parts.username or parts.password:
         raise ValueError(
             "an address must not hold a password; name the key's variable in api_key_env"
@@ -42,14 +45,14 @@ def host_url(text: str) -> str:
     try:
         port = parts.port
     except ValueError:
-        raise ValueError(f"{text!r} has no port from 1 to 65535") from None
+        port = 0
     if port == 0:
         raise ValueError(f"{text!r} has no port from 1 to 65535")
     if port is None:
         port = 80 if sep and scheme == "http" else _DEFAULT_PORT[scheme]
+    if (sep and not parts.hostname) or any(character.isspace() for character in parts.netloc):
+        raise ValueError(f"{text!r} is no address such as {DEFAULT_URL}")
     host = _reachable(parts.hostname or "127.0.0.1")
-    if any(character.isspace() for character in host):
-        raise ValueError(f"{text!r} is no address such as http://127.0.0.1:11434")
     path = parts.path.rstrip("/")
     return f"{scheme}://{host}:{port}{path}"
 

@@ -103,7 +103,7 @@ def load_with_origins(
 
 def _read(file: Path, *, required: bool) -> tuple[TomlText, bool]:
     try:
-        return read_toml(file), True
+        return _with_hosts(read_toml(file)), True
     except FileNotFoundError:
         if required:
             raise SettingsError(
@@ -118,6 +118,16 @@ def _read(file: Path, *, required: bool) -> tuple[TomlText, bool]:
             f"{file}:{error.line}:{error.column}: this is no TOML: {error}.",
             hint="Correct that line, or see a whole file with: manyhands config init --print",
         ) from None
+
+
+def _with_hosts(text: TomlText) -> TomlText:
+    """`host = "a"` in a tier is a short way to write `hosts = ["a"]`."""
+    tiers = text.data.get("tiers")
+    for name, tier in tiers.items() if isinstance(tiers, dict) else ():
+        if isinstance(tier, dict) and "host" in tier and "hosts" not in tier:
+            tier["hosts"] = tier.pop("host")
+            text.lines["tiers", name, "hosts"] = text.line_of(("tiers", name, "host"))
+    return text
 
 
 def _ollama_host(value: str) -> str:
@@ -182,8 +192,6 @@ def _env_value(text: str) -> Any:
 
 def _leaves(data: Mapping[str, Any], at: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any]]:
     for name, value in data.items():
-        if name == "host" and len(at) == 2 and at[0] == "tiers":
-            name = "hosts"
         if isinstance(value, dict) and value:
             yield from _leaves(value, (*at, name))
         else:
@@ -229,7 +237,7 @@ def _place(
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = re.sub(r"//[^/@\s]*@", "//…@", repr(value))
     return text if len(text) <= 80 else text[:77] + "..."
 
 

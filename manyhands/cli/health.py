@@ -1,0 +1,328 @@
+"""What `manyhands doctor` looks at: each finding with its next command."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from manyhands.configuration.model import bare_name
+from manyhands.engines.contracts import ChatRequest, Deadlines, Engine, Message, ModelInfo
+from manyhands.errors import EngineError, ManyhandsError, NoIsolation, Unreachable
+from manyhands.roles.build import RoleState, role_status
+from manyhands.settings import HostKind, Settings, Tier, TierSettings
+
+if TYPE_CHECKING:
+    from manyhands.engines.ollama import OllamaEngine
+    from manyhands.roles.loader import FoundRole
+    from manyhands.roles.server import RoleServer
+
+__all__ = ["OLDEST_SERVER", "Finding", "Mark", "examine", "pull_command"]
+
+#: Older servers are not refused: the rules of our engine were read and tried on newer ones.
+OLDEST_SERVER = (0, 17, 1)
+
+
+class Mark(StrEnum):
+    """How bad a finding is; only a problem makes `doctor` fail."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        topic: settings, server, model, roles, sandbox, environment, journal, memory.
+        next: the command or action that mends it; empty when nothing is wrong.
+    """
+
+    topic: str
+    mark: Mark
+    text: str
+    next: str = ""
+
+
+def pull_command(model: str, url: str) -> str:
+    """The command line that downloads a model to a host."""
+    from manyhands.configuration.hosts import DEFAULT_URL
+
+    return (
+        f"ollama pull {model}" if url == DEFAULT_URL else f"OLLAMA_HOST={url} ollama pull {model}"
+    )
+
+
+async def examine(
+    settings: Settings,
+    found: Mapping[str, FoundRole],
+    engines: Mapping[str, OllamaEngine],
+    *,
+    probe: bool = False,
+) -> AsyncIterator[Finding]:
+    """Look at everything that a question needs, without changing anything.
+
+    Args:
+        engines: host name -> engine, for each host of kind `ollama`.
+        probe: ask the mind for one token, which loads it if it is not loaded.
+    """
+    for name, host in settings.hosts.items():
+        tiers = {key: spec for key, spec in settings.tiers.items() if name in spec.hosts}
+        if not tiers:
+            yield Finding("server", Mark.OK, f"{name} at {host.url}: no tier uses it")
+        elif host.kind is HostKind.OPENAI:
+            yield await _compatible(name, host.url, os.environ.get(host.api_key_env, ""))
+        else:
+            async for one in _server(settings, name, tiers, engines[name], found, probe=probe):
+                yield one
+    yield await _sandbox(settings)
+    yield _environment()
+    yield _database("journal", settings.journal.path)
+    if settings.memory.enabled:
+        yield _database("memory", settings.memory.path)
+
+
+async def _server(
+    settings: Settings,
+    name: str,
+    tiers: Mapping[str, TierSettings],
+    engine: OllamaEngine,
+    found: Mapping[str, FoundRole],
+    *,
+    probe: bool,
+) -> AsyncIterator[Finding]:
+    url = settings.hosts[name].url
+    try:
+        version = await engine.version()
+        present = {bare_name(model) for model in await engine.tags()}
+    except Unreachable as error:
+        yield Finding(
+            "server",
+            Mark.PROBLEM,
+            f"{name} at {url}: nobody answers ({error.message})",
+            f"ollama serve   (or set another address: MANYHANDS_HOSTS__{name.upper()}__URL)",
+        )
+        return
+    except EngineError as error:
+        yield Finding("server", Mark.PROBLEM, f"{name} at {url}: {error.message}", error.hint)
+        return
+    yield _version(name, url, version)
+    for tier, spec in tiers.items():
+        if bare_name(spec.model) in present:
+            async for one in _capable(engine, tier, spec):
+                yield one
+        else:
+            yield Finding(
+                "model",
+                Mark.PROBLEM,
+                f"tier {tier}: {spec.model} is not on host {name}",
+                pull_command(spec.model, url),
+            )
+    mind = tiers.get(Tier.MIND)
+    if mind is not None and bare_name(mind.model) in present:
+        yield await _answers(engine, mind, probe=probe)
+    async for one in _roles(settings, name, engine, found):
+        yield one
+
+
+def _version(name: str, url: str, version: str) -> Finding:
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    if numbers and numbers < OLDEST_SERVER:
+        oldest = ".".join(map(str, OLDEST_SERVER))
+        return Finding(
+            "server",
+            Mark.WARNING,
+            f"{name} at {url}: Ollama {version} is older than {oldest}",
+            "update Ollama: https://ollama.com/download",
+        )
+    return Finding("server", Mark.OK, f"{name} at {url}: Ollama {version}")
+
+
+async def _capable(engine: Engine, tier: str, spec: TierSettings) -> AsyncIterator[Finding]:
+    """What the server says the model can do, against what the settings expect of the tier."""
+    try:
+        info = await engine.show(spec.model)
+    except EngineError as error:
+        yield Finding("model", Mark.PROBLEM, f"tier {tier}: {error.message}", error.hint)
+        return
+    able = ", ".join(info.capabilities) or "nothing declared"
+    troubles = list(_lacks(tier, spec, info))
+    yield _judged(f"tier {tier}: {spec.model} ({able})", troubles)
+
+
+def _judged(subject: str, troubles: Sequence[tuple[Mark, str, str]]) -> Finding:
+    """One finding for a model; the worst trouble decides its mark."""
+    if not troubles:
+        return Finding("model", Mark.OK, subject)
+    mark = Mark.PROBLEM if any(one[0] is Mark.PROBLEM for one in troubles) else Mark.WARNING
+    told = "; ".join(text for _, text, _ in troubles)
+    return Finding("model", mark, f"{subject}: {told}", "; ".join(step for _, _, step in troubles))
+
+
+def _lacks(tier: str, spec: TierSettings, info: ModelInfo) -> Iterator[tuple[Mark, str, str]]:
+    able = set(info.capabilities)
+    if tier == Tier.EMBED:
+        if "embedding" not in able:
+            yield Mark.PROBLEM, "it cannot embed", f"set another model: tiers.{tier}.model"
+        return
+    if spec.think and "thinking" not in able:
+        yield Mark.PROBLEM, "it cannot think", f"set tiers.{tier}.think = false"
+    if tier == Tier.MIND and not spec.think and "thinking" in able:
+        yield Mark.WARNING, "it can think, unused", f"set tiers.{tier}.think = true"
+    if tier == Tier.MIND and "tools" not in able:
+        yield Mark.WARNING, "it declares no tools", "needed only for tools of other MCP servers"
+    longest = _context_length(info)
+    if longest and spec.num_ctx > longest:
+        yield (
+            Mark.PROBLEM,
+            f"num_ctx {spec.num_ctx} is more than the {longest} it was trained for",
+            f"set tiers.{tier}.num_ctx = {longest}",
+        )
+
+
+def _context_length(info: ModelInfo) -> int:
+    architecture = info.info.get("general.architecture", "")
+    length = info.info.get(f"{architecture}.context_length", 0)
+    return length if isinstance(length, int) else 0
+
+
+async def _answers(engine: Engine, mind: TierSettings, *, probe: bool) -> Finding:
+    """A real generation: a server with a stuck scheduler still answers everything else."""
+    resident = {bare_name(one.name) for one in await engine.ps()}
+    if not probe and bare_name(mind.model) not in resident:
+        return Finding(
+            "server",
+            Mark.OK,
+            f"{mind.model} is not loaded, so no token was asked for (--probe asks for one)",
+        )
+    request = ChatRequest(
+        model=mind.model,
+        messages=(Message(role="user", content="Say ok."),),
+        num_ctx=mind.num_ctx,
+        think=False if mind.think else None,
+        num_predict=1,
+        deadlines=None if probe else Deadlines(load_s=20, first_token_s=20, gap_s=20, total_s=30),
+    )
+    try:
+        await engine.chat(request, whole=False)
+    except EngineError as error:
+        return Finding(
+            "server",
+            Mark.PROBLEM,
+            f"{mind.model} does not answer: {error.message}",
+            error.hint or f"ollama stop {mind.model}",
+        )
+    return Finding("server", Mark.OK, f"{mind.model} answers")
+
+
+async def _roles(
+    settings: Settings, host: str, server: RoleServer, found: Mapping[str, FoundRole]
+) -> AsyncIterator[Finding]:
+    try:
+        states = await role_status(found, settings, server, host)
+    except ManyhandsError as error:
+        yield Finding("roles", Mark.PROBLEM, error.message, error.hint)
+        return
+    named: dict[RoleState, list[str]] = {}
+    for one in states:
+        named.setdefault(one.state, []).append(one.role)
+    if current := named.get(RoleState.CURRENT):
+        yield Finding("roles", Mark.OK, f"on {host}: {', '.join(current)}")
+    for state, text, step in (
+        (RoleState.ABSENT, "not built", "manyhands roles build"),
+        (RoleState.DIFFERS, "built from an older file", "manyhands roles build"),
+        (RoleState.NO_BASE, "cannot be built before their base is there", "manyhands setup"),
+    ):
+        names = named.get(state, [])
+        needed = [name for name in names if found[name].role.adapter]
+        if names:
+            mark = Mark.PROBLEM if needed else Mark.WARNING
+            yield Finding("roles", mark, f"on {host}, {text}: {', '.join(names)}", step)
+
+
+async def _compatible(name: str, url: str, key: str) -> Finding:
+    import httpx
+
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    base = url if url.endswith("/v1") else f"{url}/v1"
+    try:
+        async with httpx.AsyncClient(timeout=5.0, headers=headers) as client:
+            response = await client.get(f"{base}/models")
+    except httpx.HTTPError as error:
+        return Finding(
+            "server",
+            Mark.PROBLEM,
+            f"{name} at {url}: nobody answers ({type(error).__name__})",
+            f"start it, or set MANYHANDS_HOSTS__{name.upper()}__URL",
+        )
+    if response.status_code in (401, 403):
+        step = f"set hosts.{name}.api_key_env to the variable that holds the key"
+        return Finding("server", Mark.PROBLEM, f"{name} at {url}: the key is refused", step)
+    mark = Mark.OK if response.is_success else Mark.PROBLEM
+    return Finding("server", mark, f"{name} at {url}: HTTP {response.status_code}")
+
+
+async def _sandbox(settings: Settings) -> Finding:
+    from manyhands.checks.sandbox.contracts import Isolation
+    from manyhands.checks.sandbox.runner import best
+
+    try:
+        isolation = await best(settings.sandbox.policy())
+    except NoIsolation as error:
+        return Finding("sandbox", Mark.PROBLEM, error.message, error.hint)
+    if isolation is Isolation.NONE:
+        return Finding(
+            "sandbox",
+            Mark.WARNING,
+            "programs run without isolation, as you chose; nothing is verified",
+            "set sandbox.allow_none = false once a sandbox works",
+        )
+    return Finding("sandbox", Mark.OK, f"programs of models are kept in by {isolation}")
+
+
+def _environment() -> Finding:
+    from manyhands.checks.sandbox.environment import environment_path, environment_ready
+
+    if environment_ready():
+        return Finding("environment", Mark.OK, f"the hands' Python is in {environment_path()}")
+    return Finding(
+        "environment", Mark.PROBLEM, "the hands' Python is not built yet", "manyhands setup"
+    )
+
+
+def _database(topic: str, path: Path) -> Finding:
+    """Whether an SQLite file is whole; nothing is written, one that is not there yet is fine."""
+    if not path.exists():
+        place = next(folder for folder in path.absolute().parents if folder.exists())
+        if os.access(place, os.W_OK):
+            return Finding(topic, Mark.OK, f"{path}: not written yet")
+        return Finding(
+            topic,
+            Mark.PROBLEM,
+            f"{path}: the folder {place} cannot be written",
+            f"set {topic}.path to a place that you may write",
+        )
+    import apsw
+
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            rows = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(5)")]
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        rows = [str(error)]
+    if rows == ["ok"]:
+        return Finding(topic, Mark.OK, f"{path}: whole")
+    return Finding(
+        topic,
+        Mark.PROBLEM,
+        f"{path}: damaged ({'; '.join(rows)})",
+        f"keep a copy and begin a new one: mv '{path}' '{path}.damaged'",
+    )
