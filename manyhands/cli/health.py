@@ -105,8 +105,8 @@ async def _server(
         yield Finding(
             "server",
             Mark.PROBLEM,
-            f"{name} at {url}: nobody answers ({error.message})",
-            f"ollama serve   (or set another address: MANYHANDS_HOSTS__{name.upper()}__URL)",
+            f"{name}: {error.message}",
+            f"ollama serve   (or set the address: MANYHANDS_HOSTS__{name.upper()}__URL)",
         )
         return
     except EngineError as error:
@@ -194,8 +194,17 @@ def _context_length(info: ModelInfo) -> int:
 
 async def _answers(engine: Engine, mind: TierSettings, *, probe: bool) -> Finding:
     """A real generation: a server with a stuck scheduler still answers everything else."""
-    resident = {bare_name(one.name) for one in await engine.ps()}
-    if not probe and bare_name(mind.model) not in resident:
+    windows = {bare_name(one.name): one.context_length for one in await engine.ps()}
+    window = windows.get(bare_name(mind.model))
+    if window and window != mind.num_ctx:
+        return Finding(
+            "server",
+            Mark.WARNING,
+            f"{mind.model} is loaded with num_ctx {window} by another program, not "
+            f"{mind.num_ctx}: each change between them reloads it",
+            f"set the other program to {mind.num_ctx}, or tiers.mind.num_ctx = {window}",
+        )
+    if not probe and window is None:
         return Finding(
             "server",
             Mark.OK,
