@@ -13,10 +13,21 @@ from pathlib import Path
 from manyhands.checks.sandbox.contracts import Isolation, Limits
 from manyhands.checks.sandbox.scratch import Scratch
 
-__all__ = ["INSIDE", "Command", "command", "inside_path", "python_roots", "seatbelt_profile"]
+__all__ = [
+    "INFO_FD",
+    "INSIDE",
+    "Command",
+    "command",
+    "inside_path",
+    "python_roots",
+    "seatbelt_profile",
+]
 
 #: The launcher and its helpers, read-only inside the sandbox.
 INSIDE = Path(__file__).parent / "inside"
+
+#: Stands in a command for the descriptor on which bwrap tells the process id of its init.
+INFO_FD = "@info-fd@"
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = (
@@ -177,7 +188,7 @@ def _bwrap(
         shutil.which("bwrap") or "bwrap",
         "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
         "--unshare-cgroup-try", "--uid", "1000", "--gid", "1000", "--hostname", _HOST_NAME,
-        "--die-with-parent", "--new-session",
+        "--die-with-parent", "--new-session", "--info-fd", INFO_FD,
     ]  # fmt: skip
     if _bwrap_knows("--disable-userns"):
         argv.append("--disable-userns")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import signal
@@ -15,7 +16,7 @@ from anyio.abc import ByteReceiveStream, Process
 
 from manyhands.checks.sandbox.contracts import Isolation, Limits, RunStatus
 from manyhands.checks.sandbox.inside import watch
-from manyhands.checks.sandbox.layers import Command
+from manyhands.checks.sandbox.layers import INFO_FD, Command
 from manyhands.checks.sandbox.scratch import Scratch
 
 __all__ = ["Capped", "Outcome", "Tree", "classify"]
@@ -96,6 +97,7 @@ class Tree:
         self._limits = limits
         self._scratch = scratch
         self._log = scratch.root / "stderr.log" if log else None
+        self._info: int | None = None
         self._process: Process | None = None
         self._stop: _Stop | None = None
         self._ended = anyio.Event()
@@ -107,16 +109,24 @@ class Tree:
         return self._process
 
     async def __aenter__(self) -> Tree:
+        argv = list(self._command.argv)
         with contextlib.ExitStack() as opened:
             stderr = opened.enter_context(self._log.open("wb")) if self._log else subprocess.PIPE
+            pass_fds: tuple[int, ...] = ()
+            if INFO_FD in argv:
+                self._info, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+                opened.callback(os.close, write_end)
+                argv[argv.index(INFO_FD)] = str(write_end)
+                pass_fds = (write_end,)
             self._process = await anyio.open_process(
-                self._command.argv,
+                argv,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=self._command.env,
                 cwd=self._command.cwd,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
         return self
 
@@ -210,7 +220,6 @@ class Tree:
             await anyio.sleep(_POLL_S)
 
     async def _watch_disk(self) -> None:
-        limits = self._limits
         pause = _DISK_POLL_S
         while not self._ended.is_set():
             await anyio.sleep(pause)
@@ -218,7 +227,6 @@ class Tree:
             if self.over_disk():
                 return
             pause = max(_DISK_POLL_S, 5 * (time.monotonic() - started))
-        del limits
 
     def over_disk(self) -> bool:
         """Whether the run's files pass their limits; notes it when they do."""
@@ -233,28 +241,51 @@ class Tree:
         return True
 
     async def end(self) -> None:
-        """Kill every process of the tree and wait until the outermost is gone."""
+        """Kill every process of the tree and wait until all are gone."""
         process = self.process
+        init = self._init()
         deadline = time.monotonic() + _DEATH_GRACE_S
         while process.returncode is None:
-            self._kill(force=time.monotonic() > deadline)
+            self._kill(init, force=time.monotonic() > deadline)
             with anyio.move_on_after(_POLL_S):
                 await process.wait()
+            init = self._init() if init is None else init
+        if init is not None:  # bwrap ends before the init of its namespace does
+            try:
+                with contextlib.suppress(OSError):
+                    signal.pidfd_send_signal(init, signal.SIGKILL)
+                await anyio.wait_readable(init)
+            finally:
+                os.close(init)
 
-    def _kill(self, *, force: bool) -> None:
+    def _init(self) -> int | None:
+        """A pidfd of the pid namespace's init, once bwrap has told it; asked for once."""
+        if self._info is None:
+            return None
+        try:
+            told = os.read(self._info, 4096)
+        except BlockingIOError:
+            return None
+        os.close(self._info)
+        self._info = None
+        try:
+            return os.pidfd_open(int(json.loads(told)["child-pid"]))
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def _kill(self, init: int | None, *, force: bool) -> None:
         pid = self.process.pid
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            if force:
+            if init is not None:  # the whole namespace dies with it
+                signal.pidfd_send_signal(init, signal.SIGKILL)
+            if self._isolation is Isolation.BWRAP:
+                if init is None or force:
+                    os.kill(pid, signal.SIGKILL)
+            elif not force:
+                os.kill(pid, signal.SIGTERM)  # the keeper ends what is below it
+            else:
                 for below in watch.descendants(pid):
                     os.kill(below, signal.SIGKILL)
-            elif self._isolation is Isolation.BWRAP:
-                os.kill(pid, signal.SIGSTOP)  # no child can be missed
-                children = [below for below in watch.descendants(pid) if below != pid]
-                for child in children[:1]:  # init of the pid namespace: the rest dies with it
-                    os.kill(child, signal.SIGKILL)
-                os.kill(pid, signal.SIGCONT if children else signal.SIGKILL)
-            else:
-                os.kill(pid, signal.SIGTERM)  # the keeper ends what is below it
 
 
 def classify(code: int | None, stderr: bytes, limits: Limits) -> tuple[RunStatus, int | None, str]:

@@ -1,0 +1,211 @@
+# ruff: noqa: PTH116, PTH208
+"""Runs every program of a corpus behind one tier and prints, per program, what went wrong outside.
+
+Run as a program by `test_corpus.py`, as an unprivileged user when the tests run as root:
+`arena.py TIER KIND CORPUS`. Prints one JSON object per program:
+`{"id", "status", "expect", "violations": [...], "stdout", "stderr"}`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+
+from manyhands.checks.sandbox.contracts import Isolation, Limits, SandboxRun
+from manyhands.checks.sandbox.environment import hands_python
+from manyhands.checks.sandbox.inside.watch import descendants
+from manyhands.checks.sandbox.runner import run_in
+
+WALL_S = 3.0
+LIMITS = Limits(wall_s=WALL_S, cpu_s=WALL_S)
+SUPERVISOR_GROWTH = 250 << 20
+
+
+class Arena:
+    """Canaries, a decoy process and listeners outside the sandbox."""
+
+    def __init__(self, root: Path) -> None:
+        self.secret = secrets.token_hex(16)
+        self.hits: list[str] = []
+        self.home = root / "home"
+        (self.home / ".ssh").mkdir(parents=True)
+        self.secret_file = self.home / ".ssh" / "id_rsa"
+        self.bashrc = self.home / ".bashrc"
+        self.project = root / "project"
+        self.markers = root / "markers"
+        for folder in (self.project, self.markers):
+            folder.mkdir()
+        self.canaries = {
+            self.secret_file: f"KEY {self.secret}",
+            self.bashrc: "alias a=b\n",
+            self.project / "a.txt": "project",
+        }
+        for path, text in self.canaries.items():
+            path.write_text(text)
+        self.decoy = subprocess.Popen(["/bin/sleep", "100000"])
+        abstract = f"manyhands-{secrets.token_hex(8)}"
+        self.ports = [
+            self._listen(socket.AF_INET, ("127.0.0.1", 0)),
+            self._listen(socket.AF_INET6, ("::1", 0)),
+        ]
+        self._listen(socket.AF_UNIX, "\0" + abstract)
+        unix = str(root / "listener.sock")
+        self._listen(socket.AF_UNIX, unix)
+        os.environ["ARENA_SECRET"] = self.secret
+        self.attack = json.dumps(
+            {
+                "secret_file": str(self.secret_file),
+                "fake_home": str(self.home),
+                "project_dir": str(self.project),
+                "marker_dir": str(self.markers),
+                "decoy_pid": self.decoy.pid,
+                "supervisor_pid": os.getpid(),
+                "tcp_port": self.ports[0],
+                "tcp6_port": self.ports[1],
+                "abstract": abstract,
+                "unix_path": unix,
+            }
+        ).encode()
+
+    def _listen(self, family: int, address: object) -> int:
+        server = socket.socket(family)
+        try:
+            server.bind(address)  # type: ignore[arg-type]
+        except OSError:  # a machine without IPv6
+            return 1
+        server.listen()
+        name = server.getsockname()
+
+        def accept() -> None:
+            while True:
+                connection, _ = server.accept()
+                self.hits.append(str(name))
+                connection.close()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return name[1] if isinstance(name, tuple) else 0
+
+    def violations(self, stdout: str, stderr: str, files: dict[str, bytes]) -> list[str]:
+        """What the universal invariants say, seen from outside; the arena is mended afterwards."""
+        found = []
+        if "ESCAPED:" in stdout + stderr:
+            found.append(stdout[stdout.find("ESCAPED:") :][:200])
+        said = [stdout, stderr, *(content.decode("latin-1") for content in files.values())]
+        if any(self.secret in text for text in said):
+            found.append("the secret came out")
+        if any(self.markers.iterdir()):
+            found.append("a marker was written outside")
+        found += [f"{path} changed" for path, text in self.canaries.items()
+                  if path.read_text() != text]  # fmt: skip
+        known = {str(path) for path in self.canaries}
+        found += [f"{path} appeared" for path in self.project.rglob("*")
+                  if path.is_file() and str(path) not in known]  # fmt: skip
+        if self.decoy.poll() is not None:
+            found.append("the decoy died")
+        if self.hits:
+            found.append(f"listener reached: {self.hits}")
+            self.hits.clear()
+        return found
+
+    def survivors(self) -> list[str]:
+        """Processes of this user, or below this one, that are neither this one nor the decoy."""
+        mine = {os.getpid(), self.decoy.pid}
+        pids = set(descendants(os.getpid()))
+        if os.environ.get("ARENA_OWN_USER"):
+            pids |= set(map(int, filter(_owned, filter(str.isdigit, os.listdir("/proc")))))
+        found = []
+        for pid in pids - mine:
+            try:
+                state = Path(f"/proc/{pid}/stat").read_text()
+                if state.rpartition(")")[2].split()[0] not in "ZX":
+                    found.append(f"process survived: {state[:60]}")
+            except OSError:
+                continue
+        return found
+
+
+def _owned(pid: str) -> bool:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid == os.getuid()
+    except OSError:
+        return False
+
+
+async def main(tier: str, kind: str, corpus: Path) -> None:
+    isolation = Isolation(tier)
+    python = hands_python()
+    manifest = json.loads((corpus / "manifest.json").read_text())
+    programs = manifest["programs"] if kind == "hostile" else [{"id": i} for i in manifest]
+    with tempfile.TemporaryDirectory(prefix="arena-", dir="/var/tmp") as folder:
+        arena = Arena(Path(folder))
+        scratches = Path(folder) / "scratch"
+        scratches.mkdir()
+        tempfile.tempdir = str(scratches)
+        try:
+            for program in programs:
+                code = (corpus / f"{program['id']}.py").read_text()
+                print(json.dumps(await play(arena, isolation, python, program, code, kind)),
+                      flush=True)  # fmt: skip
+        finally:
+            arena.decoy.kill()
+            arena.decoy.wait()
+
+
+async def play(
+    arena: Arena, isolation: Isolation, python: Path, program: dict, code: str, kind: str
+) -> dict:
+    job = SandboxRun(
+        code=code,
+        files={"_attack.json": arena.attack},
+        collect=("*.png", "*.svg", "*.pkl", "charts/*", "*.txt", "core*"),
+    )
+    limits = LIMITS
+    if kind == "benign":
+        limits = Limits(wall_s=60, cpu_s=40)
+    elif program["cat"] == "memory":  # a slow machine touches less than 2 GiB in that time
+        limits = replace(LIMITS, memory_bytes=768 << 20)
+    elif program["cat"] == "network":  # its tools wait and try again by themselves
+        limits = replace(LIMITS, wall_s=10)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    started = time.monotonic()
+    result = await run_in(isolation, python, job, limits)
+    took = time.monotonic() - started
+    violations = arena.violations(result.stdout, result.stderr, result.files)
+    violations += arena.survivors()
+    if took > limits.wall_s + 2:
+        violations.append(f"took {took:.1f} s")
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    if grown > SUPERVISOR_GROWTH:
+        violations.append(f"the supervisor grew by {grown >> 20} MiB")
+    left = os.listdir(tempfile.gettempdir())
+    if left:
+        violations.append(f"left behind: {left}")
+    if "artifact_rejected" in program.get("inv", ()) and result.files:
+        violations.append("the image bomb came out")
+    return {
+        "id": program["id"],
+        "status": result.status,
+        "expect": program.get("expect", ["ok"]),
+        "violations": violations,
+        "stdout": result.stdout[-2000:],
+        "stderr": result.stderr[-2000:],
+        "seconds": round(took, 3),
+        "limit": result.limit,
+        "refused": result.refused_files,
+    }
+
+
+if __name__ == "__main__":
+    anyio.run(main, sys.argv[1], sys.argv[2], Path(sys.argv[3]))
