@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
@@ -46,7 +47,8 @@ async def missing_models(
 
 async def download(engine: OllamaEngine, model: str, console: Console) -> None:
     """Pull one model with a bar; the server keeps what came, so a stopped pull resumes."""
-    with _bars(console) as bars:
+    sizes = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with _bars(console, *sizes) as bars:
         await _follow(engine.pull(model), bars, bars.add_task(model, total=None))
     click.echo(f"Downloaded: {model}")
 
@@ -77,16 +79,9 @@ async def build_all(settings: Settings, found: Mapping[str, FoundRole]) -> None:
                 click.echo(f"Up to date on {host}: {', '.join(built.current)}")
 
 
-def _bars(console: Console) -> Bars:
-    return Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )
+def _bars(console: Console, *extra: ProgressColumn) -> Bars:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), *extra)
+    return Bars(*columns, console=console, transient=True)
 
 
 async def _follow(lines: AsyncIterator[Progress], bars: Bars, task: TaskID) -> None:
