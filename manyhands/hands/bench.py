@@ -43,12 +43,11 @@ class Bench:
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
 
-    @property
-    def isolation(self) -> str:
+    async def isolation(self) -> str:
         """The layer that runs will have; raises `NoIsolation` when there is none."""
         from manyhands.checks.sandbox.runner import best
 
-        return str(best(self.policy))
+        return str(await best(self.policy))
 
     async def maths(self, case: Mapping[str, Any]) -> CheckOutcome:
         """Check one mathematical case (`docs/checks.md` names the kinds)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from manyhands.checks.outcome import Verdict
 from manyhands.checks.sandbox.contracts import RunStatus, SandboxRun
 from manyhands.hands.bench import evidence_from
 from manyhands.hands.contracts import CodeRequest, Evidence, HandName, Spend
@@ -112,17 +113,24 @@ class CodeHand(Hand[CodeRequest]):
             return Evidence(
                 name="blind_tests", passed=None, evidence="no usable blind tests were written"
             )
-        outcome = await desk.bench.program(
-            "python",
-            {
-                "prompt": "",
-                "code": code,
-                "entry_point": request.entry_point,
-                "tests": tests,
-            },
+        case = {"prompt": "", "entry_point": request.entry_point, "tests": tests}
+        outcome = await desk.bench.program("python", {**case, "code": code})
+        # Tests that a function which does nothing passes too are no evidence for any answer.
+        idle = f"def {request.entry_point}(*values, **named):\n    return None\n"
+        empty = (
+            outcome.verdict is Verdict.SUPPORTED
+            and (await desk.bench.program("python", {**case, "code": idle})).verdict
+            is not Verdict.REFUTED
         )
+        if empty:
+            return Evidence(
+                name="blind_tests",
+                passed=None,
+                evidence="the blind tests pass for a function that does nothing",
+                isolation=await desk.bench.isolation(),
+            )
         return evidence_from(
-            "blind_tests", outcome, independent=True, isolation=desk.bench.isolation
+            "blind_tests", outcome, independent=True, isolation=await desk.bench.isolation()
         )
 
     async def _on_data(self, request: CodeRequest, desk: Desk, code: str, draft: Draft) -> None:

@@ -98,7 +98,10 @@ class MathHand(Hand[MathRequest]):
         outcome = await desk.bench.maths(case)
         draft.checks.append(
             evidence_from(
-                f"{request.kind}_check", outcome, independent=True, isolation=desk.bench.isolation
+                f"{request.kind}_check",
+                outcome,
+                independent=True,
+                isolation=await desk.bench.isolation(),
             )
         )
         return draft

@@ -49,7 +49,7 @@ class VerifyHand(Hand[VerifyRequest]):
             outcomes.append(outcome)
         verdicts = [outcome.verdict for outcome in outcomes]
         draft.claim_status = agree(*verdicts)
-        isolation = desk.bench.isolation
+        isolation = await desk.bench.isolation()
         if isolation == "none" and draft.claim_status is Status.VERIFIED:
             draft.claim_status = Status.UNVERIFIED
         decided = draft.claim_status in (Status.VERIFIED, Status.REFUTED)

@@ -67,7 +67,7 @@ class VisualizeHand(Hand[VisualizeRequest]):
                 name="draws",
                 passed=png is not None,
                 evidence="the program drew a figure" if png else outcome.summary,
-                isolation=desk.bench.isolation,
+                isolation=await desk.bench.isolation(),
             )
         )
         if png is None:
@@ -77,7 +77,7 @@ class VisualizeHand(Hand[VisualizeRequest]):
                 "figure_facts",
                 outcome,
                 independent=bool(request.x or request.y),
-                isolation=desk.bench.isolation,
+                isolation=await desk.bench.isolation(),
             )
         )
         draft.artifacts.append(await desk.keep(f"{desk.step}.png", "image/png", png))

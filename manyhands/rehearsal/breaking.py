@@ -1,0 +1,118 @@
+"""Playing a fault: how each one looks on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+from manyhands.rehearsal.http import Connection
+from manyhands.rehearsal.script import Fault
+
+__all__ = ["break_it"]
+
+#: Answers that are an error from the first byte: status and message.
+_STATUS = {
+    Fault.HTTP_404: (404, "model 'gone' not found"),
+    Fault.HTTP_429: (429, "too many requests"),
+    Fault.HTTP_500: (500, "internal error"),
+    Fault.HTTP_503: (503, "server busy, please try again.  maximum pending requests exceeded"),
+    Fault.OUT_OF_MEMORY: (500, "llama-server: cudaMalloc failed: out of memory"),
+    Fault.RUNNER_CRASH: (
+        500,
+        "model runner has unexpectedly stopped",
+    ),
+}
+_HUGE = 64 * 1024 * 1024
+_DRIP_S = 0.05
+
+
+async def break_it(fault: Fault, lines: Sequence[bytes], connection: Connection) -> None:
+    """Send an answer's lines with a fault in them; the connection may be unusable afterwards.
+
+    Args:
+        lines: the whole answer as it should have been, the `done` line last.
+    """
+    if fault in _STATUS:
+        status, message = _STATUS[fault]
+        await connection.json({"error": message}, status)
+        return
+    if fault is Fault.RESET_BEFORE_HEADERS:
+        connection.reset()
+        return
+    if fault is Fault.HANG_BEFORE_HEADERS:
+        await connection.left()
+        return
+    chunked = fault is not Fault.EOF_WITHOUT_LENGTH
+    await connection.begin(chunked=chunked)
+    half = max(1, (len(lines) - 1) // 2)
+    match fault:
+        case Fault.DONE_LENGTH | Fault.DONE_UNLOAD:
+            await _chunks(connection, lines[:-1])
+            await connection.chunk(_with_reason(lines[-1], fault.value.removeprefix("done_")))
+            await connection.end()
+        case Fault.DONE_TWICE:
+            await _chunks(connection, [*lines, lines[-1]])
+            await connection.end()
+        case Fault.SPLIT_UTF8:
+            for byte in b"".join(lines):
+                await connection.chunk(bytes([byte]))
+            await connection.end()
+        case Fault.SLOW_LORIS:
+            for byte in b"".join(lines):
+                await connection.chunk(bytes([byte]))
+                await asyncio.sleep(_DRIP_S)
+            await connection.end()
+        case Fault.EOF_WITHOUT_LENGTH:
+            await connection.raw(b"".join(lines[:half]))
+            connection.close()
+        case _:
+            await _chunks(connection, lines[:half])
+            await _break_in_the_middle(fault, lines[half], connection)
+
+
+async def _break_in_the_middle(fault: Fault, line: bytes, connection: Connection) -> None:
+    match fault:
+        case Fault.RESET_MID_STREAM:
+            connection.reset()
+        case Fault.CLOSE_MID_CHUNK:
+            await connection.raw(b"%x\r\n" % len(line) + line[: len(line) // 2])
+            connection.close()
+        case Fault.END_WITHOUT_DONE:
+            await connection.end()
+        case Fault.HALF_LINE:
+            await connection.chunk(line[: len(line) // 2])
+            await connection.end()
+        case Fault.GARBAGE_LINE:
+            await connection.chunk(b"<html>502 Bad Gateway</html>\n")
+            await connection.end()
+        case Fault.ERROR_LINE:
+            await connection.chunk(
+                b'{"error":"the model stopped unexpectedly"}\n'
+            )
+            await connection.end()
+        case Fault.WRONG_SHAPES:
+            await connection.chunk(b'{"message": ["content"], "done": "perhaps"}\n')
+            await connection.end()
+        case Fault.HUGE_LINE:
+            await connection.chunk(b'{"message":{"content":"')
+            for _ in range(_HUGE // (1 << 20)):
+                await connection.chunk(b"x" * (1 << 20))
+            await connection.chunk(b'"}}\n')
+            await connection.end()
+        case Fault.KEEP_ALIVE_CHUNKS:
+            while True:
+                await connection.chunk(b"\n")
+                await asyncio.sleep(_DRIP_S)
+        case _:
+            assert fault is Fault.HANG_MID_STREAM, fault
+            await connection.left()
+
+
+async def _chunks(connection: Connection, lines: Sequence[bytes]) -> None:
+    for line in lines:
+        await connection.chunk(line)
+
+
+def _with_reason(line: bytes, reason: str) -> bytes:
+    return json.dumps({**json.loads(line), "done_reason": reason}).encode() + b"\n"

@@ -1,0 +1,158 @@
+"""A small HTTP/1.1 server on asyncio streams: enough for Ollama's API, quick, and breakable.
+
+It is our own because the faults it must play (half a chunk, a reset, bytes that drip) are just what
+a well-kept server library prevents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Connection", "Handler", "HttpRequest", "serve"]
+
+_REASONS = {
+    200: "OK",
+    201: "Created",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    429: "Too Many Requests",
+    499: "Client Closed Request",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+}
+_LOOK_S = 0.02
+_BODY_LIMIT = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Connection:
+    """One client's connection, as a handler writes to it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self.open = True
+
+    async def whole(self, status: int, kind: str, body: bytes, *, head_only: bool = False) -> None:
+        """A response with a length."""
+        head = self._head(status, kind, f"Content-Length: {len(body)}")
+        self._writer.write(head if head_only else head + body)
+        await self._writer.drain()
+
+    async def json(
+        self, value: Any, status: int = 200, kind: str = "application/json; charset=utf-8"
+    ) -> None:
+        await self.whole(status, kind, json.dumps(value, ensure_ascii=False).encode())
+
+    async def begin(self, kind: str = "application/x-ndjson", *, chunked: bool = True) -> None:
+        """Begin a stream; without `chunked` its end is the end of the connection."""
+        how = "Transfer-Encoding: chunked" if chunked else "Connection: close"
+        self._writer.write(self._head(200, kind, how))
+        await self._writer.drain()
+
+    async def chunk(self, data: bytes) -> None:
+        self._writer.write(b"%x\r\n%s\r\n" % (len(data), data))
+        await self._writer.drain()
+
+    async def raw(self, data: bytes) -> None:
+        """Bytes as they are, whatever the protocol says."""
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def end(self) -> None:
+        self._writer.write(b"0\r\n\r\n")
+        await self._writer.drain()
+
+    def close(self) -> None:
+        self.open = False
+        self._writer.close()
+
+    def reset(self) -> None:
+        """Drop the connection without a goodbye."""
+        self.open = False
+        transport = self._writer.transport
+        transport.abort()
+
+    async def left(self) -> None:
+        """Wait until the client closes its side.
+
+        Looked at now and then: reading would take the first byte of a client's next request.
+        """
+        while not self._reader.at_eof() and self._reader.exception() is None:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_S)
+
+    def _head(self, status: int, kind: str, how: str) -> bytes:
+        content = f"Content-Type: {kind}\r\n" if kind else ""
+        reason = _REASONS.get(status, "Unknown")
+        return f"HTTP/1.1 {status} {reason}\r\n{content}{how}\r\n\r\n".encode("ascii")
+
+
+Handler = Callable[[HttpRequest, Connection], Awaitable[None]]
+
+
+async def serve(handler: Handler, host: str, port: int) -> asyncio.Server:
+    """Listen; each request runs as a task that ends when its client leaves."""
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = Connection(reader, writer)
+        try:
+            while connection.open:
+                request = await _read(reader)
+                if request is None:
+                    break
+                await _until_left(handler(request, connection), connection)
+        except (ConnectionError, asyncio.IncompleteReadError, ValueError):
+            pass  # a client that broke off or never spoke HTTP
+        finally:
+            writer.close()
+
+    return await asyncio.start_server(client, host, port, limit=1 << 20)
+
+
+async def _until_left(work: Awaitable[None], connection: Connection) -> None:
+    """Run a handler, and cancel it as soon as the client has closed the connection."""
+    job = asyncio.ensure_future(work)
+    left = asyncio.ensure_future(connection.left())
+    try:
+        await asyncio.wait({job, left}, return_when=asyncio.FIRST_COMPLETED)
+        if not job.done():
+            job.cancel()
+            connection.open = False
+    finally:
+        left.cancel()
+        await asyncio.gather(left, return_exceptions=True)
+        results = await asyncio.gather(job, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception) and not isinstance(result, ConnectionError):
+            raise result
+
+
+async def _read(reader: asyncio.StreamReader) -> HttpRequest | None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, path, _ = first.split(" ", 2)
+    headers = {
+        name.strip().lower(): value.strip()
+        for name, _, value in (line.partition(":") for line in lines if line)
+    }
+    length = int(headers.get("content-length", "0"))
+    if length > _BODY_LIMIT:
+        raise ValueError("body too large")
+    body = await reader.readexactly(length) if length else b""
+    return HttpRequest(method, path.partition("?")[0], headers, body)

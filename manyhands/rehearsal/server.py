@@ -1,0 +1,151 @@
+"""The rehearsal server: Ollama's API, played by scripted models on a declared machine."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from manyhands.rehearsal.api import Api
+from manyhands.rehearsal.http import Connection, HttpRequest, serve
+from manyhands.rehearsal.profile import ZERO, Profile
+from manyhands.rehearsal.runners import LoadRecord
+from manyhands.rehearsal.script import ScriptedModel
+
+__all__ = ["Exchange", "RehearsalServer", "running_server"]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request as it arrived, and how it ended.
+
+    Attributes:
+        tokens: pieces of an answer that were sent.
+        cancelled: the client left before the end.
+    """
+
+    method: str
+    path: str
+    body: dict[str, Any]
+    started: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+    tokens: int = 0
+    cancelled: bool = False
+
+
+class RehearsalServer:
+    """A server on a free loopback port; an async context manager.
+
+    Attributes:
+        url: where it listens, once entered.
+        requests: every exchange in the order of arrival.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[ScriptedModel],
+        profile: Profile = ZERO,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self._models = tuple(models)
+        self._profile = profile
+        self._address = (host, port)
+        self._server: asyncio.Server | None = None
+        self._api: Api | None = None
+        self._open: set[asyncio.Task[Any]] = set()
+        self.url = ""
+        self.requests: list[Exchange] = []
+
+    @property
+    def loads(self) -> list[LoadRecord]:
+        """Every load that was begun."""
+        assert self._api is not None
+        return self._api.runners.loads
+
+    async def __aenter__(self) -> Self:
+        self._api = Api(self._models, self._profile)
+        self._server = await serve(self._handle, *self._address)
+        host, port = self._server.sockets[0].getsockname()[:2]
+        self.url = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in list(self._open):
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def _handle(self, request: HttpRequest, connection: Connection) -> None:
+        assert self._api is not None
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        exchange = Exchange(request.method, request.path, {})
+        self.requests.append(exchange)
+        try:
+            await self._api.answer(request, connection, exchange)
+        except (asyncio.CancelledError, ConnectionError):
+            exchange.cancelled = True
+            raise
+        finally:
+            exchange.ended = time.monotonic()
+            self._open.discard(task)
+
+
+@contextmanager
+def running_server(
+    models: Sequence[ScriptedModel],
+    profile: Profile = ZERO,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+) -> Iterator[RehearsalServer]:
+    """The same server in a thread of its own, for code without an event loop."""
+    server = RehearsalServer(models, profile, host=host, port=port)
+    ready = threading.Event()
+    failure: list[BaseException] = []
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def main() -> None:
+        async with server:
+            ready.set()
+            await stop.wait()
+
+    def work() -> None:
+        try:
+            loop.run_until_complete(main())
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            ready.set()
+            pending = asyncio.all_tasks(loop)
+            for task in pending:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+            loop.close()
+
+    thread = threading.Thread(target=work, name="manyhands-rehearsal", daemon=True)
+    thread.start()
+    ready.wait()
+    if failure:
+        thread.join()
+        raise failure[0]
+    try:
+        yield server
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
