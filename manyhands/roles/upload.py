@@ -37,7 +37,10 @@ async def upload(url: str, file: Path, digest: str) -> str:
             place = f"/api/blobs/{digest}"
             if (await client.head(place)).is_success:
                 return digest
-            answer = await client.post(place, content=pieces())
+            size = (await anyio.Path(file).stat()).st_size
+            answer = await client.post(
+                place, content=pieces(), headers={"Content-Length": str(size)}
+            )
     except httpx.HTTPError as error:
         raise Unreachable(
             f"The adapter {file} did not reach {url}: {type(error).__name__}.",
