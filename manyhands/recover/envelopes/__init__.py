@@ -1,0 +1,1 @@
+"""The wrappings in which models write calls, one family per module."""
