@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 
-from literals import NotPlain, decode, encode
+from literals import NotPlain, decode, encode  # type: ignore[import-not-found]
 
 _MESSAGE = 500  # characters of an exception's message that cross
 

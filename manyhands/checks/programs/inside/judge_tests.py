@@ -17,7 +17,7 @@ from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 
-from literals import NotPlain, decode, encode
+from literals import NotPlain, decode, encode  # type: ignore[import-not-found]
 
 _TEXT = 600
 # Faults that a wrong kind of return value causes inside the assertion that uses it.
