@@ -51,7 +51,7 @@ def documents(before: str, after: str) -> bool:
         return True
     return bool(
         re.search(
-            r"\b(?:only use it|only when|that is (?:the|how)|this is (?:the|how|an? example)|would|"
+            r"\b(?:only use it|only when|that is (?:the|how)|this is (?:the|how|an? example)|"
             r"for example|replace|placeholder|is the (?:format|syntax|whole)|in your own|"
             r"as an example|you (?:can|should|must|would)|when needed|don't (?:run|use|execute)|"
             r"never (?:run|use|execute))\b",

@@ -12,7 +12,7 @@ from manyhands.recover.blocks import whole_fence
 from manyhands.recover.channel import split_thinking
 from manyhands.recover.done import announces, documents, intends, quoted_payload, repeats
 from manyhands.recover.envelopes.bare import find_react, read_last_object, read_whole
-from manyhands.recover.envelopes.marked import Found, find_marked, has_mark
+from manyhands.recover.envelopes.marked import Found, find_marked, has_mark, read_item
 from manyhands.recover.envelopes.objects import calls_in
 from manyhands.recover.gate import Passed, admit
 from manyhands.recover.jsonish import How, parse_json
@@ -187,7 +187,7 @@ def _merged(name: str, arguments: Any, tools: Mapping[str, JSONSchema]) -> list[
 
 def _envelope(text: str, tools: Mapping[str, JSONSchema]) -> tuple[Found | None, tuple[str, ...]]:
     """What is wrapped in the text, if it is meant as a call and not shown as an example."""
-    body = text
+    body = re.sub(r"\A(?:<\|(?:assistant|im_start)\|>(?:assistant)?\s*)+", "", text)
     notes: tuple[str, ...] = ()
     blocks = whole_fence(text)
     if blocks:
@@ -203,6 +203,8 @@ def _envelope(text: str, tools: Mapping[str, JSONSchema]) -> tuple[Found | None,
         last = read_last_object(body, tools)
         terminal = last is not None
         found = last or found
+    if found is None and body[:1] in ("{", "["):
+        found = _leading(body, tools)
     if found is None:
         return None, _fenced_intent(text, tools)
     if "html_unescaped" in notes:
@@ -226,6 +228,16 @@ def _envelope(text: str, tools: Mapping[str, JSONSchema]) -> tuple[Found | None,
     if after:
         notes = (*notes, "text_after_call_dropped")
     return found, notes
+
+
+def _leading(body: str, tools: Mapping[str, JSONSchema]) -> Found | None:
+    """A call that opens the message, with prose after it that does not call it an example."""
+    item = read_item(body, 0, tools, marked=False)
+    if item is None or documents("", body[item[1] :]):
+        return None
+    if any(_side(candidate, tools) for candidate in item[0]):
+        return None
+    return Found(tuple(item[0]), 0, item[1])
 
 
 def _side(candidate: Candidate, tools: Mapping[str, JSONSchema]) -> bool:
