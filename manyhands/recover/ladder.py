@@ -205,6 +205,8 @@ def _envelope(text: str, tools: Mapping[str, JSONSchema]) -> tuple[Found | None,
         found = last or found
     if found is None and body[:1] in ("{", "["):
         found = _leading(body, tools)
+        if found is not None and any(_side(c, tools) for c in found.candidates):
+            return None, ("quoted_intent",)
     if found is None:
         return None, _fenced_intent(text, tools)
     if "html_unescaped" in notes:
@@ -234,8 +236,6 @@ def _leading(body: str, tools: Mapping[str, JSONSchema]) -> Found | None:
     """A call that opens the message, with prose after it that does not call it an example."""
     item = read_item(body, 0, tools, marked=False)
     if item is None or documents("", body[item[1] :]):
-        return None
-    if any(_side(candidate, tools) for candidate in item[0]):
         return None
     return Found(tuple(item[0]), 0, item[1])
 
