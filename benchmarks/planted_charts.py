@@ -34,7 +34,10 @@ class Chart:
     expect: dict[str, Any] = field(default_factory=dict)
 
 
-_HEAD = "import pandas as pd\nimport numpy as np\nimport matplotlib.pyplot as plt\ndf = pd.read_csv('data.csv')\n"
+_HEAD = (
+    "import pandas as pd\nimport numpy as np\nimport matplotlib.pyplot as plt\n"
+    "df = pd.read_csv('data.csv')\n"
+)
 
 
 def _labels(x: str, y: str, title: str) -> str:
@@ -46,67 +49,142 @@ CHARTS = [
         "bar",
         _HEAD + "s = df.groupby('region')['revenue'].sum()\nfig, ax = plt.subplots()\n"
         "ax.bar(s.index, s.values)\n" + _labels("Region", "Revenue (EUR)", "Revenue by region"),
-        {"chart": "bar", "x": "region", "y": "revenue", "agg": "sum", "title": "Revenue by region",
-         "xlabel": "Region", "ylabel": "Revenue (EUR)"},
+        {
+            "chart": "bar",
+            "x": "region",
+            "y": "revenue",
+            "agg": "sum",
+            "title": "Revenue by region",
+            "xlabel": "Region",
+            "ylabel": "Revenue (EUR)",
+        },
     ),
     Chart(
         "bar_ordered",
         _HEAD + "s = df.groupby('region')['units'].mean().sort_values(ascending=False)\n"
         "ax = s.plot.bar()\n" + _labels("Region", "Units", "Mean units"),
-        {"chart": "bar", "x": "region", "y": "units", "agg": "mean", "title": "Mean units",
-         "xlabel": "Region", "ylabel": "Units", "order": "desc"},
+        {
+            "chart": "bar",
+            "x": "region",
+            "y": "units",
+            "agg": "mean",
+            "title": "Mean units",
+            "xlabel": "Region",
+            "ylabel": "Units",
+            "order": "desc",
+        },
     ),
     Chart(
         "line",
-        _HEAD + "df['month'] = pd.to_datetime(df['month'])\ns = df.groupby('month')['cost'].mean()\n"
-        "fig, ax = plt.subplots()\nax.plot(s.index, s.values)\n" + _labels("Month", "Cost (EUR)", "Mean cost"),
-        {"chart": "line", "x": "month", "y": "cost", "agg": "mean", "title": "Mean cost",
-         "xlabel": "Month", "ylabel": "Cost (EUR)"},
+        _HEAD
+        + "df['month'] = pd.to_datetime(df['month'])\ns = df.groupby('month')['cost'].mean()\n"
+        "fig, ax = plt.subplots()\nax.plot(s.index, s.values)\n"
+        + _labels("Month", "Cost (EUR)", "Mean cost"),
+        {
+            "chart": "line",
+            "x": "month",
+            "y": "cost",
+            "agg": "mean",
+            "title": "Mean cost",
+            "xlabel": "Month",
+            "ylabel": "Cost (EUR)",
+        },
     ),
     Chart(
         "lines",
-        _HEAD + "s = df.pivot_table(index='month', columns='region', values='revenue', aggfunc='sum')\n"
-        "fig, ax = plt.subplots()\nfor name in s.columns:\n    ax.plot(s.index, s[name], label=name)\n"
+        _HEAD
+        + "s = df.pivot_table(index='month', columns='region', values='revenue', aggfunc='sum')\n"
+        "fig, ax = plt.subplots()\n"
+        "for name in s.columns:\n    ax.plot(s.index, s[name], label=name)\n"
         "ax.legend()\n" + _labels("Month", "Revenue (EUR)", "Revenue"),
-        {"chart": "line", "x": "month", "y": "revenue", "agg": "sum", "group": "region",
-         "title": "Revenue", "xlabel": "Month", "ylabel": "Revenue (EUR)"},
+        {
+            "chart": "line",
+            "x": "month",
+            "y": "revenue",
+            "agg": "sum",
+            "group": "region",
+            "title": "Revenue",
+            "xlabel": "Month",
+            "ylabel": "Revenue (EUR)",
+        },
     ),
     Chart(
         "scatter",
-        _HEAD + "fig, ax = plt.subplots()\nax.scatter(df['units'], df['revenue'])\n"
+        _HEAD
+        + "fig, ax = plt.subplots()\nax.scatter(df['units'], df['revenue'])\n"
         + _labels("Units", "Revenue (EUR)", "Units and revenue"),
-        {"chart": "scatter", "x": "units", "y": "revenue", "agg": "none",
-         "title": "Units and revenue", "xlabel": "Units", "ylabel": "Revenue (EUR)"},
+        {
+            "chart": "scatter",
+            "x": "units",
+            "y": "revenue",
+            "agg": "none",
+            "title": "Units and revenue",
+            "xlabel": "Units",
+            "ylabel": "Revenue (EUR)",
+        },
     ),
     Chart(
         "scatter_log",
-        _HEAD + "fig, ax = plt.subplots()\nax.scatter(df['units'], df['cost'])\nax.set_yscale('log')\n"
+        _HEAD
+        + "fig, ax = plt.subplots()\nax.scatter(df['units'], df['cost'])\nax.set_yscale('log')\n"
         + _labels("Units", "Cost (EUR)", "Units and cost"),
-        {"chart": "scatter", "x": "units", "y": "cost", "agg": "none", "log": "y",
-         "title": "Units and cost", "xlabel": "Units", "ylabel": "Cost (EUR)"},
+        {
+            "chart": "scatter",
+            "x": "units",
+            "y": "cost",
+            "agg": "none",
+            "log": "y",
+            "title": "Units and cost",
+            "xlabel": "Units",
+            "ylabel": "Cost (EUR)",
+        },
     ),
     Chart(
         "hist",
-        _HEAD + "fig, ax = plt.subplots()\nax.hist(df['revenue'], bins=12)\n"
+        _HEAD
+        + "fig, ax = plt.subplots()\nax.hist(df['revenue'], bins=12)\n"
         + _labels("Revenue (EUR)", "Rows", "Revenue"),
-        {"chart": "hist", "x": "revenue", "bins": 12, "title": "Revenue",
-         "xlabel": "Revenue (EUR)", "ylabel": "Rows"},
+        {
+            "chart": "hist",
+            "x": "revenue",
+            "bins": 12,
+            "title": "Revenue",
+            "xlabel": "Revenue (EUR)",
+            "ylabel": "Rows",
+        },
     ),
     Chart(
         "hist_gaps",
-        _HEAD + "fig, ax = plt.subplots()\nax.hist(df['rating'].dropna(), bins=8)\n"
+        _HEAD
+        + "fig, ax = plt.subplots()\nax.hist(df['rating'].dropna(), bins=8)\n"
         + _labels("Rating", "Rows", "Ratings"),
-        {"chart": "hist", "x": "rating", "bins": 8, "title": "Ratings", "xlabel": "Rating",
-         "ylabel": "Rows"},
+        {
+            "chart": "hist",
+            "x": "rating",
+            "bins": 8,
+            "title": "Ratings",
+            "xlabel": "Rating",
+            "ylabel": "Rows",
+        },
     ),
     Chart(
         "heat",
-        _HEAD + "s = df.pivot_table(index='region', columns='month', values='units', aggfunc='sum')\n"
+        _HEAD
+        + "s = df.pivot_table(index='region', columns='month', values='units', aggfunc='sum')\n"
         "fig, ax = plt.subplots()\nimage = ax.imshow(s.values, aspect='auto')\n"
-        "ax.set_xticks(range(len(s.columns)), s.columns)\nax.set_yticks(range(len(s.index)), s.index)\n"
+        "ax.set_xticks(range(len(s.columns)), s.columns)\n"
+        "ax.set_yticks(range(len(s.index)), s.index)\n"
         "fig.colorbar(image)\n" + _labels("Month", "Region", "Units"),
-        {"chart": "heatmap", "x": "month", "y": "region", "value": "units", "agg": "sum",
-         "title": "Units", "xlabel": "Month", "ylabel": "Region"},
+        {
+            "chart": "heatmap",
+            "x": "month",
+            "y": "region",
+            "value": "units",
+            "agg": "sum",
+            "title": "Units",
+            "xlabel": "Month",
+            "ylabel": "Region",
+        },
     ),
     Chart(
         "pie",
@@ -118,16 +196,29 @@ CHARTS = [
         "barh",
         _HEAD + "s = df.groupby('region')['cost'].median()\nfig, ax = plt.subplots()\n"
         "ax.barh(s.index, s.values)\n" + _labels("Cost (EUR)", "Region", "Median cost"),
-        {"chart": "barh", "x": "region", "y": "cost", "agg": "median", "title": "Median cost",
-         "xlabel": "Cost (EUR)", "ylabel": "Region"},
+        {
+            "chart": "barh",
+            "x": "region",
+            "y": "cost",
+            "agg": "median",
+            "title": "Median cost",
+            "xlabel": "Cost (EUR)",
+            "ylabel": "Region",
+        },
     ),
     Chart(
         "box",
         _HEAD + "groups = list(df.groupby('region')['units'])\nfig, ax = plt.subplots()\n"
         "ax.boxplot([g.values for _, g in groups], tick_labels=[n for n, _ in groups])\n"
         + _labels("Region", "Units", "Units by region"),
-        {"chart": "box", "x": "region", "y": "units", "title": "Units by region",
-         "xlabel": "Region", "ylabel": "Units"},
+        {
+            "chart": "box",
+            "x": "region",
+            "y": "units",
+            "title": "Units by region",
+            "xlabel": "Region",
+            "ylabel": "Units",
+        },
     ),
 ]
 
@@ -236,7 +327,10 @@ FAULTS: dict[str, _Plant] = {
     ),
     "wrong order": _pick(
         _swap("ascending=False", "ascending=True"),
-        _swap("ax.plot(s.index, s.values)", "s = s.sample(frac=1, random_state=1)\nax.plot(s.index, s.values)"),
+        _swap(
+            "ax.plot(s.index, s.values)",
+            "s = s.sample(frac=1, random_state=1)\nax.plot(s.index, s.values)",
+        ),
         _swap("ax.bar(s.index, s.values)", "ax.bar(s.index, s.values[::-1])"),
         _swap("ax.barh(s.index, s.values)", "ax.barh(s.index[::-1], s.values)"),
         _swap("labels=s.index)", "labels=s.index[::-1])"),

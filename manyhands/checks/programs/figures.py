@@ -24,7 +24,7 @@ from manyhands.checks.sandbox.contracts import (
 from manyhands.checks.sandbox.runner import run
 from manyhands.errors import InputError
 
-__all__ = ["FigureRun", "check_figure", "clean_png", "run_figure"]
+__all__ = ["FigureRun", "check_figure", "clean_png", "place_data", "run_figure"]
 
 _DATA = "data.csv"
 Data = Path | str | Sequence[Mapping[str, Any]]
@@ -128,7 +128,7 @@ async def check_figure(
     Returns the outcome, the PNG, the facts. Raises InputError for an unusable `data`.
     """
     started = time.monotonic()
-    files, inputs, job = _place(code, data)
+    files, inputs, job = place_data(code, data)
     figure = await _run(job, inputs, files, policy)
     source: dict[str, Path] = {_DATA: inputs[_DATA]} if _DATA in inputs else {}
     kept = {_DATA: files[_DATA]} if _DATA in files else {}
@@ -169,7 +169,7 @@ async def check_figure(
     return outcome(Verdict.SUPPORTED, "the chart shows the data"), figure.png, figure.facts
 
 
-def _place(code: str, data: Data) -> tuple[dict[str, bytes], dict[str, Path], dict[str, Any]]:
+def place_data(code: str, data: Data) -> tuple[dict[str, bytes], dict[str, Path], dict[str, Any]]:
     """Files, inputs and job that put `data` where a program may look for it."""
     if isinstance(data, str) and "\n" not in data.strip():
         data = Path(data)

@@ -35,7 +35,6 @@ def _number(value: Any) -> float | None:
 
 def _keys(values: Any) -> tuple[str, list[dict[str, Any]]]:
     """Kind of the x values, and for each its number (days since 1970 for dates) and its names."""
-    import matplotlib.dates
     import pandas as pd
 
     series = pd.Series(list(values))
@@ -54,7 +53,7 @@ def _keys(values: Any) -> tuple[str, list[dict[str, Any]]]:
             stamps = pd.to_datetime(series)
             rows = []
             for text, stamp in zip(texts, stamps, strict=True):
-                number = float(matplotlib.dates.date2num(stamp.to_pydatetime()))
+                number = (stamp - pd.Timestamp(0, tz=stamp.tz)) / pd.Timedelta(days=1)
                 names = [text, *(stamp.strftime(form) for form in _DATE_FORMS)]
                 rows.append({"n": number, "names": names})
             return "date", rows

@@ -1,0 +1,83 @@
+"""The kinds of cases this room checks, as the command line and the `verify` hand name them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from manyhands.checks.outcome import CheckOutcome
+from manyhands.checks.programs.claims import check_claim
+from manyhands.checks.programs.differential import differential
+from manyhands.checks.programs.examples import examples_as_tests, examples_in
+from manyhands.checks.programs.figures import check_figure
+from manyhands.checks.programs.judge import judge_python
+from manyhands.errors import InputError
+
+__all__ = ["HANDLERS"]
+
+
+def _text(case: Mapping[str, Any], key: str, default: str | None = None) -> str:
+    value = case.get(key, default)
+    if not isinstance(value, str):
+        raise InputError(
+            f"The case has no text {key!r}.", hint=f"Give {key!r} as a string; see docs/checks.md."
+        )
+    return value
+
+
+async def _python(case: Mapping[str, Any]) -> CheckOutcome:
+    """{prompt?, code, entry_point, tests?}; without tests the prompt's examples are the tests."""
+    prompt, name = _text(case, "prompt", ""), _text(case, "entry_point")
+    tests = _text(case, "tests", "")
+    if not tests.strip():
+        tests = examples_as_tests(examples_in(prompt, name))
+    return await judge_python(_text(case, "code"), name, tests, prompt=prompt)
+
+
+async def _differential(case: Mapping[str, Any]) -> CheckOutcome:
+    """{a, b, entry_point, inputs?, prompt?, seed?}: `a` is the reference, `b` the answer."""
+    inputs = case.get("inputs")
+    if inputs is not None and not isinstance(inputs, list):
+        raise InputError("'inputs' is no list.", hint="Give a list of argument lists.")
+    return await differential(
+        _text(case, "a"),
+        _text(case, "b"),
+        _text(case, "entry_point"),
+        inputs,
+        prompt=_text(case, "prompt", ""),
+        seed=int(case.get("seed", 0)),
+    )
+
+
+def _table(case: Mapping[str, Any], key: str) -> Any:
+    table = case.get(key)
+    rows = isinstance(table, list) and all(isinstance(row, dict) for row in table)
+    if not isinstance(table, str) and not rows:
+        raise InputError(
+            f"The case has no table {key!r}.", hint="Give a CSV path, CSV text, or a list of rows."
+        )
+    return table
+
+
+async def _figure(case: Mapping[str, Any]) -> CheckOutcome:
+    """{code, data, expect}."""
+    expect = case.get("expect")
+    if not isinstance(expect, dict) or "chart" not in expect:
+        raise InputError("'expect' states no chart.", hint="Give {chart, x, y, agg, …}.")
+    return (await check_figure(_text(case, "code"), _table(case, "data"), expect))[0]
+
+
+async def _table_claim(case: Mapping[str, Any]) -> CheckOutcome:
+    """{csv, claim_code, text?}."""
+    return await check_claim(
+        _table(case, "csv"), _text(case, "claim_code"), _text(case, "text", "")
+    )
+
+
+#: Kind -> check. Each raises InputError for a case that lacks a part, NoIsolation without sandbox.
+HANDLERS: dict[str, Callable[[Mapping[str, Any]], Awaitable[CheckOutcome]]] = {
+    "python": _python,
+    "differential": _differential,
+    "figure": _figure,
+    "table_claim": _table_claim,
+}
