@@ -121,3 +121,12 @@ def test_loading_needs_no_heavy_imports() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_host_can_be_added_by_variables_alone(tmp_path: Path) -> None:
+    settings = load_settings(
+        written(tmp_path, ""),
+        {"MANYHANDS_HOSTS__GPU__URL": "gpu", "MANYHANDS_TIERS__HEAVY__HOSTS": "gpu"},
+    )
+    assert settings.hosts[settings.tiers["heavy"].host].url == "http://gpu:11434"
+    assert settings.tiers["mind"].host == "local"

@@ -29,10 +29,8 @@ def _list(as_json: bool) -> None:
     found = find_roles()
     if as_json:
         shown = [
-            {
-                **one.role.model_dump(mode="json", exclude={"prompt", "messages"}),
-                "file": str(one.path),
-            }
+            one.role.model_dump(mode="json", exclude={"prompt", "messages"})
+            | {"file": str(one.path), "shipped": one.shipped}
             for one in found.values()
         ]
         click.echo(json.dumps({"roles": shown}, indent=2, ensure_ascii=False))
