@@ -71,7 +71,8 @@ class ModelKeeper:
     ) -> None:
         assert self._tasks is not None
         self._tasks.cancel_scope.cancel()
-        await self._stack.__aexit__(kind, error, trace)
+        # The body's own exception goes on as it is; given to the group it would come out wrapped.
+        await self._stack.__aexit__(None, None, None)
 
     async def ensure(
         self,

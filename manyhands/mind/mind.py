@@ -224,6 +224,7 @@ class Mind:
         send, receive = anyio.create_memory_object_stream[Event | Answer](math.inf)
         recorder = _Recorder(journal, question.run_id, first.seq, send.send_nowait)
         failure: ManyhandsError | None = None
+        left = False
         yield first
         async with anyio.create_task_group() as tasks:
 
@@ -243,9 +244,10 @@ class Mind:
                 async with receive:
                     async for item in receive:
                         yield item
-            finally:
-                tasks.cancel_scope.cancel()
-        if failure is not None:
+            except GeneratorExit:
+                left = True  # let out of the group it would come back wrapped
+            tasks.cancel_scope.cancel()
+        if failure is not None and not left:
             raise failure
 
     async def _run(

@@ -115,7 +115,8 @@ class Run:
         return await self._follow(frame)
 
     async def _make_frame(self) -> Frame | None:
-        recalled, sources = "", ()
+        recalled = ""
+        sources: tuple[str, ...] = ()
         if self.recall is not None:
             try:
                 recalled, found = await self.recall(self.question.text)

@@ -30,9 +30,12 @@ _INTS = ("num_ctx", "num_predict", "top_k", "seed", "num_keep", "num_gpu", "num_
 class Refusal(Exception):  # noqa: N818 - it is an answer that the server gives, not our fault
     """An error response: its status and message."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(
+        self, status: int, message: str, kind: str = "application/json; charset=utf-8"
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.kind = kind
         self.message = message
 
 

@@ -23,7 +23,7 @@ from manyhands.rehearsal.embedding import embed_text
 from manyhands.rehearsal.http import Connection, HttpRequest
 from manyhands.rehearsal.profile import Profile
 from manyhands.rehearsal.runners import Runners
-from manyhands.rehearsal.script import ScriptedModel, ScriptedRequest
+from manyhands.rehearsal.script import ReplyFn, ScriptedModel, ScriptedRequest, echo
 from manyhands.rehearsal.store import Store, StoredModel, full_name, now, show_body, valid_name
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Api:
         self._profile = profile
         self.store = Store(models)
         self.runners = Runners(profile)
+        self.upload_reply: ReplyFn = echo
         self._calls: dict[str, int] = {}
         self._routes: dict[tuple[str, str], Handler] = {
             ("GET", "/api/version"): self._version,
@@ -91,7 +92,7 @@ class Api:
         try:
             await handler(body, connection, exchange)
         except Refusal as refusal:
-            await connection.json({"error": refusal.message}, refusal.status)
+            await connection.json({"error": refusal.message}, refusal.status, refusal.kind)
 
     # --- looking -----------------------------------------------------------------------------
 
@@ -311,13 +312,13 @@ class Api:
             return Refusal(400, "template error: template: :1: unclosed action"), []
         files, adapters = body.get("files") or {}, body.get("adapters") or {}
         if files:
-            base = ScriptedModel(name=full_name(name).partition(":")[0])
+            base = ScriptedModel(name=full_name(name).partition(":")[0], reply=self.upload_reply)
             self.store.add(StoredModel(name=full_name(name), base=base))
             layer = f"creating new layer {StoredModel(name, base).blob}"
             middle = ["parsing GGUF", "verifying conversion", layer]
             return None, [*middle, "writing manifest", "success"]
         if not base_name:
-            raise Refusal(400, "neither 'from' or 'files' was specified")
+            raise Refusal(400, "neither 'from' or 'files' was specified", "application/json")
         base_model = self.store.find(base_name)
         if base_model is None:
             return Refusal(500, _no_host(base_name)), []
@@ -427,5 +428,9 @@ def _joined(lines: list[dict[str, Any]], body: dict[str, Any]) -> dict[str, Any]
 
 
 def _logprob(piece: str, top: int) -> dict[str, Any]:
-    entry = {"token": piece, "logprob": 0, "bytes": list(piece.encode())}
-    return {**entry, "top_logprobs": [dict(entry) for _ in range(top)]} if top else entry
+    entry: dict[str, Any] = {"token": piece, "logprob": 0, "bytes": list(piece.encode())}
+    if top:
+        # What comes second to a scripted token is nothing: an empty token, without bytes.
+        others = [{"token": "", "logprob": -84.7} for _ in range(top - 1)]
+        entry["top_logprobs"] = [dict(entry), *others]
+    return entry

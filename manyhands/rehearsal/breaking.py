@@ -87,9 +87,7 @@ async def _break_in_the_middle(fault: Fault, line: bytes, connection: Connection
             await connection.chunk(b"<html>502 Bad Gateway</html>\n")
             await connection.end()
         case Fault.ERROR_LINE:
-            await connection.chunk(
-                b'{"error":"the model stopped unexpectedly"}\n'
-            )
+            await connection.chunk(b'{"error":"the model stopped unexpectedly"}\n')
             await connection.end()
         case Fault.WRONG_SHAPES:
             await connection.chunk(b'{"message": ["content"], "done": "perhaps"}\n')

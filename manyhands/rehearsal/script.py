@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Fault", "Reply", "ReplyFn", "ScriptedModel", "ScriptedRequest", "pieces_of"]
+__all__ = [
+    "Fault",
+    "Reply",
+    "ReplyFn",
+    "ScriptedModel",
+    "ScriptedRequest",
+    "echo",
+    "pieces_of",
+]
 
 GB = 1000**3
 
@@ -83,7 +91,8 @@ class Reply:
 ReplyFn = Callable[[ScriptedRequest], "Reply | str"]
 
 
-def _echo(request: ScriptedRequest) -> str:
+def echo(request: ScriptedRequest) -> str:
+    """The script of a model that has none."""
     return f"You said: {request.last}"
 
 
@@ -97,7 +106,7 @@ class ScriptedModel:
     """
 
     name: str
-    reply: ReplyFn = _echo
+    reply: ReplyFn = echo
     size: int = 2_000_000
     capabilities: tuple[str, ...] = ("completion", "tools", "thinking")
     context_length: int = 262_144

@@ -15,7 +15,8 @@ from manyhands.rehearsal.api import Api
 from manyhands.rehearsal.http import Connection, HttpRequest, serve
 from manyhands.rehearsal.profile import ZERO, Profile
 from manyhands.rehearsal.runners import LoadRecord
-from manyhands.rehearsal.script import ScriptedModel
+from manyhands.rehearsal.script import ReplyFn, ScriptedModel
+from manyhands.rehearsal.store import StoredModel, full_name
 
 __all__ = ["Exchange", "RehearsalServer", "running_server"]
 
@@ -69,6 +70,16 @@ class RehearsalServer:
         assert self._api is not None
         return self._api.runners.loads
 
+    def add(self, model: ScriptedModel) -> None:
+        """Give the server another base model while it runs."""
+        assert self._api is not None
+        self._api.store.add(StoredModel(name=full_name(model.name), base=model))
+
+    def script_for_uploads(self, reply: ReplyFn) -> None:
+        """What models say that are created from an uploaded file, which carries no script."""
+        assert self._api is not None
+        self._api.upload_reply = reply
+
     async def __aenter__(self) -> Self:
         self._api = Api(self._models, self._profile)
         self._server = await serve(self._handle, *self._address)
@@ -116,27 +127,23 @@ def running_server(
     """The same server in a thread of its own, for code without an event loop."""
     server = RehearsalServer(models, profile, host=host, port=port)
     ready = threading.Event()
-    failure: list[BaseException] = []
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
+    handles: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+    failure: list[OSError] = []
 
     async def main() -> None:
+        stop = asyncio.Event()
         async with server:
+            handles.append((asyncio.get_running_loop(), stop))
             ready.set()
             await stop.wait()
 
     def work() -> None:
         try:
-            loop.run_until_complete(main())
-        except BaseException as error:
+            asyncio.run(main())
+        except OSError as error:  # the port is taken
             failure.append(error)
         finally:
             ready.set()
-            pending = asyncio.all_tasks(loop)
-            for task in pending:
-                task.cancel()
-            loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-            loop.close()
 
     thread = threading.Thread(target=work, name="manyhands-rehearsal", daemon=True)
     thread.start()
@@ -147,5 +154,6 @@ def running_server(
     try:
         yield server
     finally:
+        loop, stop = handles[0]
         loop.call_soon_threadsafe(stop.set)
         thread.join()

@@ -12,7 +12,7 @@ from manyhands.schedule.order import StepSpec, order_steps
 
 
 @st.composite
-def plans(draw: st.DrawFn, most: int = 6) -> list[StepSpec]:
+def plans(draw: st.DrawFn, most: int = 5) -> list[StepSpec]:
     size = draw(st.integers(0, most))
     return [
         StepSpec(

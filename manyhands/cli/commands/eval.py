@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from manyhands.cli.evaluation.report import Report
 
 __all__ = ["command"]
 
@@ -30,7 +34,7 @@ def command(
     """
     from rich.console import Console
 
-    from manyhands.cli.evaluation.report import Report, compare, table_of
+    from manyhands.cli.evaluation.report import compare, table_of
 
     console = Console()
     if compare_with:
@@ -49,7 +53,7 @@ def command(
     console.print(f"Saved to {path.resolve()}")
 
 
-def _read(path: str) -> object:
+def _read(path: str) -> Report:
     from pydantic import ValidationError
 
     from manyhands.cli.evaluation.report import Report

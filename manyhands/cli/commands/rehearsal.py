@@ -1,0 +1,33 @@
+"""`manyhands rehearsal`: a server that speaks Ollama with models that you script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.group("rehearsal")
+def command() -> None:
+    """Play scripted models, for dry runs without weights."""
+
+
+@command.command("serve")
+@click.argument("script", type=click.Path(exists=True, dir_okay=False))
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=11500, show_default=True)
+def serve(script: str, host: str, port: int) -> None:
+    """Serve the models of a SCRIPT in TOML until Ctrl-C (see docs/rehearsal.md)."""
+    import threading
+
+    from manyhands.rehearsal.server import running_server
+    from manyhands.rehearsal.written import read_script
+
+    with running_server(read_script(Path(script)), host=host, port=port) as server:
+        click.echo(f"Scripted models at {server.url}; Ctrl-C ends it.")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            click.echo("Ended.")

@@ -1,0 +1,90 @@
+"""The entry point: a group whose commands are imported only when they are called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from manyhands import __version__
+from manyhands.errors import ManyhandsError
+
+__all__ = ["cli", "main"]
+
+#: Command -> where it lies, and its line in the help; the modules are not imported for the help.
+_COMMANDS = {
+    "ask": ("manyhands.cli.commands.ask", "Answer one question, end to end."),
+    "chat": ("manyhands.cli.commands.chat", "Talk with the mind."),
+    "config": ("manyhands.cli.commands.config", "Show, locate or write the settings."),
+    "demo": ("manyhands.cli.commands.demo", "The main job on real data, with scripted models."),
+    "doctor": ("manyhands.cli.commands.doctor", "What is missing, each with its next command."),
+    "eval": ("manyhands.cli.commands.eval", "Measure your models on machine-graded tasks."),
+    "rehearsal": ("manyhands.cli.commands.rehearsal", "A server that plays scripted models."),
+    "roles": ("manyhands.cli.commands.roles", "List, show, write and build roles."),
+    "runs": ("manyhands.cli.commands.runs", "List, show, export and resume runs."),
+    "sandbox": ("manyhands.checks.sandbox.command", "Run a program the way hands do."),
+    "setup": ("manyhands.cli.commands.setup", "Pull the models and build the roles."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _ = _COMMANDS[cmd_name]
+        command: click.Command = import_module(module).command
+        return command
+
+    def format_commands(  # the help is made without importing any command
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in sorted(_COMMANDS.items())])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="manyhands")
+def cli() -> None:
+    """One mind, many hands: local models whose answers are run and checked."""
+
+
+def main() -> None:
+    """Run the command line; a foreseeable fault is told in words, with the next action."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception as error:
+        fault = _first(error)
+        if fault is None:
+            raise
+        click.echo(f"manyhands: {fault.message}", err=True)
+        if fault.hint:
+            click.echo(f"  → {fault.hint}", err=True)
+        sys.exit(fault.exit_code)
+
+
+def _first(error: BaseException) -> ManyhandsError | None:
+    """The fault itself, or the first one in a group that a task group made of it."""
+    if isinstance(error, ManyhandsError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            found = _first(inner)
+            if found is not None:
+                return found
+    return None
