@@ -1,0 +1,1 @@
+"""The notebook door: magics, the chat persona, the live panel."""
