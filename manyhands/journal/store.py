@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -264,7 +265,7 @@ class Journal:
             )
         ]
         by_id = {run.id: run for run in runs}
-        return Conversation(*rows[0], runs=tuple(by_id[run_id] for run_id in ordered))
+        return replace(Conversation(*rows[0]), runs=tuple(by_id[run_id] for run_id in ordered))
 
     def conversations(self, limit: int = 20) -> list[Conversation]:
         """The conversations whose last run is newest, without their runs."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from manyhands.checks.outcome import Verdict
 
+from manyhands.checks.outcome import Verdict
 from manyhands.hands.contracts import (
     CodeRequest,
     Evidence,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import anyio
 import pytest
-from manyhands.rehearsal.stage import scripted_tiers
 
 from manyhands.cli.demo_models import DATA, QUESTION, say
 from manyhands.data_files import data_path
@@ -18,6 +17,7 @@ from manyhands.journal.events import StepDone
 from manyhands.journal.records import RunState
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
+from manyhands.rehearsal.stage import scripted_tiers
 from manyhands.roles.loader import load_roles
 from manyhands.settings import Settings, load_settings
 
