@@ -61,6 +61,7 @@ __all__ = [
     "StorageFull",
     "StreamCut",
     "Unreachable",
+    "fault_in",
 ]
 
 
@@ -230,3 +231,15 @@ class NewerFormat(StorageError):
 
 class MissingExtra(ManyhandsError):
     exit_code = 2
+
+
+def fault_in(error: BaseException) -> ManyhandsError | None:
+    """The foreseeable fault: `error` itself, or the first one in a group that tasks raised."""
+    if isinstance(error, ManyhandsError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            found = fault_in(inner)
+            if found is not None:
+                return found
+    return None

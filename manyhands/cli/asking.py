@@ -12,6 +12,7 @@ import anyio
 import click
 from rich.console import Console
 
+from manyhands.errors import fault_in
 from manyhands.journal.events import Event
 from manyhands.mind.answer import Answer
 from manyhands.trace.terminal import TerminalTrace, print_answer
@@ -32,7 +33,13 @@ def play(stream: Callable[[], Stream], console: Console, *, quiet: bool) -> Answ
         ManyhandsError: what the run raised.
         SystemExit: with `EXIT_STOPPED` after Ctrl-C.
     """
-    return anyio.run(_play, stream, console, quiet)
+    try:
+        return anyio.run(_play, stream, console, quiet)
+    except BaseExceptionGroup as group:
+        fault = fault_in(group)
+        if fault is None:
+            raise
+        raise fault from group
 
 
 async def _play(stream: Callable[[], Stream], console: Console, quiet: bool) -> Answer:

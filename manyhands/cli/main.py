@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from manyhands import __version__
-from manyhands.errors import ManyhandsError
+from manyhands.errors import fault_in
 
 __all__ = ["cli", "main"]
 
@@ -69,22 +69,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(0)
     except Exception as error:
-        fault = _first(error)
+        fault = fault_in(error)
         if fault is None:
             raise
         click.echo(f"manyhands: {fault.message}", err=True)
         if fault.hint:
             click.echo(f"  → {fault.hint}", err=True)
         sys.exit(fault.exit_code)
-
-
-def _first(error: BaseException) -> ManyhandsError | None:
-    """The fault itself, or the first one in a group that a task group made of it."""
-    if isinstance(error, ManyhandsError):
-        return error
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            found = _first(inner)
-            if found is not None:
-                return found
-    return None

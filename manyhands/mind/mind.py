@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ from manyhands.mind.controller import Toolbox
 from manyhands.mind.data import DataFile, open_data
 from manyhands.mind.frame import Frame
 from manyhands.mind.prompts import history_note
-from manyhands.mind.run import Question, Recall, Run
+from manyhands.mind.run import Question, Recall, Review, Run
 
 if TYPE_CHECKING:
     from manyhands.hands.voice import Models
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from manyhands.settings import Settings
 
 __all__ = ["Mind"]
-
-Review = Callable[[Frame], Awaitable[Frame | None]]
 
 #: Characters of earlier turns that go into a framing call.
 _HISTORY_CHARS = 8000
@@ -285,8 +283,8 @@ class Mind:
                 answer = await run.answer()
             outcome = RunOutcome.ASKED if answer.question_back else RunOutcome.ANSWERED
             return answer
-        except ManyhandsError as fault:
-            outcome, error = RunOutcome.FAILED, str(fault)
+        except Exception as fault:
+            outcome, error = RunOutcome.FAILED, str(fault) or type(fault).__name__
             raise
         finally:
             # Written also when the task is cancelled: no await stands between here and the disk.

@@ -26,7 +26,10 @@ from manyhands.mind.grounding import ungrounded
 from manyhands.mind.prompts import answer_prompt, frame_prompt, replan_note
 from manyhands.recover import read_structured
 
-__all__ = ["Question", "Recall", "Run"]
+__all__ = ["Question", "Recall", "Review", "Run"]
+
+#: Shown a plan before it runs; gives back the one to follow, or None to stop.
+Review = Callable[[Frame], Awaitable[Frame | None]]
 
 _FRAMER = "framer"
 _EDITOR = "editor"
@@ -71,7 +74,7 @@ class Run:
     purse: Purse
     max_steps: int
     recall: Recall | None = None
-    review: Callable[[Frame], Awaitable[Frame | None]] | None = None
+    review: Review | None = None
     frame: Frame | None = None
     done: Mapping[str, HandResult] = field(default_factory=dict)
 
@@ -102,7 +105,7 @@ class Run:
                     "The mind gave no frame that can be followed, so nothing was answered.",
                 )
             if frame.route is Route.PLAN and self.review is not None:
-                frame = await self.review(frame)
+                frame = await self._reviewed(frame, self.review)
                 if frame is None:
                     return await self._say(Status.CANNOT, "The plan was not approved.")
         if frame.route is Route.DIRECT:
@@ -132,13 +135,12 @@ class Run:
             history=self.question.history,
         )
         schema = frame_schema(list(self.toolbox.sources), hands=self.question.hands)
-        columns = {name: source.columns for name, source in self.toolbox.sources.items()}
         again = ""
         for calm in (False, True):
             spoken = await self._voice.say(
                 _FRAMER, "\n\n".join(filter(None, (prompt, again))), schema=schema, calm=calm
             )
-            frame, faults = self._read_frame(spoken, columns)
+            frame, faults = self._read_frame(spoken)
             if frame is not None and not faults:
                 return frame
             again = replan_note(faults)
@@ -147,16 +149,35 @@ class Run:
             )
         return None
 
-    def _read_frame(
-        self, spoken: Spoken, columns: Mapping[str, Sequence[str]]
-    ) -> tuple[Frame | None, list[PlanFault]]:
+    async def _reviewed(self, frame: Frame, review: Review) -> Frame | None:
+        """The plan as a person wants it; a plan that cannot be followed is shown again."""
+        while True:
+            edited = await review(frame)
+            if edited is None:
+                return None
+            frame = edited
+            faults = self._faults(frame)
+            if not faults:
+                return frame
+            await self._emit(
+                Note(
+                    reason=NoteReason.RETRY,
+                    text=f"the plan cannot be followed: {'; '.join(map(str, faults))}",
+                )
+            )
+
+    def _faults(self, frame: Frame) -> list[PlanFault]:
+        columns = {name: source.columns for name, source in self.toolbox.sources.items()}
+        return check_plan(frame, columns, self.max_steps)
+
+    def _read_frame(self, spoken: Spoken) -> tuple[Frame | None, list[PlanFault]]:
         read = read_structured(spoken.as_sent(), Frame)
         if read.value is None:
             return None, [PlanFault(step="", reason=f"the frame could not be read: {read.reason}")]
         frame: Frame = read.value
         if frame.route is Route.PLAN and not self.question.hands:
             return None, [PlanFault(step="", reason="hands are switched off for this question")]
-        return frame, check_plan(frame, columns, self.max_steps)
+        return frame, self._faults(frame)
 
     async def _framed(self, frame: Frame, order: Sequence[str]) -> None:
         await self._emit(

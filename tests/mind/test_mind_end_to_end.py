@@ -19,7 +19,7 @@ from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
 from manyhands.rehearsal.stage import scripted_tiers
 from manyhands.roles.loader import load_roles
-from manyhands.settings import Settings, load_settings
+from manyhands.settings import Settings
 
 ROLES = load_roles()
 PROMPTS = {name: role.prompt for name, role in ROLES.items()}
@@ -27,14 +27,8 @@ CO2 = data_path("examples") / f"{DATA}.csv"
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings(
-        path=tmp_path / "none.toml",
-        env={
-            "MANYHANDS_JOURNAL__PATH": str(tmp_path / "journal.db"),
-            "MANYHANDS_MEMORY__ENABLED": "false",
-        },
-    )
+def settings(tmp_path: Path, settings_in: Callable[[Path], Settings]) -> Settings:
+    return settings_in(tmp_path)
 
 
 Say = Callable[..., object]

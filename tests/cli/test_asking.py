@@ -1,0 +1,266 @@
+"""The asking commands as a user runs them: processes, against scripted models."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from manyhands.rehearsal.script import Reply, ScriptedModel, ScriptedRequest
+from manyhands.rehearsal.server import running_server
+from manyhands.settings import load_settings
+
+
+@dataclass
+class Stage:
+    """A server whose models say what `say` says, and the command line pointed at it."""
+
+    folder: Path
+    url: str
+    say: Callable[[ScriptedRequest], str | Reply] = lambda request: direct("Yes.")
+    env: dict[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return {
+            **kept,
+            "OLLAMA_HOST": self.url,
+            "MANYHANDS_CONFIG": str(self.folder / "config.toml"),
+            "MANYHANDS_JOURNAL__PATH": str(self.folder / "journal.db"),
+            "MANYHANDS_MEMORY__PATH": str(self.folder / "memory.db"),
+            **self.env,
+        }
+
+    def run(self, *args: str, said: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "manyhands", *args],
+            input=said,
+            capture_output=True,
+            text=True,
+            env=self.environment(),
+            cwd=self.folder,
+            timeout=120,
+        )
+
+
+def direct(text: str) -> str:
+    return json.dumps({"goal": "g", "route": "direct", "answer": text})
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    (tmp_path / "config.toml").touch()
+    made: list[Stage] = []
+    tiers = load_settings(tmp_path / "config.toml", env={}).tiers
+    models = [
+        ScriptedModel(name=tier.model, reply=lambda request: made[0].say(request))
+        for tier in tiers.values()
+    ]
+    with running_server(models) as server:
+        made.append(Stage(tmp_path, server.url))
+        yield made[0]
+
+
+def report(done: subprocess.CompletedProcess[str]) -> Mapping[str, object]:
+    assert done.returncode == 0, done.stderr
+    found: Mapping[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_an_answer_as_json_says_what_it_is(stage: Stage) -> None:
+    answer = report(stage.run("ask", "Is it?", "--json"))
+    assert answer["answer"] == {"text": "Yes.", "status": "unverified"}
+    assert answer["simulated"] is False
+    assert answer["run_id"]
+
+
+def test_the_question_can_come_on_standard_input(stage: Stage) -> None:
+    seen: list[str] = []
+
+    def say(request: ScriptedRequest) -> str:
+        seen.append(str(request.messages[-1]["content"]))
+        return direct("Read.")
+
+    stage.say = say
+    assert stage.run("ask", "-", said="from a pipe").returncode == 0
+    assert "from a pipe" in seen[0]
+
+
+def test_the_trace_names_model_time_and_tokens(stage: Stage) -> None:
+    done = stage.run("ask", "Is it?")
+    assert done.returncode == 0, done.stderr
+    mind = load_settings(stage.folder / "config.toml", env={}).tiers["mind"].model
+    assert mind in done.stdout
+    assert "token" in done.stdout
+    assert " s" in done.stdout
+
+
+def test_continue_goes_on_with_the_last_conversation(stage: Stage) -> None:
+    first = report(stage.run("ask", "My name is Ada.", "--json"))
+    seen: list[str] = []
+
+    def say(request: ScriptedRequest) -> str:
+        seen.append(str(request.messages[-1]["content"]))
+        return direct("Ada.")
+
+    stage.say = say
+    second = report(stage.run("ask", "What is my name?", "--continue", "--json"))
+    assert second["conversation_id"] == first["conversation_id"]
+    assert "My name is Ada." in seen[0]
+
+
+def test_runs_are_listed_shown_and_exported(stage: Stage) -> None:
+    run_id = str(report(stage.run("ask", "Is it?", "--json"))["run_id"])
+    assert run_id in stage.run("runs", "list").stdout.replace("\n", "")
+    listed = json.loads(stage.run("runs", "list", "--json").stdout)
+    assert [run["id"] for run in listed] == [run_id]
+    assert "Yes." in stage.run("runs", "show", run_id).stdout
+    events = [json.loads(line) for line in stage.run("runs", "export", run_id).stdout.splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+
+
+def test_an_unknown_run_is_said_with_the_next_command(stage: Stage) -> None:
+    done = stage.run("runs", "show", "run-nothing")
+    assert done.returncode == 2
+    assert "runs list" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_plan_can_be_stopped_before_it_runs(stage: Stage) -> None:
+    stage.say = lambda request: json.dumps(
+        {
+            "goal": "g",
+            "route": "plan",
+            "steps": [{"id": "a", "hand": "code", "task": "t", "entry_point": "f"}],
+        }
+    )
+    done = stage.run("ask", "Work it out", "--plan", said="stop\n")
+    assert "Run this plan?" in done.stdout
+    assert "not approved" in done.stdout
+
+
+def test_a_chat_is_kept_and_resumed(stage: Stage) -> None:
+    done = stage.run("chat", said="Hello\n/quit\n")
+    assert done.returncode == 0, done.stderr
+    assert "Yes." in done.stdout
+    again = stage.run("chat", "--resume", said="/quit\n")
+    assert "you: Hello" in again.stdout
+    assert "mind: Yes." in again.stdout
+    listed = stage.run("chat", "--list").stdout
+    assert "Hello" in listed
+
+
+def test_a_chat_can_be_forked(stage: Stage) -> None:
+    stage.run("chat", said="Hello\n/quit\n")
+    forked = stage.run("chat", "--resume", said="/fork\nAnd now?\n/quit\n")
+    assert "Going on in" in forked.stdout
+    assert len(stage.run("chat", "--list").stdout.splitlines()) == 2
+
+
+def test_a_fault_in_a_chat_does_not_end_it(stage: Stage) -> None:
+    done = stage.run("chat", "--data", "nowhere.csv", said="Hello\n/quit\n")
+    assert done.returncode == 0
+    assert "nowhere.csv" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("ask", ""), 2, "empty"),
+        (("ask", "x", "--role", "nobody"), 2, "nobody"),
+        (("ask", "x", "--data", "nowhere.csv"), 2, "nowhere.csv"),
+        (("ask", "x", "--conversation", "conv-none"), 2, "conv-none"),
+        (("runs", "resume", "run-none"), 2, "run-none"),
+    ],
+)
+def test_bad_input_is_told_in_one_sentence(
+    stage: Stage, args: tuple[str, ...], code: int, words: str
+) -> None:
+    done = stage.run(*args)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_server_names_the_host_and_what_to_do(stage: Stage) -> None:
+    stage.env["OLLAMA_HOST"] = "http://127.0.0.1:9"
+    done = stage.run("ask", "x")
+    assert done.returncode == 3
+    assert "127.0.0.1:9" in done.stderr
+    assert "→" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_model_comes_with_its_pull_command(stage: Stage) -> None:
+    stage.env["MANYHANDS_TIERS__MIND__MODEL"] = "nobody:1b"
+    done = stage.run("ask", "x")
+    assert done.returncode == 3
+    assert "ollama pull nobody:1b" in done.stderr
+
+
+def test_ctrl_c_stops_the_model_and_leaves_a_run_to_resume(stage: Stage) -> None:
+    speaking = threading.Event()
+
+    def say(request: ScriptedRequest) -> Reply:
+        speaking.set()
+        return Reply("word " * 5000, pace_s=0.05)
+
+    stage.say = say
+    child = subprocess.Popen(
+        [sys.executable, "-m", "manyhands", "ask", "Talk"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=stage.environment(),
+        cwd=stage.folder,
+    )
+    assert speaking.wait(60)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert "Traceback" not in err
+    assert "runs resume" in out
+    (run,) = json.loads(stage.run("runs", "list", "--json").stdout)
+    assert run["state"] == "stopped"
+
+
+def test_a_journal_that_cannot_be_made_is_said(stage: Stage) -> None:
+    (stage.folder / "file").touch()
+    stage.env["MANYHANDS_JOURNAL__PATH"] = str(stage.folder / "file" / "journal.db")
+    done = stage.run("ask", "x")
+    assert done.returncode not in (0, 1)
+    assert "journal.db" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_fills_up_is_said_and_the_journal_stays_whole(stage: Stage) -> None:
+    """A limit on the size of files stands for the full disk: the system refuses the same write."""
+    assert stage.run("ask", "x").returncode == 0
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "manyhands", "ask", "y"],
+        capture_output=True,
+        text=True,
+        env=stage.environment(),
+        cwd=stage.folder,
+        preexec_fn=limit,
+    )
+    assert done.returncode not in (0, 1)
+    assert "Traceback" not in done.stderr
+    assert "journal.db" in done.stderr
+    states = [run["state"] for run in json.loads(stage.run("runs", "list", "--json").stdout)]
+    assert states[-1] == "answered"
+    assert states[0] in ("cut", "failed", "stopped")
