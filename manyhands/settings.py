@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from manyhands.configuration.load import Loaded, config_path, load_settings, load_with_origins
-from manyhands.configuration.model import (
+from manyhands.configuration.model import HostKind, HostSettings, Settings, Tier, TierSettings
+from manyhands.configuration.profiles import Profile
+from manyhands.configuration.sections import (
+    ApprovalRule,
+    ApprovalSettings,
     Budgets,
     DeadlineSettings,
-    HostKind,
-    HostSettings,
     JournalSettings,
     MemorySettings,
     RoutingSettings,
     SandboxBackend,
     SandboxSettings,
-    Settings,
-    Tier,
-    TierSettings,
 )
-from manyhands.configuration.profiles import Profile
 
 __all__ = [
+    "ApprovalRule",
+    "ApprovalSettings",
     "Budgets",
     "DeadlineSettings",
     "HostKind",

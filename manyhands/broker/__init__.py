@@ -1,1 +1,1 @@
-"""Approvals and effects: what may happen, asked of whom."""
+"""Effects and approvals: what may happen outside a run, and who was asked."""

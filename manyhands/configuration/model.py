@@ -1,50 +1,29 @@
-"""What can be set, with its defaults: hosts, tiers, limits, clocks, and where things are kept."""
+"""What can be set, with its defaults: hosts, tiers, and all sections together."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from manyhands.configuration.hosts import DEFAULT_URL, host_url
 from manyhands.configuration.profiles import PROFILES, Profile
+from manyhands.configuration.sections import (
+    ApprovalSettings,
+    Budgets,
+    Count,
+    DeadlineSettings,
+    JournalSettings,
+    MemorySettings,
+    RoutingSettings,
+    SandboxSettings,
+    Section,
+)
 from manyhands.errors import SettingsError
 
-if TYPE_CHECKING:
-    from manyhands.checks.sandbox.contracts import SandboxPolicy
-    from manyhands.engines.contracts import Deadlines
-
-__all__ = [
-    "Budgets",
-    "DeadlineSettings",
-    "HostKind",
-    "HostSettings",
-    "JournalSettings",
-    "MemorySettings",
-    "RoutingSettings",
-    "SandboxBackend",
-    "SandboxSettings",
-    "Settings",
-    "Tier",
-    "TierSettings",
-    "bare_name",
-    "user_data_folder",
-]
-
-MiB = 1024 * 1024
-
-Seconds = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-
-
-def user_data_folder() -> Path:
-    """The platform's folder for this program's data; not created here."""
-    from platformdirs import user_data_path
-
-    return user_data_path("manyhands", appauthor=False)
+__all__ = ["HostKind", "HostSettings", "Settings", "Tier", "TierSettings", "bare_name"]
 
 
 def bare_name(model: str) -> str:
@@ -69,24 +48,7 @@ class HostKind(StrEnum):
     OPENAI = "openai"
 
 
-class SandboxBackend(StrEnum):
-    """Which isolation to use; `auto` takes the strongest that works here."""
-
-    AUTO = "auto"
-    BWRAP = "bwrap"
-    LANDLOCK = "landlock"
-    SEATBELT = "seatbelt"
-    APPCONTAINER = "appcontainer"
-    PODMAN = "podman"
-    MONTY = "monty"
-    NONE = "none"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class HostSettings(_Section):
+class HostSettings(Section):
     """A model server.
 
     Attributes:
@@ -112,7 +74,7 @@ class HostSettings(_Section):
             ) from None
 
 
-class TierSettings(_Section):
+class TierSettings(Section):
     """The base model of a tier and the options of its runner.
 
     Runner options belong to the tier and never to a role: two roles on one base switch without
@@ -154,132 +116,7 @@ class TierSettings(_Section):
         return {name: value for name, value in options.items() if value is not None}
 
 
-class Budgets(_Section):
-    """What one run may spend; it is overrun by at most one call.
-
-    Attributes:
-        tokens: prompt and completion tokens of all calls together.
-        seconds: wall time.
-        gpu_seconds: time that models load and compute.
-        wait_s: how long a door waits before it hands out a job handle.
-        wait_unknown_client_s: the same for an MCP client whose own limit is not known.
-        think_tokens, answer_tokens: of one call, where the role says nothing else.
-        note_tokens: length of the note that a long result is condensed to.
-    """
-
-    tokens: Count = 200_000
-    seconds: Seconds = 1800.0
-    gpu_seconds: Seconds = 1500.0
-    loads: Count = 12
-    steps: Count = 12
-    wait_s: Annotated[float, Field(gt=0, le=55)] = 45.0
-    wait_unknown_client_s: Annotated[float, Field(gt=0, le=55)] = 25.0
-    think_tokens: Count = 4096
-    answer_tokens: Count = 4096
-    note_tokens: Count = 400
-
-
-class DeadlineSettings(_Section):
-    """The clocks of one model call, in seconds; loading is counted apart from answering."""
-
-    connect_s: Seconds = 5.0
-    load_s: Seconds = 600.0
-    first_token_s: Seconds = 300.0
-    gap_s: Seconds = 60.0
-    total_s: Seconds = 1800.0
-
-    def for_engine(self) -> Deadlines:
-        """The same clocks as the engines take them."""
-        from manyhands.engines.contracts import Deadlines
-
-        return Deadlines(**self.model_dump())
-
-
-class SandboxSettings(_Section):
-    """How model-written programs are kept in.
-
-    Attributes:
-        allow_none: run with limits but without isolation where none works; nothing is
-            `verified` then. `MANYHANDS_UNSAFE_EXEC=1` says the same.
-        wall_s, cpu_s: limits of one program in seconds.
-        memory_mib, file_mib, disk_mib: limits in MiB of the process tree, one file, all files.
-    """
-
-    backend: SandboxBackend = SandboxBackend.AUTO
-    allow_none: bool = False
-    wall_s: Seconds = 30.0
-    cpu_s: Seconds = 10.0
-    memory_mib: Annotated[int, Field(ge=64)] = 2048
-    processes: Count = 64
-    file_mib: Count = 64
-    disk_mib: Count = 300
-
-    def policy(self) -> SandboxPolicy:
-        """The same rules as the sandbox takes them."""
-        from manyhands.checks.sandbox.contracts import Limits, SandboxPolicy
-
-        return SandboxPolicy(
-            backend=self.backend.value,
-            allow_none=self.allow_none,
-            limits=Limits(
-                wall_s=self.wall_s,
-                cpu_s=self.cpu_s,
-                memory_bytes=self.memory_mib * MiB,
-                processes=self.processes,
-                file_bytes=self.file_mib * MiB,
-                disk_bytes=self.disk_mib * MiB,
-            ),
-        )
-
-
-def _expanded(value: object) -> object:
-    return Path(value).expanduser() if isinstance(value, str | Path) and str(value) else value
-
-
-class MemorySettings(_Section):
-    """What is remembered between runs.
-
-    Attributes:
-        embedder: `tier` (the tier `embed`), `none` (words only), or the URL of a server.
-        budget_tokens: at most this much of a prompt is memory.
-    """
-
-    enabled: bool = True
-    path: Path = Field(default_factory=lambda: user_data_folder() / "memory.db")
-    embedder: str = "tier"
-    budget_tokens: Count = 1200
-
-    _home = field_validator("path", mode="before")(_expanded)
-
-    @field_validator("embedder")
-    @classmethod
-    def _known_embedder(cls, value: str) -> str:
-        if value in ("tier", "none") or value.startswith(("http://", "https://")):
-            return value
-        raise PydanticCustomError("embedder", "tier, none, or a URL that starts with http")
-
-
-class JournalSettings(_Section):
-    """Where runs, their events and their artifacts are kept."""
-
-    path: Path = Field(default_factory=lambda: user_data_folder() / "journal.db")
-
-    _home = field_validator("path", mode="before")(_expanded)
-
-
-class RoutingSettings(_Section):
-    """How the controller chooses a step's tier.
-
-    Attributes:
-        mode: `roles` takes the role's tier, `learned` weighs recorded outcomes as well.
-        escalate: after a failed repair the next stronger tier is tried once.
-    """
-
-    mode: Literal["roles", "learned"] = "roles"
-    escalate: bool = True
-
-
-class Settings(_Section):
+class Settings(Section):
     """All settings. `Settings()` is the defaults of profile `full`, with no file read.
 
     Tiers that are not given, and fields of a tier that are not given, come from the profile.
@@ -298,6 +135,7 @@ class Settings(_Section):
     memory: MemorySettings = Field(default_factory=MemorySettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     routing: RoutingSettings = Field(default_factory=RoutingSettings)
+    approvals: ApprovalSettings = Field(default_factory=ApprovalSettings)
 
     @model_validator(mode="before")
     @classmethod

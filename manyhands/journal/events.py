@@ -21,6 +21,9 @@ __all__ = [
     "Body",
     "CheckDone",
     "Condensed",
+    "EffectDecided",
+    "EffectFinished",
+    "EffectIntended",
     "Event",
     "Framed",
     "Generating",
@@ -172,6 +175,37 @@ class AnswerDelta(_Body):
     text: str
 
 
+class EffectDecided(_Body):
+    """An effect was proposed; `why` says what the decision rests on, `asked` whether a person."""
+
+    kind: Literal["effect_decided"] = "effect_decided"
+    tool: str
+    arguments: dict[str, JsonValue]
+    digest: str
+    summary: str
+    allowed: bool
+    why: str
+    asked: bool = False
+
+
+class EffectIntended(_Body):
+    """Written before an effect happens: one without an `EffectFinished` is uncertain."""
+
+    kind: Literal["effect_intended"] = "effect_intended"
+    tool: str
+    digest: str
+    summary: str
+
+
+class EffectFinished(_Body):
+    kind: Literal["effect_finished"] = "effect_finished"
+    tool: str
+    digest: str
+    state: str
+    detail: str
+    result: JsonValue = None
+
+
 class Asked(_Body):
     kind: Literal["asked"] = "asked"
     question: str
@@ -215,6 +249,9 @@ Body = Annotated[
     | Condensed
     | Note
     | AnswerDelta
+    | EffectDecided
+    | EffectIntended
+    | EffectFinished
     | Asked
     | Answered
     | RunFinished,

@@ -1,0 +1,211 @@
+"""The sections of the settings: limits, clocks, the sandbox, and where things are kept."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+if TYPE_CHECKING:
+    from manyhands.checks.sandbox.contracts import SandboxPolicy
+    from manyhands.engines.contracts import Deadlines
+
+__all__ = [
+    "ApprovalRule",
+    "ApprovalSettings",
+    "Budgets",
+    "Count",
+    "DeadlineSettings",
+    "JournalSettings",
+    "MemorySettings",
+    "RoutingSettings",
+    "SandboxBackend",
+    "SandboxSettings",
+    "Seconds",
+    "Section",
+    "user_data_folder",
+]
+
+MiB = 1024 * 1024
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def user_data_folder() -> Path:
+    """The platform's folder for this program's data; not created here."""
+    from platformdirs import user_data_path
+
+    return user_data_path("manyhands", appauthor=False)
+
+
+class SandboxBackend(StrEnum):
+    """Which isolation to use; `auto` takes the strongest that works here."""
+
+    AUTO = "auto"
+    BWRAP = "bwrap"
+    LANDLOCK = "landlock"
+    SEATBELT = "seatbelt"
+    APPCONTAINER = "appcontainer"
+    PODMAN = "podman"
+    MONTY = "monty"
+    NONE = "none"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Budgets(Section):
+    """What one run may spend; it is overrun by at most one call.
+
+    Attributes:
+        tokens: prompt and completion tokens of all calls together.
+        seconds: wall time.
+        gpu_seconds: time that models load and compute.
+        wait_s: how long a door waits before it hands out a job handle.
+        wait_unknown_client_s: the same for an MCP client whose own limit is not known.
+        think_tokens, answer_tokens: of one call, where the role says nothing else.
+        note_tokens: length of the note that a long result is condensed to.
+    """
+
+    tokens: Count = 200_000
+    seconds: Seconds = 1800.0
+    gpu_seconds: Seconds = 1500.0
+    loads: Count = 12
+    steps: Count = 12
+    wait_s: Annotated[float, Field(gt=0, le=55)] = 45.0
+    wait_unknown_client_s: Annotated[float, Field(gt=0, le=55)] = 25.0
+    think_tokens: Count = 4096
+    answer_tokens: Count = 4096
+    note_tokens: Count = 400
+
+
+class DeadlineSettings(Section):
+    """The clocks of one model call, in seconds; loading is counted apart from answering."""
+
+    connect_s: Seconds = 5.0
+    load_s: Seconds = 600.0
+    first_token_s: Seconds = 300.0
+    gap_s: Seconds = 60.0
+    total_s: Seconds = 1800.0
+
+    def for_engine(self) -> Deadlines:
+        """The same clocks as the engines take them."""
+        from manyhands.engines.contracts import Deadlines
+
+        return Deadlines(**self.model_dump())
+
+
+class SandboxSettings(Section):
+    """How model-written programs are kept in.
+
+    Attributes:
+        allow_none: run with limits but without isolation where none works; nothing is
+            `verified` then. `MANYHANDS_UNSAFE_EXEC=1` says the same.
+        wall_s, cpu_s: limits of one program in seconds.
+        memory_mib, file_mib, disk_mib: limits in MiB of the process tree, one file, all files.
+    """
+
+    backend: SandboxBackend = SandboxBackend.AUTO
+    allow_none: bool = False
+    wall_s: Seconds = 30.0
+    cpu_s: Seconds = 10.0
+    memory_mib: Annotated[int, Field(ge=64)] = 2048
+    processes: Count = 64
+    file_mib: Count = 64
+    disk_mib: Count = 300
+
+    def policy(self) -> SandboxPolicy:
+        """The same rules as the sandbox takes them."""
+        from manyhands.checks.sandbox.contracts import Limits, SandboxPolicy
+
+        return SandboxPolicy(
+            backend=self.backend.value,
+            allow_none=self.allow_none,
+            limits=Limits(
+                wall_s=self.wall_s,
+                cpu_s=self.cpu_s,
+                memory_bytes=self.memory_mib * MiB,
+                processes=self.processes,
+                file_bytes=self.file_mib * MiB,
+                disk_bytes=self.disk_mib * MiB,
+            ),
+        )
+
+
+def _expanded(value: object) -> object:
+    return Path(value).expanduser() if isinstance(value, str | Path) and str(value) else value
+
+
+class MemorySettings(Section):
+    """What is remembered between runs.
+
+    Attributes:
+        embedder: `tier` (the tier `embed`), `none` (words only), or the URL of a server.
+        budget_tokens: at most this much of a prompt is memory.
+    """
+
+    enabled: bool = True
+    path: Path = Field(default_factory=lambda: user_data_folder() / "memory.db")
+    embedder: str = "tier"
+    budget_tokens: Count = 1200
+
+    _home = field_validator("path", mode="before")(_expanded)
+
+    @field_validator("embedder")
+    @classmethod
+    def _known_embedder(cls, value: str) -> str:
+        if value in ("tier", "none") or value.startswith(("http://", "https://")):
+            return value
+        raise PydanticCustomError("embedder", "tier, none, or a URL that starts with http")
+
+
+class JournalSettings(Section):
+    """Where runs, their events and their artifacts are kept."""
+
+    path: Path = Field(default_factory=lambda: user_data_folder() / "journal.db")
+
+    _home = field_validator("path", mode="before")(_expanded)
+
+
+class RoutingSettings(Section):
+    """How the controller chooses a step's tier.
+
+    Attributes:
+        mode: `roles` takes the role's tier, `learned` weighs recorded outcomes as well.
+        escalate: after a failed repair the next stronger tier is tried once.
+    """
+
+    mode: Literal["roles", "learned"] = "roles"
+    escalate: bool = True
+
+
+class ApprovalRule(StrEnum):
+    """What a person has set for a tool with effects.
+
+    `trusted`: without asking as long as nothing from outside is in the context.
+    """
+
+    ASK = "ask"
+    TRUSTED = "trusted"
+    NEVER = "never"
+
+
+class ApprovalSettings(Section):
+    """Which effects are asked about; `docs/approvals.md` says what counts as from outside.
+
+    Attributes:
+        save_file: writing an artifact to a file that the question names.
+        remember: writing a statement to memory.
+        run_cell: running code in the user's own kernel.
+        other: every other tool with effects, those of other MCP servers among them.
+    """
+
+    save_file: ApprovalRule = ApprovalRule.ASK
+    remember: ApprovalRule = ApprovalRule.TRUSTED
+    run_cell: ApprovalRule = ApprovalRule.ASK
+    other: ApprovalRule = ApprovalRule.ASK
