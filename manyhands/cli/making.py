@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 
 import anyio
 import click
@@ -49,7 +50,8 @@ async def download(engine: OllamaEngine, model: str, console: Console) -> None:
     """Pull one model with a bar; the server keeps what came, so a stopped pull resumes."""
     sizes = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with _bars(console, *sizes) as bars:
-        await _follow(engine.pull(model), bars, bars.add_task(model, total=None))
+        async with aclosing(engine.pull(model)) as lines:
+            await _follow(lines, bars, bars.add_task(model, total=None))
     click.echo(f"Downloaded: {model}")
 
 
@@ -84,7 +86,7 @@ def _bars(console: Console, *extra: ProgressColumn) -> Bars:
     return Bars(*columns, console=console, transient=True)
 
 
-async def _follow(lines: AsyncIterator[Progress], bars: Bars, task: TaskID) -> None:
+async def _follow(lines: AsyncGenerator[Progress], bars: Bars, task: TaskID) -> None:
     """Add up the parts of a download: the server reports each part by its own line."""
     parts: dict[str, tuple[int, int]] = {}
     async for line in lines:

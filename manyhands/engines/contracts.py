@@ -68,7 +68,9 @@ class ChatRequest:
         num_ctx: the tier's window; the same in every request, or the server reloads the model.
         format: JSON schema that the answer is held to by grammar.
         think: None leaves it out, as a model that cannot think demands.
-        sampling: sampler options and further runner options of the tier.
+        sampling: sampler options; these never reload a model.
+        runner: further runner options of the tier (`TierSettings.runner_options`); the same in
+            every request for its model, or the server reloads it.
         num_predict: at most this many tokens of thinking and answer together.
         estimate_tokens: our own estimate of the prompt, compared with the server's count.
     """
@@ -83,6 +85,7 @@ class ChatRequest:
     num_predict: int | None = None
     deadlines: Deadlines | None = None
     estimate_tokens: int | None = None
+    runner: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,16 @@ class Engine(Protocol):
         """The whole answer; raises `AnswerTruncated` where it is cut and `whole` is wanted."""
         ...
 
-    async def embed(self, model: str, texts: list[str], *, num_ctx: int) -> list[list[float]]: ...
+    async def embed(
+        self,
+        model: str,
+        texts: list[str],
+        *,
+        num_ctx: int,
+        options: Mapping[str, Any] | None = None,
+    ) -> list[list[float]]:
+        """One vector for each text; `options` are the tier's runner options."""
+        ...
 
     async def load(
         self,

@@ -1,63 +1,29 @@
-"""Reading a chat stream of Ollama: lines, clocks, and when an answer is whole."""
+"""Reading Ollama's streams: lines, clocks, and when an answer or a download is whole."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, nullcontext
 from typing import Any
 
 import anyio
 
-from manyhands.engines.contracts import Deadlines, Delta, DoneReason, Reply, ToolCall, Usage
+from manyhands.engines.clocks import Clocks
+from manyhands.engines.contracts import Delta, DoneReason, Progress, Reply, ToolCall, Usage
 from manyhands.engines.ollama_faults import fault_of
-from manyhands.errors import DeadlineExceeded, MalformedLine, StreamCut
+from manyhands.errors import EngineError, MalformedLine, ModelMissing, StreamCut
 
-__all__ = ["LINE_LIMIT", "read_reply"]
+__all__ = ["LINE_LIMIT", "read_progress", "read_reply"]
 
 #: No honest line comes near this; a larger one is a fault, not data.
 LINE_LIMIT = 8 * 1024 * 1024
-
-
-class _Clocks:
-    """First token, gap between tokens, and total. Only tokens wind the gap clock up again."""
-
-    def __init__(self, deadlines: Deadlines, host: str, model: str) -> None:
-        self._deadlines = deadlines
-        self._where = {"host": host, "model": model}
-        self._started = time.monotonic()
-        self._last_token: float | None = None
-
-    def token(self) -> None:
-        self._last_token = time.monotonic()
-
-    def left(self) -> tuple[float, str]:
-        """Seconds until the next clock runs out, and which it is."""
-        now = time.monotonic()
-        total = self._started + self._deadlines.total_s - now
-        if self._last_token is None:
-            first = self._started + self._deadlines.first_token_s - now
-            return min((first, "first_token"), (total, "total"))
-        gap = self._last_token + self._deadlines.gap_s - now
-        return min((gap, "gap"), (total, "total"))
-
-    def ran_out(self, clock: str) -> DeadlineExceeded:
-        limit = getattr(self._deadlines, f"{clock}_s")
-        words = {
-            "first_token": "sent no token",
-            "gap": "sent no further token",
-            "total": "did not finish",
-        }[clock]
-        return DeadlineExceeded(
-            f"{self._where['model']!r} {words} within {limit:g} s.",
-            clock=clock,
-            hint=f"Raise deadlines.{clock}_s if the model is only slow.",
-            **self._where,
-        )
+#: What follows an answer's last line is waited for this long, so that the connection can be kept.
+_GOODBYE_S = 0.05
 
 
 async def read_reply(
-    chunks: AsyncIterator[bytes], *, deadlines: Deadlines, host: str, model: str
+    chunks: AsyncGenerator[bytes], *, clocks: Clocks, host: str, model: str
 ) -> AsyncGenerator[Delta | Reply]:
     """Turn the body of a chat response into deltas and, last, the reply.
 
@@ -67,33 +33,36 @@ async def read_reply(
         DeadlineExceeded: a clock ran out.
         EngineError: the server reported a fault inside the stream.
     """
-    clocks = _Clocks(deadlines, host, model)
     content: list[str] = []
     thinking: list[str] = []
     calls: list[ToolCall] = []
-    async for line in _lines(chunks, clocks, host=host, model=model):
-        part = _object(line, host=host, model=model)
-        if "error" in part:
-            raise fault_of(200, json.dumps(part), host=host, model=model)
-        message = part.get("message") or {}
-        said = _text(message, "content", host, model)
-        thought = _text(message, "thinking", host, model)
-        calls.extend(_calls(message, host, model))
-        content.append(said)
-        thinking.append(thought)
-        if said or thought or message.get("tool_calls"):
-            clocks.token()
-            yield Delta(content=said, thinking=thought, tokens=1)
-        if part.get("done"):
-            yield Reply(
-                content="".join(content),
-                thinking="".join(thinking),
-                tool_calls=tuple(calls),
-                done_reason=_done_reason(part, host, model),
-                usage=_usage(part),
-                model=str(part.get("model", model)),
-            )
-            return
+    async with aclosing(_lines(chunks, clocks, host=host, model=model)) as lines:
+        async for line in lines:
+            part = _object(line, host=host, model=model)
+            if "error" in part:
+                raise fault_of(200, json.dumps(part), host=host, model=model)
+            message = part.get("message") or {}
+            said = _text(message, "content", host, model)
+            thought = _text(message, "thinking", host, model)
+            new_calls = _calls(message, host, model)
+            calls.extend(new_calls)
+            content.append(said)
+            thinking.append(thought)
+            if said or thought or new_calls:
+                clocks.token()
+                yield Delta(content=said, thinking=thought, tokens=1)
+            if part.get("done") is True:
+                reply = Reply(
+                    content="".join(content),
+                    thinking="".join(thinking),
+                    tool_calls=tuple(calls),
+                    done_reason=_done_reason(part, host, model),
+                    usage=_usage(part),
+                    model=str(part.get("model", model)),
+                )
+                await _goodbye(chunks)
+                yield reply
+                return
     raise StreamCut(
         f"The answer of {model!r} stopped before its end.",
         hint="Ask again; if it repeats, look at the server's log.",
@@ -102,25 +71,75 @@ async def read_reply(
     )
 
 
+async def _goodbye(chunks: AsyncGenerator[bytes]) -> None:
+    """Read the end that follows a whole answer; whatever else is there does not touch it."""
+    try:
+        with anyio.move_on_after(_GOODBYE_S):
+            await anext(chunks, None)
+    except EngineError:
+        return
+
+
+async def read_progress(
+    chunks: AsyncGenerator[bytes], *, what: str, host: str, model: str
+) -> AsyncGenerator[Progress]:
+    """The steps of a download or a creation; the last is `success`.
+
+    Args:
+        what: the call, for messages.
+
+    Raises:
+        StreamCut: it ended before `success`.
+        ModelMissing: the registry has no such model.
+        EngineError: the server reported another fault.
+    """
+    last = ""
+    async with aclosing(_lines(chunks, None, host=host, model=model)) as lines:
+        async for line in lines:
+            part = _object(line, host=host, model=model)
+            if "error" in part:
+                raise _administration_fault(json.dumps(part), host, model)
+            last = str(part.get("status", ""))
+            yield Progress(last, _count(part, "completed"), _count(part, "total"))
+    if last != "success":
+        raise StreamCut(
+            f"{what} for {model!r} stopped after {last!r}.",
+            hint="Run it again; what is there already is kept.",
+            host=host,
+            model=model,
+        )
+
+
+def _administration_fault(line: str, host: str, model: str) -> EngineError:
+    fault = fault_of(200, line, host=host, model=model)
+    if "file does not exist" in fault.message:
+        return ModelMissing(
+            f"The registry has no model {model!r}.",
+            hint="Check the name on ollama.com/library.",
+            host=host,
+            model=model,
+        )
+    return fault
+
+
 async def _lines(
-    chunks: AsyncIterator[bytes], clocks: _Clocks, *, host: str, model: str
-) -> AsyncIterator[bytes]:
+    chunks: AsyncGenerator[bytes], clocks: Clocks | None, *, host: str, model: str
+) -> AsyncGenerator[bytes]:
     buffer = bytearray()
-    iterator = aiter(chunks)
     while True:
-        left, clock = clocks.left()
-        with anyio.move_on_after(max(0.0, left)) as scope:
-            chunk = await anext(iterator, None)
-        if scope.cancelled_caught:
-            raise clocks.ran_out(clock)
+        with clocks.running() if clocks is not None else nullcontext():
+            chunk = await anext(chunks, None)
         if chunk is None:
             break
+        seen = len(buffer)
         buffer += chunk
-        while (at := buffer.find(b"\n")) >= 0:
-            line = bytes(buffer[:at])
-            del buffer[: at + 1]
+        start = 0
+        while (at := buffer.find(b"\n", max(start, seen))) >= 0:
+            line = bytes(buffer[start:at])
+            start = at + 1
             if line.strip():
                 yield line
+        del buffer[:start]
         if len(buffer) > LINE_LIMIT:
             raise MalformedLine(
                 f"A line in the answer of {model!r} is longer than {LINE_LIMIT} bytes.",
@@ -136,7 +155,7 @@ def _object(line: bytes, *, host: str, model: str) -> dict[str, Any]:
     try:
         # Raw control characters inside strings were seen from small models: not strict.
         value = json.loads(line.decode("utf-8"), strict=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise _malformed(line, host, model)
@@ -164,7 +183,10 @@ def _text(message: Any, key: str, host: str, model: str) -> str:
 
 def _calls(message: dict[str, Any], host: str, model: str) -> list[ToolCall]:
     calls = []
-    for item in message.get("tool_calls") or []:
+    found = message.get("tool_calls") or []
+    if not isinstance(found, list):
+        raise _malformed(found, host, model)
+    for item in found:
         function = item.get("function") if isinstance(item, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("arguments", {}), dict):
             raise _malformed(item, host, model)
@@ -196,15 +218,16 @@ def _usage(part: dict[str, Any]) -> Usage:
         value = part.get(key)
         return value / 1e9 if isinstance(value, int | float) else 0.0
 
-    def count(key: str) -> int:
-        value = part.get(key)
-        return value if isinstance(value, int) else 0
-
     return Usage(
-        prompt_tokens=count("prompt_eval_count"),
-        completion_tokens=count("eval_count"),
+        prompt_tokens=_count(part, "prompt_eval_count"),
+        completion_tokens=_count(part, "eval_count"),
         load_s=seconds("load_duration"),
         prompt_s=seconds("prompt_eval_duration"),
         eval_s=seconds("eval_duration"),
         total_s=seconds("total_duration"),
     )
+
+
+def _count(part: dict[str, Any], key: str) -> int:
+    value = part.get(key)
+    return value if isinstance(value, int) else 0

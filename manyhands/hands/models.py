@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -88,13 +89,23 @@ class TierModels:
         async def progress(elapsed_s: float, expected_s: float | None) -> None:
             await emit(ModelLoading(model=place.model, elapsed_s=elapsed_s, expected_s=expected_s))
 
-        outcome = await keeper.ensure(place.model, num_ctx=place.num_ctx, progress=progress)
+        outcome = await keeper.ensure(
+            place.model, num_ctx=place.num_ctx, options=self._runner(place), progress=progress
+        )
         if not outcome.loaded:
             return Spend()
         await emit(ModelLoaded(model=place.model, seconds=outcome.seconds))
         return Spend(loads=1, load_s=outcome.seconds)
 
-    async def stream(self, place: ModelPlace, request: ChatRequest) -> AsyncIterator[Delta | Reply]:
+    async def stream(
+        self, place: ModelPlace, request: ChatRequest
+    ) -> AsyncGenerator[Delta | Reply]:
         engine, _ = await self._host(place.tier)
-        async for part in engine.stream(request):
-            yield part
+        whole = replace(request, runner=self._runner(place))
+        async with aclosing(engine.stream(whole)) as parts:
+            async for part in parts:
+                yield part
+
+    def _runner(self, place: ModelPlace) -> dict[str, int]:
+        """The tier's runner options: equal in every request, or the server reloads the weights."""
+        return self._settings.tiers[place.tier].runner_options()

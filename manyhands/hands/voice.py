@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -43,7 +44,7 @@ class Models(Protocol):
         """Load the model unless it is resident; what that cost."""
         ...
 
-    def stream(self, place: ModelPlace, request: ChatRequest) -> AsyncIterator[Delta | Reply]:
+    def stream(self, place: ModelPlace, request: ChatRequest) -> AsyncGenerator[Delta | Reply]:
         """`Engine.stream` of the host that serves the place."""
         ...
 
@@ -199,26 +200,27 @@ class Voice:
     ) -> Reply:
         tokens = 0
         started = told = time.monotonic()
-        async for part in self._models.stream(place, request):
-            if isinstance(part, Reply):
-                return part
-            assert isinstance(part, Delta)
-            tokens += part.tokens
-            now = time.monotonic()
-            if now - told >= _PROGRESS_S:
-                told = now
-                await self._emit(
-                    Generating(
-                        step=step,
-                        role=role_name,
-                        model=place.model,
-                        tokens=tokens,
-                        seconds=now - started,
-                        thinking=not part.content,
+        async with aclosing(self._models.stream(place, request)) as parts:
+            async for part in parts:
+                if isinstance(part, Reply):
+                    return part
+                assert isinstance(part, Delta)
+                tokens += part.tokens
+                now = time.monotonic()
+                if now - told >= _PROGRESS_S:
+                    told = now
+                    await self._emit(
+                        Generating(
+                            step=step,
+                            role=role_name,
+                            model=place.model,
+                            tokens=tokens,
+                            seconds=now - started,
+                            thinking=not part.content,
+                        )
                     )
-                )
-            if on_text is not None and part.content:
-                await on_text(part.content)
+                if on_text is not None and part.content:
+                    await on_text(part.content)
         raise StreamCut(
             f"The stream of {place.model!r} ended without an answer.",
             hint="Ask again; if it repeats, look at the server's log.",

@@ -27,7 +27,7 @@ _FLOATS = ("temperature", "top_p", "min_p", "typical_p", "repeat_penalty", "pres
 _INTS = ("num_ctx", "num_predict", "top_k", "seed", "num_keep", "num_gpu", "num_batch")
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer that the server gives, not our fault
+class Refusal(Exception):
     """An error response: its status and message."""
 
     def __init__(

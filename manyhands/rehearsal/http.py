@@ -12,7 +12,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Connection", "Handler", "HttpRequest", "serve"]
+__all__ = ["NDJSON", "Connection", "Handler", "HttpRequest", "dumped", "serve"]
+
+NDJSON = "application/x-ndjson"
 
 _REASONS = {
     200: "OK",
@@ -57,7 +59,7 @@ class Connection:
     ) -> None:
         await self.whole(status, kind, json.dumps(value, ensure_ascii=False).encode())
 
-    async def begin(self, kind: str = "application/x-ndjson", *, chunked: bool = True) -> None:
+    async def begin(self, kind: str = NDJSON, *, chunked: bool = True) -> None:
         """Begin a stream; without `chunked` its end is the end of the connection."""
         how = "Transfer-Encoding: chunked" if chunked else "Connection: close"
         self._writer.write(self._head(200, kind, how))
@@ -151,8 +153,29 @@ async def _read(reader: asyncio.StreamReader) -> HttpRequest | None:
         name.strip().lower(): value.strip()
         for name, _, value in (line.partition(":") for line in lines if line)
     }
-    length = int(headers.get("content-length", "0"))
-    if length > _BODY_LIMIT:
-        raise ValueError("body too large")
-    body = await reader.readexactly(length) if length else b""
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        body = await _chunked_body(reader)
+    else:
+        length = int(headers.get("content-length", "0"))
+        if length > _BODY_LIMIT:
+            raise ValueError("body too large")
+        body = await reader.readexactly(length) if length else b""
     return HttpRequest(method, path.partition("?")[0], headers, body)
+
+
+async def _chunked_body(reader: asyncio.StreamReader) -> bytes:
+    body = bytearray()
+    while True:
+        length = int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16)
+        if len(body) + length > _BODY_LIMIT:
+            raise ValueError("body too large")
+        if not length:
+            while await reader.readuntil(b"\r\n") != b"\r\n":
+                pass  # trailers
+            return bytes(body)
+        body += (await reader.readexactly(length + 2))[:-2]
+
+
+def dumped(line: dict[str, Any]) -> bytes:
+    """One line of a stream."""
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

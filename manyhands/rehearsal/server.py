@@ -78,7 +78,7 @@ class RehearsalServer:
     def script_for_uploads(self, reply: ReplyFn) -> None:
         """What models say that are created from an uploaded file, which carries no script."""
         assert self._api is not None
-        self._api.upload_reply = reply
+        self._api.script_for_uploads(reply)
 
     async def __aenter__(self) -> Self:
         self._api = Api(self._models, self._profile)

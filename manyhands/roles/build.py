@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -140,8 +141,9 @@ async def build_roles(
             spec["adapters"] = {
                 Path(wanted.adapter).name: await upload(server.url, Path(wanted.adapter), digest)
             }
-        async for line in server.create(one.model, spec):
-            await tell(one.role, line)
+        async with aclosing(server.create(one.model, spec)) as lines:
+            async for line in lines:
+                await tell(one.role, line)
         made.append(one.role)
     kept = tuple(one.role for one in states if one.state is RoleState.CURRENT)
     return Built(tuple(made), kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,8 +26,8 @@ class RoleServer(Protocol):
 
     async def show(self, model: str) -> ModelInfo: ...
 
-    def create(self, name: str, spec: Mapping[str, Any]) -> AsyncIterator[Progress]:
-        """Make a model from a body of /api/create."""
+    def create(self, name: str, spec: Mapping[str, Any]) -> AsyncGenerator[Progress]:
+        """Make a model from a body of /api/create; iterate within `contextlib.aclosing`."""
         ...
 
 
