@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["NDJSON", "Connection", "Handler", "HttpRequest", "dumped", "serve"]
+__all__ = ["NDJSON", "Connection", "Handler", "HttpRequest", "Listener", "dumped"]
 
 NDJSON = "application/x-ndjson"
 
@@ -41,12 +41,19 @@ class HttpRequest:
 
 
 class Connection:
-    """One client's connection, as a handler writes to it."""
+    """One client's connection, as a handler writes to it; `number` counts them from 1."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
+    ) -> None:
         self._reader = reader
         self._writer = writer
+        self.number = number
         self.open = True
+
+    async def request(self) -> HttpRequest | None:
+        """The next request; None when the client has left."""
+        return await _read(self._reader)
 
     async def whole(self, status: int, kind: str, body: bytes, *, head_only: bool = False) -> None:
         """A response with a length."""
@@ -105,23 +112,44 @@ class Connection:
 Handler = Callable[[HttpRequest, Connection], Awaitable[None]]
 
 
-async def serve(handler: Handler, host: str, port: int) -> asyncio.Server:
-    """Listen; each request runs as a task that ends when its client leaves."""
+class Listener:
+    """A listening server and the connections that it has taken."""
 
-    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = Connection(reader, writer)
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._clients: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._taken = 0
+
+    async def open(self, host: str, port: int) -> tuple[str, int]:
+        """Listen; the address, with the port that the system chose for 0."""
+        self._server = await asyncio.start_server(self._take, host, port, limit=1 << 20)
+        address = self._server.sockets[0].getsockname()
+        return str(address[0]), int(address[1])
+
+    async def aclose(self) -> None:
+        """Stop listening and drop every connection."""
+        assert self._server is not None
+        self._server.close()
+        for client in self._clients:
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+
+    def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._taken += 1
+        client = asyncio.ensure_future(self._client(Connection(reader, writer, self._taken)))
+        self._clients.add(client)
+        client.add_done_callback(self._clients.discard)
+
+    async def _client(self, connection: Connection) -> None:
+        """Serve one connection; each request ends when its client leaves."""
         try:
-            while connection.open:
-                request = await _read(reader)
-                if request is None:
-                    break
-                await _until_left(handler(request, connection), connection)
+            while connection.open and (request := await connection.request()) is not None:
+                await _until_left(self._handler(request, connection), connection)
         except (ConnectionError, asyncio.IncompleteReadError, ValueError):
             pass  # a client that broke off or never spoke HTTP
         finally:
-            writer.close()
-
-    return await asyncio.start_server(client, host, port, limit=1 << 20)
+            connection.close()
 
 
 async def _until_left(work: Awaitable[None], connection: Connection) -> None:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from manyhands.rehearsal.api import Api
-from manyhands.rehearsal.http import Connection, HttpRequest, serve
+from manyhands.rehearsal.http import Connection, HttpRequest, Listener
 from manyhands.rehearsal.profile import ZERO, Profile
 from manyhands.rehearsal.runners import LoadRecord
 from manyhands.rehearsal.script import ReplyFn, ScriptedModel
@@ -28,6 +28,7 @@ class Exchange:
     Attributes:
         tokens: pieces of an answer that were sent.
         cancelled: the client left before the end.
+        connection: number of the connection that it came by.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Exchange:
     ended: float | None = None
     tokens: int = 0
     cancelled: bool = False
+    connection: int = 0
 
 
 class RehearsalServer:
@@ -58,9 +60,8 @@ class RehearsalServer:
         self._models = tuple(models)
         self._profile = profile
         self._address = (host, port)
-        self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._api: Api | None = None
-        self._open: set[asyncio.Task[Any]] = set()
         self.url = ""
         self.requests: list[Exchange] = []
 
@@ -82,8 +83,8 @@ class RehearsalServer:
 
     async def __aenter__(self) -> Self:
         self._api = Api(self._models, self._profile)
-        self._server = await serve(self._handle, *self._address)
-        host, port = self._server.sockets[0].getsockname()[:2]
+        self._listener = Listener(self._handle)
+        host, port = await self._listener.open(*self._address)
         self.url = f"http://{host}:{port}"
         return self
 
@@ -93,18 +94,12 @@ class RehearsalServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in list(self._open):
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
+        assert self._listener is not None
+        await self._listener.aclose()
 
     async def _handle(self, request: HttpRequest, connection: Connection) -> None:
         assert self._api is not None
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
-        exchange = Exchange(request.method, request.path, {})
+        exchange = Exchange(request.method, request.path, {}, connection=connection.number)
         self.requests.append(exchange)
         try:
             await self._api.answer(request, connection, exchange)
@@ -113,7 +108,6 @@ class RehearsalServer:
             raise
         finally:
             exchange.ended = time.monotonic()
-            self._open.discard(task)
 
 
 @contextmanager
