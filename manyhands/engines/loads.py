@@ -23,8 +23,8 @@ __all__ = ["LoadOutcome", "ModelKeeper"]
 
 LoadProgress = Callable[[float, float | None], Awaitable[None]]
 
-#: Seconds between two progress calls while a model loads.
-_PROGRESS_S = 1.0
+#: A model that was seen loaded this many seconds ago may have been evicted by another program.
+_TRUST_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,21 @@ class ModelKeeper:
     """Keeps track of the loads of one host; an async context manager that owns their tasks.
 
     Leaving it cancels a load in progress, which the server then drops.
+
+    Args:
+        progress_s: seconds between two progress calls while a model loads.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, progress_s: float = 1.0) -> None:
         self._engine = engine
+        self._progress_s = progress_s
         self._stack = AsyncExitStack()
         self._tasks: TaskGroup | None = None
         self._swap = anyio.Lock()
         self._loads: dict[str, _Load] = {}
         self._seconds: dict[str, float] = {}
         self._current: str | None = None
+        self._seen = 0.0
 
     async def __aenter__(self) -> Self:
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
@@ -89,14 +94,15 @@ class ModelKeeper:
         alone; when it ends and nobody wants it any more, the model is unloaded.
 
         Args:
-            progress: called once a second with the seconds that went by and the seconds that
+            options: the tier's runner options.
+            progress: called while it loads with the seconds that went by and the seconds that
                 the last load of this model took, None before the first.
 
         Raises:
             EngineError: the load failed; a hang is ended by the load clock, and the server is
                 then told to unload so that its queue moves on (ollama#17408).
         """
-        if self._current == model and model not in self._loads:
+        if self._is_resident(model):
             return LoadOutcome(loaded=False, seconds=0.0)
         load = self._loads.get(model)
         if load is None:
@@ -113,10 +119,18 @@ class ModelKeeper:
         assert load.outcome is not None
         return load.outcome
 
+    def _is_resident(self, model: str) -> bool:
+        """Whether the last request used this model, and not long ago."""
+        now = time.monotonic()
+        if self._current != model or model in self._loads or now - self._seen > _TRUST_S:
+            return False
+        self._seen = now
+        return True
+
     async def _wait(self, model: str, load: _Load, progress: LoadProgress | None) -> None:
         expected = self._seconds.get(model)
         while not load.done.is_set():
-            with anyio.move_on_after(_PROGRESS_S):
+            with anyio.move_on_after(self._progress_s):
                 await load.done.wait()
             if progress is not None and not load.done.is_set():
                 await progress(time.monotonic() - load.started, expected)
@@ -131,8 +145,10 @@ class ModelKeeper:
     ) -> None:
         try:
             async with self._swap:
+                if load.waiters == 0:
+                    return  # it was given up before its turn came
                 load.outcome = await self._load(model, num_ctx, keep_alive, options)
-                self._current = model
+                self._current, self._seen = model, time.monotonic()
                 if load.waiters == 0:
                     await self._engine.unload(model)
                     self._current = None
@@ -142,6 +158,8 @@ class ModelKeeper:
         except EngineError as error:
             load.fault = error
         finally:
+            if load.outcome is None and load.fault is None:
+                load.fault = EngineError(f"The load of {model!r} was stopped.", model=model)
             del self._loads[model]
             load.done.set()
 

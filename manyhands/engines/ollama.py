@@ -26,7 +26,7 @@ from manyhands.engines.contracts import (
     Resident,
 )
 from manyhands.engines.ollama_bodies import chat_body, embed_body, load_body, unload_body
-from manyhands.engines.ollama_stream import read_progress, read_reply
+from manyhands.engines.ollama_stream import count_of, read_progress, read_reply
 from manyhands.engines.ollama_wire import Wire
 from manyhands.errors import AnswerTruncated, ContextOverflow, MalformedLine, StreamCut
 
@@ -185,9 +185,9 @@ class OllamaEngine:
         return [
             Resident(
                 name=str(item.get("name", "")),
-                size=int(item.get("size", 0)),
-                size_vram=int(item.get("size_vram", 0)),
-                context_length=int(item.get("context_length", 0)),
+                size=count_of(item, "size"),
+                size_vram=count_of(item, "size_vram"),
+                context_length=count_of(item, "context_length"),
                 expires_at=str(item.get("expires_at", "")),
             )
             for item in await self._listed("/api/ps")

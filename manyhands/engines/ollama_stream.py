@@ -14,7 +14,7 @@ from manyhands.engines.contracts import Delta, DoneReason, Progress, Reply, Tool
 from manyhands.engines.ollama_faults import fault_of
 from manyhands.errors import EngineError, MalformedLine, ModelMissing, StreamCut
 
-__all__ = ["LINE_LIMIT", "read_progress", "read_reply"]
+__all__ = ["LINE_LIMIT", "count_of", "read_progress", "read_reply"]
 
 #: No honest line comes near this; a larger one is a fault, not data.
 LINE_LIMIT = 8 * 1024 * 1024
@@ -100,7 +100,7 @@ async def read_progress(
             if "error" in part:
                 raise _administration_fault(json.dumps(part), host, model)
             last = str(part.get("status", ""))
-            yield Progress(last, _count(part, "completed"), _count(part, "total"))
+            yield Progress(last, count_of(part, "completed"), count_of(part, "total"))
     if last != "success":
         raise StreamCut(
             f"{what} for {model!r} stopped after {last!r}.",
@@ -219,8 +219,8 @@ def _usage(part: dict[str, Any]) -> Usage:
         return value / 1e9 if isinstance(value, int | float) else 0.0
 
     return Usage(
-        prompt_tokens=_count(part, "prompt_eval_count"),
-        completion_tokens=_count(part, "eval_count"),
+        prompt_tokens=count_of(part, "prompt_eval_count"),
+        completion_tokens=count_of(part, "eval_count"),
         load_s=seconds("load_duration"),
         prompt_s=seconds("prompt_eval_duration"),
         eval_s=seconds("eval_duration"),
@@ -228,6 +228,7 @@ def _usage(part: dict[str, Any]) -> Usage:
     )
 
 
-def _count(part: dict[str, Any], key: str) -> int:
+def count_of(part: dict[str, Any], key: str) -> int:
+    """A whole number that the server tells; 0 where it tells none."""
     value = part.get(key)
     return value if isinstance(value, int) else 0
