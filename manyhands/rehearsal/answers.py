@@ -106,6 +106,7 @@ class Answers:
                 tools=body.get("tools") or [],
                 think=body.get("think"),
                 options={**model.parameters, **(body.get("options") or {})},
+                own_system=model.system,
             )
             spoken = speak(model, request, num_ctx - tokens)
             await self._pause(self._profile.prefill_s(tokens))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -53,10 +53,15 @@ def key_of(model: StoredModel, body: dict[str, Any]) -> RunnerKey:
 
 
 class Runners:
-    """The loaded models of a rehearsed machine, and who waits for one."""
+    """The loaded models of a rehearsed machine, and who waits for one.
 
-    def __init__(self, profile: Profile) -> None:
+    Args:
+        clock: seconds since the epoch, by which an idle model expires.
+    """
+
+    def __init__(self, profile: Profile, clock: Callable[[], float] = time.time) -> None:
         self._profile = profile
+        self._clock = clock
         self.loader = Loader(profile.vram, profile.max_loaded)
         self.loads: list[LoadRecord] = []
         self._head = asyncio.Lock()  # one pending load at a time: the others wait in order
@@ -82,8 +87,8 @@ class Runners:
             yield runner, seconds
         finally:
             runner.busy -= 1
-            runner.expires = time.time() + runner.keep_alive
-            if runner.keep_alive == 0:
+            runner.expires = self._clock() + runner.keep_alive
+            if runner.keep_alive == 0 and not runner.busy:
                 self.loader.drop(key.blob)
             async with self._changed:
                 self._changed.notify_all()
@@ -117,11 +122,16 @@ class Runners:
 
     def _expire(self) -> None:
         for blob, runner in list(self.loader.runners.items()):
-            if not runner.busy and runner.keep_alive >= 0 and 0 < runner.expires < time.time():
+            if not runner.busy and runner.keep_alive >= 0 and 0 < runner.expires < self._clock():
                 self.loader.drop(blob)
 
     async def unload(self, model: StoredModel) -> None:
-        self.loader.drop(model.blob)
+        """Drop a model; a busy one goes when its last request ends."""
+        runner = self.loader.runners.get(model.blob)
+        if runner is not None and runner.busy:
+            runner.keep_alive = 0
+        else:
+            self.loader.drop(model.blob)
         async with self._changed:
             self._changed.notify_all()
 

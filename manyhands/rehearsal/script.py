@@ -52,7 +52,12 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScriptedRequest:
-    """One chat request as a script sees it; `number` counts the calls of this model from 1."""
+    """One chat request as a script sees it.
+
+    Attributes:
+        number: counts the calls of the base model from 1.
+        own_system: the system prompt that a role's model was made with.
+    """
 
     model: str
     messages: list[dict[str, Any]]
@@ -61,11 +66,20 @@ class ScriptedRequest:
     tools: list[dict[str, Any]] = field(default_factory=list)
     think: bool | str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    own_system: str = ""
 
     @property
     def last(self) -> str:
         """The text of the last message."""
         return str(self.messages[-1].get("content", "")) if self.messages else ""
+
+    @property
+    def system(self) -> str:
+        """The system prompt: the request's own, else the one that the model was made with."""
+        for message in self.messages:
+            if message.get("role") == "system":
+                return str(message.get("content", ""))
+        return self.own_system
 
 
 @dataclass(frozen=True, slots=True)
