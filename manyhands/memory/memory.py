@@ -1,0 +1,288 @@
+"""`Memory`: one file that is added to, recalled from, and made to forget."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from anyio import to_thread
+
+from manyhands.errors import InputError, ManyhandsError
+from manyhands.memory.embedding import (
+    Embedder,
+    Progress,
+    embed_pending,
+    embed_query,
+    embedder_for,
+)
+from manyhands.memory.hot import FAMILIES, Filter, HotIndex
+from manyhands.memory.profile import BUILT_IN, Profile
+from manyhands.memory.ranking import best_first, fold_and_pack, fuse, parts_of
+from manyhands.memory.records import Family, Hit, read_item, seconds_of
+from manyhands.memory.signals import gather, read_question
+from manyhands.memory.store import Row, Store, Written, open_store
+from manyhands.memory.vectors import ModelState, VectorShelf
+
+__all__ = ["Memory"]
+
+_T = TypeVar("_T")
+
+#: Candidates that are read for one hit, so that copies and a tight budget leave enough.
+_READ_AHEAD = 4
+_MOST_HITS = 1_000
+
+
+class Memory:
+    """The memory of one file; open it with `Memory.open`, close it with `close`.
+
+    Several processes may have the same file open. Without an embedder words alone are searched,
+    and `notices` says so.
+    """
+
+    def __init__(
+        self, store: Store, embedder: Embedder | None, previous: Embedder | None, scope: str
+    ) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._previous = previous
+        self._scope = scope
+        self._shelf = VectorShelf(store)
+        self._hot = HotIndex(store.reader)
+        self._lock = threading.Lock()
+        self._profiles: dict[Family, Profile] = dict(BUILT_IN)
+        self._filler: asyncio.Task[None] | None = None
+        self.notices: list[str] = []
+
+    @classmethod
+    async def open(
+        cls,
+        path: str | Path,
+        *,
+        embedder: Embedder | None = None,
+        previous: Embedder | None = None,
+        scope: str = "",
+        read_only: bool = False,
+    ) -> Self:
+        """Open or create a memory file.
+
+        Args:
+            embedder: has `async embed(texts)` and `model`. When its model is another than the
+                file's, everything is embedded anew in the background.
+            previous: the embedder before it; its vectors then serve until the new ones are all
+                there. Without it, words alone serve meanwhile.
+            scope: the project that what is added belongs to when it names none.
+
+        Raises:
+            StorageError: the file cannot be used; it is left as it was.
+        """
+        store = await to_thread.run_sync(lambda: open_store(Path(path), read_only=read_only))
+        memory = cls(store, embedder, previous, scope)
+        try:
+            await memory._begin()
+        except BaseException:
+            store.close()
+            raise
+        return memory
+
+    async def _begin(self) -> None:
+        if self._embedder is None:
+            self.notices.append("No embedder: words alone are searched.")
+            return
+        if not isinstance(self._embedder, Embedder):
+            raise InputError(
+                "The embedder has no `model` or no `embed`.",
+                hint="Give any object with `async embed(texts)` and the attribute `model`.",
+            )
+        if self._store.read_only:
+            return
+        state = await to_thread.run_sync(self._shelf.begin, self._embedder.model)
+        if state is ModelState.FILLING:
+            _, name, _ = self._shelf.serving()
+            self.notices.append(
+                f"Everything is embedded anew with {self._embedder.model!r}; "
+                f"until then {name!r} serves."
+            )
+            # A task of the caller's own loop, not of a task group: `open` and `close` may be
+            # called from different tasks, which a group does not allow.
+            self._filler = asyncio.get_running_loop().create_task(self._fill_quietly())
+
+    async def close(self) -> None:
+        """Stop what goes on in the background and close the file."""
+        if self._filler is not None:
+            self._filler.cancel()
+            await asyncio.gather(self._filler, return_exceptions=True)
+            self._filler = None
+        await to_thread.run_sync(self._store.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def store(self) -> Store:
+        return self._store
+
+    # --- writing -----------------------------------------------------------------------------
+
+    async def add(
+        self, items: Iterable[Mapping[str, Any]] | Mapping[str, Any], *, embed: bool = True
+    ) -> Written:
+        """Remember items: all of them or, when one is refused, none.
+
+        Args:
+            items: mappings with `id`, `kind`, `text`, and perhaps `scope`, `source`, `context`,
+                `thread`, `position`, `time`, `speaker`, `subject`, `trust`, `tags`, `meta`. An
+                id that is there already is changed.
+            embed: whether to embed them now; else `reembed` does it later.
+
+        Raises:
+            RefusedItem: with its reason.
+            StorageError: nothing was written.
+        """
+        given = [items] if isinstance(items, Mapping) else list(items)
+        read = [read_item(raw, scope=self._scope) for raw in given]
+        written = await to_thread.run_sync(self._store.put, read)
+        if embed and (written.new or written.changed):
+            await self._embed_now()
+        return written
+
+    async def _embed_now(self) -> None:
+        number, name, _ = await to_thread.run_sync(self._shelf.serving)
+        embedder = embedder_for(name, self._embedder, self._previous) if number else None
+        if embedder is None:
+            return
+        try:
+            await embed_pending(self._shelf, number, embedder)
+        except (ManyhandsError, OSError) as error:
+            # What was added is kept and found by its words; vectors come with the next call.
+            self._notice(f"Not embedded yet: {error}")
+
+    def _notice(self, text: str) -> None:
+        if text not in self.notices:
+            self.notices.append(text)
+
+    async def reembed(self, progress: Progress | None = None) -> int:
+        """Embed all that has no vector yet, and let a new model take over; texts that were sent.
+
+        Raises:
+            EngineError, InputError: the embedder failed; what was done is kept.
+        """
+        if self._embedder is None:
+            raise InputError("There is no embedder.", hint="Set memory.embedder, or give one.")
+        state = await to_thread.run_sync(self._shelf.begin, self._embedder.model)
+        number, _, _ = await to_thread.run_sync(
+            self._shelf.filling if state is ModelState.FILLING else self._shelf.serving
+        )
+        sent = await embed_pending(self._shelf, number, self._embedder, progress=progress)
+        if state is ModelState.FILLING:
+            while not await to_thread.run_sync(self._shelf.switch, number):
+                sent += await embed_pending(self._shelf, number, self._embedder)
+        return sent
+
+    async def _fill_quietly(self) -> None:
+        try:
+            await self.reembed()
+        except (ManyhandsError, OSError) as error:
+            self._notice(f"Embedding anew has stopped: {error}")
+
+    async def settled(self) -> None:
+        """Wait until embedding in the background is done."""
+        if self._filler is not None:
+            await asyncio.gather(self._filler)
+
+    # --- reading -----------------------------------------------------------------------------
+
+    async def recall(
+        self,
+        query: str,
+        *,
+        k: int = 10,
+        scope: str | Sequence[str] | None = None,
+        kinds: Sequence[str] | str | None = None,
+        since: object = None,
+        until: object = None,
+        budget_tokens: int | None = None,
+    ) -> list[Hit]:
+        """What is remembered about a query, best first.
+
+        Args:
+            k: at most so many hits, 1 to 1,000.
+            scope: only these projects; None for all.
+            kinds: only these kinds.
+            since, until: only what was said or made between; numbers, dates or ISO text.
+            budget_tokens: hits together are at most so long; none is cut.
+        """
+        if not 1 <= k <= _MOST_HITS:
+            raise InputError(f"k is {k}; it must be between 1 and {_MOST_HITS:,}.")
+        try:
+            wanted = Filter(_tuple(scope), _tuple(kinds), seconds_of(since), seconds_of(until))
+        except ValueError as error:
+            raise InputError(f"A time cannot be read: {error}.") from error
+        number, vector = await self._query_vector(query)
+        return await to_thread.run_sync(
+            lambda: self._search(query, vector, number, wanted, k, budget_tokens)
+        )
+
+    async def _query_vector(self, query: str) -> tuple[int, Any]:
+        number, name, dims = self._shelf.serving()
+        embedder = embedder_for(name, self._embedder, self._previous) if number else None
+        if embedder is None or not dims or not query.strip():
+            return 0, None
+        try:
+            return number, await embed_query(embedder, query, dims)
+        except (ManyhandsError, OSError) as error:
+            self._notice(f"The query is not embedded, words alone are searched: {error}")
+            return 0, None
+
+    def _search(
+        self,
+        query: str,
+        vector: Any,
+        number: int,
+        wanted: Filter,
+        k: int,
+        budget_tokens: int | None,
+    ) -> list[Hit]:
+        with self._lock:
+            self._hot.refresh()
+            if number != self._hot.model:
+                vector = None  # another process let another model take over meanwhile
+            found = gather(self._hot, read_question(query, vector), wanted)
+            vectors = vector is not None
+            scores = fuse(self._hot, found, self._profiles, vectors=vectors)
+            order = best_first(scores, k * _READ_AHEAD)
+            slots = found.slots[order]
+            pks = [int(pk) for pk in self._hot.pk.view[slots]]
+            families = [FAMILIES[number] for number in self._hot.family.view[slots]]
+        rows = {row.pk: row for row in self._store.rows(pks)}
+        kept = [at for at, pk in enumerate(pks) if pk in rows]
+        return fold_and_pack(
+            [rows[pks[at]] for at in kept],
+            [float(scores[order[at]]) for at in kept],
+            [
+                parts_of(found.signals[order[at]], self._profiles[families[at]], vectors=vectors)
+                for at in kept
+            ],
+            k=k,
+            budget_tokens=budget_tokens,
+        )
+
+    async def show(self, item_id: str) -> Row:
+        """One memory with all that is known of it."""
+        return await to_thread.run_sync(self._store.get, item_id)
+
+    async def forget(self, ids: Sequence[str] | str) -> int:
+        """Remove memories and everything that was derived from them; how many there were."""
+        named = [ids] if isinstance(ids, str) else list(ids)
+        return await to_thread.run_sync(self._store.delete, named)
+
+
+def _tuple(value: Sequence[str] | str | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    return (value,) if isinstance(value, str) else tuple(value)

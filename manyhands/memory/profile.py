@@ -1,0 +1,111 @@
+"""Fusion profiles: how much each signal counts, for each family of memories."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from manyhands.memory.arrays import F32
+from manyhands.memory.records import Family
+from manyhands.memory.signals import SIGNALS, Signal
+
+__all__ = ["BUILT_IN", "BUILT_IN_VERSION", "Profile", "read_profile"]
+
+#: Raised whenever a weight below changes, so that a ranking can be told by its version.
+BUILT_IN_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Weights by signal.
+
+    Attributes:
+        version: `built-in-N`, or `fitted-N` for one that was fitted on this memory.
+        weights: for a query with a vector.
+        words_only: for one without.
+    """
+
+    family: Family
+    version: str
+    weights: Mapping[Signal, float]
+    words_only: Mapping[Signal, float]
+
+    def array(self, *, vectors: bool) -> F32:
+        chosen = self.weights if vectors else self.words_only
+        return np.array([chosen.get(signal, 0.0) for signal in SIGNALS], np.float32)
+
+    def told(self) -> str:
+        """As JSON."""
+        return json.dumps({"weights": dict(self.weights), "words_only": dict(self.words_only)})
+
+
+def read_profile(family: Family, version: str, told: str) -> Profile:
+    """A profile from its JSON; a signal that this version does not know is left out."""
+    raw = json.loads(told)
+    known = set(SIGNALS)
+    return Profile(
+        family,
+        version,
+        *(
+            {Signal(name): float(value) for name, value in raw[part].items() if name in known}
+            for part in ("weights", "words_only")
+        ),
+    )
+
+
+_S = Signal
+#: What holds for every family: a superseded fact comes after the one that holds.
+_ALWAYS = {_S.CLOSED: -0.3}
+_WORDS_ONLY = {_S.WORDS: 1.0, _S.COVER: 0.1, **_ALWAYS}
+
+#: Set from what was measured on each kind of content: conversation wants words and vectors alike
+#: and its neighbours, code wants vectors first, notebooks lie between.
+BUILT_IN: Mapping[Family, Profile] = {
+    family: Profile(family, f"built-in-{BUILT_IN_VERSION}", {**weights, **_ALWAYS}, words_only)
+    for family, weights, words_only in (
+        (
+            Family.TEXT,
+            {_S.WORDS: 0.4, _S.VECTOR_SCALED: 0.5, _S.COVER: 0.1, _S.RECENT: 0.01},
+            _WORDS_ONLY,
+        ),
+        (
+            Family.DIALOGUE,
+            {
+                _S.WORDS: 0.35,
+                _S.WINDOW: 0.2,
+                _S.VECTOR: 0.2,
+                _S.AFTER: 0.35,
+                _S.PART: 0.5,
+                _S.COVER: 0.1,
+                _S.NEAR_WORDS: 0.07,
+                _S.NEAR_VECTOR: 0.1,
+                _S.LENGTH: 0.25,
+                _S.SPEAKER: 0.1,
+                _S.WHEN: 0.05,
+                _S.ASKS: -0.05,
+                _S.THREAD_WORDS: 0.1,
+            },
+            {
+                **_WORDS_ONLY,
+                _S.WINDOW: 0.4,
+                _S.NEAR_WORDS: 0.1,
+                _S.LENGTH: 0.1,
+                _S.SPEAKER: 0.1,
+                _S.WHEN: 0.05,
+            },
+        ),
+        (
+            Family.CODE,
+            {_S.WORDS: 0.2, _S.VECTOR_SCALED: 0.8, _S.COVER: 0.05},
+            _WORDS_ONLY,
+        ),
+        (
+            Family.CELL,
+            {_S.WORDS: 0.45, _S.VECTOR_SCALED: 0.5, _S.COVER: 0.1, _S.NEAR_WORDS: 0.05},
+            {**_WORDS_ONLY, _S.NEAR_WORDS: 0.05},
+        ),
+    )
+}

@@ -1,0 +1,117 @@
+"""From candidates to hits: fuse the signals, fold copies together, keep to the token budget."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manyhands.memory.arrays import F32
+from manyhands.memory.hot import FAMILIES, HotIndex
+from manyhands.memory.profile import Profile
+from manyhands.memory.records import Family, Hit
+from manyhands.memory.signals import SIGNALS, Candidates
+from manyhands.memory.store import Row
+
+__all__ = ["best_first", "estimate_tokens", "fold_and_pack", "fuse", "parts_of"]
+
+#: Characters that one token holds, on the safe side for English and code.
+_CHARACTERS_A_TOKEN = 3.5
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens a model will read; a script without spaces counts one a character."""
+    wide = sum(1 for letter in text if ord(letter) > 0x2E80)
+    return wide + int((len(text) - wide) / _CHARACTERS_A_TOKEN) + 1
+
+
+def fuse(
+    hot: HotIndex,
+    found: Candidates,
+    profiles: Mapping[Family, Profile],
+    *,
+    vectors: bool,
+) -> F32:
+    """One score for each candidate, by the profile of its family."""
+    families = hot.family.view[found.slots]
+    scores = np.zeros(len(found.slots), np.float32)
+    for number in np.unique(families):
+        own = families == number
+        weights = profiles[FAMILIES[number]].array(vectors=vectors)
+        scores[own] = found.signals[own] @ weights
+    return scores
+
+
+def best_first(scores: F32, most: int) -> NDArray[np.int64]:
+    """Places of the `most` best scores, best first; equal scores keep their order."""
+    return np.argsort(-scores, kind="stable")[:most]
+
+
+def fold_and_pack(
+    rows: Sequence[Row],
+    scores: Sequence[float],
+    parts: Sequence[Mapping[str, float]],
+    *,
+    k: int,
+    budget_tokens: int | None,
+) -> list[Hit]:
+    """Hits, best first: the same text twice is one hit, and no hit exceeds what is left.
+
+    A hit that does not fit is left out whole, never cut, and smaller ones after it may still fit.
+    """
+    hits: list[Hit] = []
+    place: dict[bytes, int] = {}
+    left = budget_tokens
+    for row, score, told in zip(rows, scores, parts, strict=True):
+        if len(hits) >= k:
+            break
+        item = row.item
+        same = hashlib.blake2b(
+            f"{item.speaker}\n{' '.join(item.text.split()).casefold()}".encode(), digest_size=16
+        ).digest()
+        if same in place:
+            at = place[same]
+            hits[at] = _with_copy(hits[at], item.id)
+            continue
+        if left is not None:
+            cost = estimate_tokens(item.text)
+            if cost > left:
+                continue
+            left -= cost
+        place[same] = len(hits)
+        hits.append(
+            Hit(
+                id=item.id,
+                score=float(score),
+                text=item.text,
+                kind=item.kind,
+                scope=item.scope,
+                source=item.source,
+                context=item.context,
+                time=item.time,
+                speaker=item.speaker,
+                trust=item.trust,
+                parts=told,
+                handle=f"memory:{item.id}",
+                superseded_by=row.superseded_by,
+                meta=item.meta,
+            )
+        )
+    return hits
+
+
+def _with_copy(hit: Hit, item_id: str) -> Hit:
+    return replace(hit, copies=(*hit.copies, item_id))
+
+
+def parts_of(signals: F32, profile: Profile, *, vectors: bool) -> dict[str, float]:
+    """What each signal gave to one candidate's score."""
+    weights = profile.array(vectors=vectors)
+    return {
+        str(name): round(float(value * weight), 4)
+        for name, value, weight in zip(SIGNALS, signals, weights, strict=True)
+        if value * weight
+    }

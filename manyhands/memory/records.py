@@ -1,0 +1,311 @@
+"""What is remembered, as plain data: kinds, trust, items, hits, and why an item is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any
+
+from manyhands.errors import InputError
+
+__all__ = [
+    "LONGEST_TEXT",
+    "Family",
+    "Hit",
+    "Item",
+    "Refusal",
+    "RefusedItem",
+    "Trust",
+    "family_of",
+    "read_item",
+    "seconds_of",
+]
+
+#: Characters; a text beyond this is refused: it is a file, not a memory.
+LONGEST_TEXT = 4_000_000
+_LONGEST_NAME = 1_000
+
+_KIND = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+
+
+class Trust(StrEnum):
+    """Who vouches for a memory, strongest first."""
+
+    CHECKED = "checked"  # a machine check passed; `meta.evidence` says which
+    USER = "user"  # the user said so
+    FILE = "file"  # read from a document
+    MODEL = "model"  # a model said so: never a fact or a lesson until checked or confirmed
+
+
+class Family(StrEnum):
+    """How a text is best looked for; each has its own fusion profile."""
+
+    TEXT = "text"
+    DIALOGUE = "dialogue"
+    CODE = "code"
+    CELL = "cell"
+
+
+class Refusal(StrEnum):
+    """Why an item cannot be remembered."""
+
+    NO_ID = "the id is empty, too long or no text"
+    BAD_KIND = "the kind is not a word of lower-case letters, digits, - and _"
+    EMPTY = "the text is empty"
+    TOO_LONG = "the text is longer than 4,000,000 characters"
+    BAD_TIME = "the time is no number of seconds and no ISO date"
+    BAD_TRUST = "trust is not one of checked, user, file, model"
+    BAD_META = "meta is not a JSON object"
+    BAD_FIELD = "a field is not a text"
+
+
+class RefusedItem(InputError):
+    """An item that was refused; nothing of its batch was written."""
+
+    def __init__(self, reason: Refusal, item_id: str, detail: str = "") -> None:
+        shown = item_id if len(item_id) <= 80 else item_id[:77] + "..."
+        extra = f" ({detail})" if detail else ""
+        super().__init__(f"The memory {shown!r} is refused: {reason.value}{extra}.")
+        self.reason = reason
+
+
+_FAMILIES = {
+    Family.DIALOGUE: (
+        "chat conversation dialog dialogue message messages session-turn turn utterance"
+    ),
+    Family.CODE: "class code function functions method python script snippet",
+    Family.CELL: "cell cells notebook notebook-cell notebook_cell code-cell code_cell",
+}
+_FAMILY_OF_KIND = {kind: family for family, kinds in _FAMILIES.items() for kind in kinds.split()}
+#: Kinds whose text may be anything: the content decides.
+_PYTHON = re.compile(r"^\s*(?:async\s+def|def|class)\s+\w+.*:\s*(?:#.*)?$", re.MULTILINE)
+
+
+def family_of(kind: str, text: str, speaker: str, source: str, meta: Mapping[str, Any]) -> Family:
+    """The family by its kind's name, or by what the item carries when the name is general."""
+    known = _FAMILY_OF_KIND.get(kind)
+    if known is not None:
+        return known
+    if speaker and kind not in ("fact", "lesson"):
+        return Family.DIALOGUE
+    if kind in ("fact", "lesson", "episode", "proposal"):
+        return Family.TEXT
+    if ".ipynb" in source or "cell_type" in meta or "notebook" in meta:
+        return Family.CELL
+    if source.partition("#")[0].endswith(".py") or _PYTHON.search(text[:4_000]):
+        return Family.CODE
+    return Family.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One memory.
+
+    Attributes:
+        id: unique in the store.
+        kind: fact, lesson, episode, document, artifact, or any other word.
+        scope: the project it belongs to; "" when it belongs to none.
+        source: where it comes from: a file, a cell, a conversation, a run.
+        context: the title and headings it stands under.
+        thread: items of one thread follow each other; neighbours help to find each other.
+        position: the place in the thread; None puts it at the end.
+        time: seconds since 1970 UTC at which it was said or made; None when unknown.
+        subject: what a fact is about; a newer fact on the same subject supersedes the older.
+    """
+
+    id: str
+    kind: str
+    text: str
+    scope: str = ""
+    source: str = ""
+    context: str = ""
+    thread: str = ""
+    position: float | None = None
+    time: float | None = None
+    speaker: str = ""
+    subject: str = ""
+    trust: Trust = Trust.USER
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    family: Family = Family.TEXT
+
+    def fingerprint(self) -> bytes:
+        """A hash of everything that a change would have to be re-indexed for."""
+        told = json.dumps(
+            {
+                field.name: getattr(self, field.name)
+                for field in fields(self)
+                if field.name not in ("id", "family")
+            },
+            sort_keys=True,
+        )
+        return hashlib.blake2b(told.encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One memory that was found.
+
+    Attributes:
+        parts: the signals its score was made of, by name.
+        handle: `memory:ID`, by which it can be shown, edited and forgotten.
+        superseded_by: the id of the newer fact; "" while it holds.
+        copies: ids of the same text that were folded into this hit.
+    """
+
+    id: str
+    score: float
+    text: str
+    kind: str
+    scope: str
+    source: str
+    context: str
+    time: float | None
+    speaker: str
+    trust: Trust
+    parts: Mapping[str, float]
+    handle: str
+    superseded_by: str = ""
+    copies: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+def seconds_of(value: object) -> float | None:
+    """Seconds since 1970 UTC from a number, a date, or text in ISO form; None for nothing.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        raise ValueError("a truth value is no time")
+    if isinstance(value, int | float):
+        if not math.isfinite(value):
+            raise ValueError("not finite")
+        return float(value)
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp()
+    if isinstance(value, str):
+        return _read_time(value.strip())
+    raise ValueError(f"{type(value).__name__} is no time")
+
+
+#: Ways in which dialogues write their dates, after ISO; "1:56 pm on 8 May, 2023" among them.
+_FORMATS = (
+    "%I:%M %p on %d %B, %Y",
+    "%d %B, %Y",
+    "%d %B %Y",
+    "%B %d, %Y",
+    "%Y/%m/%d (%a) %H:%M",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d",
+)
+
+
+def _read_time(text: str) -> float:
+    try:
+        return _utc(datetime.fromisoformat(text))
+    except ValueError:
+        pass
+    for form in _FORMATS:
+        try:
+            return _utc(datetime.strptime(text, form))
+        except ValueError:
+            continue
+    return float(text)
+
+
+def _utc(moment: datetime) -> float:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _clean(text: str) -> str:
+    """Text that can be stored as UTF-8: a lone surrogate becomes U+FFFD, as when files are read."""
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def read_item(raw: Mapping[str, Any], *, scope: str = "") -> Item:
+    """An item from what a caller gave.
+
+    Raises:
+        RefusedItem: with the reason.
+    """
+    given = raw.get("id")
+    item_id = _clean(given) if isinstance(given, str) else ""
+    if not item_id or len(item_id) > _LONGEST_NAME or "\0" in item_id:
+        raise RefusedItem(Refusal.NO_ID, item_id or repr(given)[:80])
+    kind, text = raw.get("kind"), raw.get("text")
+    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
+        raise RefusedItem(Refusal.BAD_KIND, item_id, repr(kind)[:60])
+    if not isinstance(text, str) or not text.strip():
+        raise RefusedItem(Refusal.EMPTY, item_id)
+    if len(text) > LONGEST_TEXT:
+        raise RefusedItem(Refusal.TOO_LONG, item_id, f"{len(text):,}")
+    texts: dict[str, str] = {}
+    for name in ("scope", "source", "context", "thread", "speaker", "subject"):
+        value = raw.get(name) or ""
+        if not isinstance(value, str) or len(value) > 100_000:
+            raise RefusedItem(Refusal.BAD_FIELD, item_id, name)
+        texts[name] = _clean(value)
+    try:
+        time = seconds_of(raw.get("time"))
+    except (ValueError, OverflowError) as error:
+        raise RefusedItem(Refusal.BAD_TIME, item_id, repr(raw.get("time"))[:60]) from error
+    meta = _meta(raw.get("meta"), item_id)
+    tags = raw.get("tags") or ()
+    position = raw.get("position")
+    if not isinstance(position, int | float | None) or isinstance(tags, str):
+        raise RefusedItem(Refusal.BAD_FIELD, item_id, "position or tags")
+    try:
+        trust = Trust(raw.get("trust") or Trust.USER)
+    except ValueError as error:
+        raise RefusedItem(Refusal.BAD_TRUST, item_id, repr(raw.get("trust"))[:60]) from error
+    source = texts["source"]
+    # Where the caller names no thread, what has one source in one scope is one thread.
+    thread = texts["thread"] or str(meta.get("thread") or meta.get("session") or "") or source
+    cleaned = _clean(text)
+    return Item(
+        id=item_id,
+        kind=kind,
+        text=cleaned,
+        scope=texts["scope"] or scope,
+        source=source,
+        context=texts["context"] or _context_from(meta),
+        thread=thread,
+        position=None if position is None else float(position),
+        time=time,
+        speaker=texts["speaker"],
+        subject=texts["subject"] or str(meta.get("subject") or ""),
+        trust=trust,
+        tags=tuple(_clean(str(tag)) for tag in tags),
+        meta=meta,
+        family=family_of(kind, cleaned, texts["speaker"], source, meta),
+    )
+
+
+def _meta(value: object, item_id: str) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise RefusedItem(Refusal.BAD_META, item_id)
+    try:
+        told = json.dumps(dict(value), allow_nan=False)
+        read: dict[str, Any] = json.loads(_clean(told))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RefusedItem(Refusal.BAD_META, item_id, str(error)[:80]) from error
+    return read
+
+
+def _context_from(meta: Mapping[str, Any]) -> str:
+    """Title and headings that the caller put into `meta`."""
+    named = [meta.get(key) for key in ("title", "notebook", "section", "heading", "name")]
+    return " › ".join(value for value in named if isinstance(value, str) and value)

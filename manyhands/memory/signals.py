@@ -1,0 +1,296 @@
+"""The signals that a ranking is fused from, for the candidates of one query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manyhands.memory.arrays import F32, best_of
+from manyhands.memory.hot import Filter, HotIndex
+from manyhands.memory.marks import Mark, asks_when
+from manyhands.memory.postings import K1, B, TermScores
+from manyhands.memory.views import ViewRole
+from manyhands.memory.words import STOP_WORDS, stems
+
+__all__ = ["Candidates", "Question", "Signal", "gather", "read_question"]
+
+#: Candidates that each of the two searches may name.
+_FROM_WORDS = 200
+_FROM_VECTORS = 400
+#: Rows whose similarity is made exact from their floats.
+_EXACT = 48
+#: Stems of a question that are looked up; a pasted page is cut.
+_MOST_STEMS = 64
+#: When no more items than this may be found, all are candidates.
+_ALL = 1_200
+
+
+class Signal(StrEnum):
+    """One number for one candidate, about 0 to 1; profiles weigh them by name."""
+
+    WORDS = "words"  # BM25, as a share of the best
+    WINDOW = "window"  # BM25 of the item with its two neighbours
+    COVER = "cover"  # share of the question's information that it holds
+    RAREST = "rarest"  # whether it holds the question's rarest word
+    WORDS_RANK = "words_rank"  # 1 / (1 + rank / 5) by words
+    VECTOR = "vector"  # cosine with the item as a whole
+    VECTOR_SCALED = "vector_scaled"  # that, between the candidates' median and their best
+    AFTER = "after"  # cosine with the turn and the two before it
+    PART = "part"  # greatest cosine with a sentence or part
+    VECTOR_RANK = "vector_rank"  # 1 / (1 + rank / 5) by vectors
+    BOTH = "both"  # words x vector_scaled
+    NEAR_WORDS = "near_words"  # the better neighbour's words
+    NEAR_VECTOR = "near_vector"  # the better neighbour's vector
+    THREAD_WORDS = "thread_words"  # the thread's best words
+    THREAD_VECTOR = "thread_vector"
+    LENGTH = "length"  # log of the number of words, 1 at 400
+    SPEAKER = "speaker"  # the question names its speaker
+    OTHER_SPEAKER = "other_speaker"  # the question names another speaker
+    WHEN = "when"  # the question asks for a time and the item names one
+    ASKS = "asks"  # the item is itself a question
+    SHORT = "short"
+    NUMBER = "number"  # how many, how much; and the item has a number
+    RECENT = "recent"  # rank by time among the candidates
+    CLOSED = "closed"  # superseded by a newer fact
+    # Query-adaptive: the same signals, weighed by how well the question's words are held.
+    WORDS_SURE = "words_sure"  # words x the best cover
+    VECTOR_SURE = "vector_sure"  # vector_scaled x the best cover
+    WORDS_LONG = "words_long"  # words x the question's length
+    VECTOR_LONG = "vector_long"  # vector_scaled x the question's length
+
+
+SIGNALS = tuple(Signal)
+_AT = {signal: place for place, signal in enumerate(SIGNALS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query as it is looked up."""
+
+    text: str
+    stems: tuple[str, ...]
+    vector: F32 | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Slots that may answer, and what each signal says of them: shape (slots, signals)."""
+
+    slots: NDArray[np.int64]
+    signals: F32
+
+
+def read_question(text: str, vector: F32 | None) -> Question:
+    """The words that matter, and the vector at unit length."""
+    words = text.split()
+    kept = stems(
+        " ".join(word for word in words if word.strip("?.,!;:'\"").lower() not in STOP_WORDS)
+    )
+    found = tuple(kept or stems(text))[:64]
+    if vector is not None:
+        norm = float(np.linalg.norm(vector))
+        vector = (vector / norm).astype(np.float32) if norm > 0 else None
+    return Question(text, found, vector)
+
+
+def gather(hot: HotIndex, question: Question, wanted: Filter) -> Candidates:
+    """Candidates by words and by vectors, with all their signals."""
+    mask = hot.mask(wanted)
+    terms = hot.words.score(question.stems, mask, hot.living, masked=not wanted.open)
+    slots, near_by_vector = _choose(hot, question, wanted, mask, terms.total)
+    if not len(slots):
+        return Candidates(slots, np.zeros((0, len(SIGNALS)), np.float32))
+    hot.link()
+    table = np.zeros((len(slots), len(SIGNALS)), np.float32)
+    around = np.stack([hot.before[slots], hot.after[slots]])
+    _tell_words(hot, terms, slots, around, table)
+    if question.vector is not None and hot.vectors is not None:
+        _tell_vectors(hot, question.vector, slots, around, near_by_vector, table)
+    _tell_rest(hot, question, slots, table)
+    return Candidates(slots, table)
+
+
+def _choose(
+    hot: HotIndex,
+    question: Question,
+    wanted: Filter,
+    mask: NDArray[np.bool_],
+    total: F32,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Slots to look at, and the rows of vectors that are nearest."""
+    by_words = best_of(total, _FROM_WORDS)
+    rows = np.zeros(0, np.int64)
+    if question.vector is not None and hot.vectors is not None:
+        allowed = hot.vector_rows(wanted)
+        near = hot.vectors.nearest(question.vector, allowed, _FROM_VECTORS)
+        if len(near):
+            close = hot.vectors.similar(question.vector, near)
+            rows = near[np.argsort(-close)[:_FROM_WORDS]]
+    held = np.flatnonzero(mask) if len(mask) <= 20 * _ALL or not wanted.open else None
+    if held is not None and len(held) <= _ALL:
+        return held, rows
+    by_vector = hot.vectors.slot[rows] if hot.vectors is not None else rows
+    return np.union1d(by_words, by_vector.astype(np.int64)), rows
+
+
+def _tell_words(
+    hot: HotIndex,
+    terms: TermScores,
+    slots: NDArray[np.int64],
+    around: NDArray[np.int64],
+    table: F32,
+) -> None:
+    best = max(float(terms.total[slots].max()), 1e-6)
+    words = terms.total[slots] / best
+    table[:, _AT[Signal.WORDS]] = words
+    table[:, _AT[Signal.WORDS_RANK]] = _by_rank(words)
+    near = np.where(around >= 0, terms.total[around], 0) / best
+    table[:, _AT[Signal.NEAR_WORDS]] = near.max(axis=0)
+    own = hot.words.frequencies(terms.terms, slots)
+    if len(terms.idf):
+        held = own > 0
+        table[:, _AT[Signal.COVER]] = terms.idf @ held / max(float(terms.idf.sum()), 1e-6)
+        table[:, _AT[Signal.RAREST]] = held[int(terms.idf.argmax())]
+    lengths = hot.words.lengths
+    summed, length = own.copy(), lengths[slots].astype(np.float32)
+    for side in around:
+        summed += hot.words.frequencies(terms.terms, side) * np.float32(0.5)
+        length += np.where(side >= 0, lengths[side], 0) * np.float32(0.5)
+    average = max(float(length.mean()), 1.0)
+    norm = K1 * (1 - B + B * length / average)
+    window = terms.idf @ (summed * (K1 + 1) / (summed + norm)) if len(terms.idf) else words * 0
+    table[:, _AT[Signal.WINDOW]] = window / max(float(window.max()), 1e-6)
+    table[:, _AT[Signal.THREAD_WORDS]] = _best_of_thread(hot.thread.view[slots], words)
+
+
+def _tell_vectors(
+    hot: HotIndex,
+    vector: F32,
+    slots: NDArray[np.int64],
+    around: NDArray[np.int64],
+    nearest: NDArray[np.int64],
+    table: F32,
+) -> None:
+    vectors = hot.vectors
+    assert vectors is not None
+    sides = np.unique(around[around >= 0])
+    everyone = np.union1d(slots, sides)
+    first, count = hot.first_row.view[everyone], hot.rows.view[everyone]
+    rows = np.repeat(first - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
+    if not len(rows):
+        return
+    close = vectors.similar(vector, rows)
+    exact = nearest[:_EXACT]
+    known = np.searchsorted(rows, exact)
+    known[known == len(rows)] = 0
+    hit = rows[known] == exact
+    close[known[hit]] = vectors.refine(vector, exact[hit], hot.floats)
+    owner = np.repeat(np.arange(len(everyone)), count)
+    role = vectors.role[rows]
+    best = {
+        name: _greatest(owner[chosen], close[chosen], len(everyone))
+        for name, chosen in (
+            ("whole", role == ViewRole.WHOLE),
+            ("after", role == ViewRole.AFTER),
+            ("part", (role == ViewRole.SENTENCE) | (role == ViewRole.PART)),
+        )
+    }
+    # An item that has no view of one kind is judged by its best of another.
+    top = np.maximum(np.maximum(best["whole"], best["after"]), best["part"])
+    top = np.where(np.isneginf(top), 0, top)
+    at = np.searchsorted(everyone, slots)
+    for signal, name in ((Signal.VECTOR, "whole"), (Signal.AFTER, "after"), (Signal.PART, "part")):
+        found = best[name][at]
+        table[:, _AT[signal]] = np.where(np.isneginf(found), top[at], found)
+    ours = top[at]
+    low, high = float(np.median(ours)), float(ours.max())
+    scaled = np.maximum(ours - low, 0) / max(high - low, 1e-6)
+    table[:, _AT[Signal.VECTOR_SCALED]] = scaled
+    table[:, _AT[Signal.VECTOR_RANK]] = _by_rank(ours)
+    beside = np.where(
+        around >= 0, top[np.searchsorted(everyone, np.maximum(around, 0)) % len(top)], 0
+    )
+    table[:, _AT[Signal.NEAR_VECTOR]] = np.maximum(beside.max(axis=0), 0)
+    table[:, _AT[Signal.THREAD_VECTOR]] = _best_of_thread(hot.thread.view[slots], scaled)
+
+
+def _tell_rest(
+    hot: HotIndex,
+    question: Question,
+    slots: NDArray[np.int64],
+    table: F32,
+) -> None:
+    def put(signal: Signal, value: NDArray[np.bool_] | F32) -> None:
+        table[:, _AT[signal]] = value
+
+    def has(signal: Signal) -> F32:
+        column: F32 = table[:, _AT[signal]]
+        return column
+
+    lengths = hot.words.lengths[slots]
+    put(Signal.LENGTH, np.minimum(np.log1p(lengths) / np.log(400), 1).astype(np.float32))
+    marks = hot.marks.view[slots]
+    put(Signal.ASKS, (marks & Mark.QUESTION) > 0)
+    put(Signal.SHORT, (marks & Mark.SHORT) > 0)
+    if asks_when(question.text):
+        put(Signal.WHEN, (marks & Mark.TIME) > 0)
+    lowered = question.text.casefold()
+    if "how many" in lowered or "how much" in lowered:
+        put(Signal.NUMBER, (marks & Mark.NUMBER) > 0)
+    _tell_speakers(hot, lowered, slots, put)
+    order = np.argsort(np.argsort(hot.time.view[slots], kind="stable"), kind="stable")
+    put(Signal.RECENT, (order / max(len(slots) - 1, 1)).astype(np.float32))
+    put(Signal.CLOSED, hot.closed.view[slots])
+    put(Signal.BOTH, has(Signal.WORDS) * has(Signal.VECTOR_SCALED))
+    sure = np.float32(has(Signal.COVER).max())
+    long = np.float32(min(len(question.stems) / 12, 1))
+    put(Signal.WORDS_SURE, has(Signal.WORDS) * sure)
+    put(Signal.VECTOR_SURE, has(Signal.VECTOR_SCALED) * sure)
+    put(Signal.WORDS_LONG, has(Signal.WORDS) * long)
+    put(Signal.VECTOR_LONG, has(Signal.VECTOR_SCALED) * long)
+
+
+def _tell_speakers(
+    hot: HotIndex,
+    lowered: str,
+    slots: NDArray[np.int64],
+    put: Callable[[Signal, NDArray[np.bool_]], None],
+) -> None:
+    speakers = hot.speaker.view[slots]
+    present = set(speakers.tolist())
+    if len(present) < 2:
+        return
+    asked = set(lowered.replace("'s", " ").replace("?", " ").replace(",", " ").split())
+    named = [
+        number
+        for name, number in hot.speakers.number.items()
+        if number in present and name and asked.intersection(name.split())
+    ]
+    if named:
+        own = np.isin(speakers, named)
+        put(Signal.SPEAKER, own)
+        put(Signal.OTHER_SPEAKER, ~own)
+
+
+def _by_rank(values: F32) -> F32:
+    rank = np.empty(len(values), np.float32)
+    rank[np.argsort(-values, kind="stable")] = np.arange(len(values), dtype=np.float32)
+    found: F32 = np.where(values > 0, 1 / (1 + rank / 5), 0).astype(np.float32)
+    return found
+
+
+def _best_of_thread(threads: NDArray[np.int32], values: F32) -> F32:
+    _, inverse = np.unique(threads, return_inverse=True)
+    best = _greatest(inverse, values, int(inverse.max()) + 1)
+    found: F32 = best[inverse]
+    return found
+
+
+def _greatest(owner: NDArray[np.int64], values: F32, owners: int) -> F32:
+    best = np.full(owners, -np.inf, np.float32)
+    np.maximum.at(best, owner, values)
+    return best

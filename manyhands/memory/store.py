@@ -1,0 +1,424 @@
+"""The memory file: plain tables that are the truth, and the words index derived from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from manyhands.errors import InputError, StorageError
+from manyhands.journal.database import Database, open_database
+from manyhands.memory.place import look_at_the_place
+from manyhands.memory.records import Family, Item, Trust
+from manyhands.memory.schema import MIGRATIONS, WORDS_INDEX
+from manyhands.memory.views import views_of, words_of
+from manyhands.memory.words import stems
+
+__all__ = ["Row", "Store", "Written", "open_store"]
+
+_COLUMNS = (
+    "pk, id, kind, family, scope, text, source, context, thread, position, time, speaker, "
+    "subject, trust, tags, meta, added, valid_from, valid_to, superseded_by"
+)
+#: Rows of the change log that are kept; a process further behind reads everything again.
+_CHANGES_KEPT = 200_000
+#: SQLite's limit for parameters is far higher; this keeps statements few and cached.
+_CHUNK = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An item as it lies in the file.
+
+    Attributes:
+        pk: its row; never used twice.
+        position: its place in its thread.
+        valid_to: when a newer fact superseded it; None while it holds.
+    """
+
+    pk: int
+    item: Item
+    position: float
+    added: float
+    valid_from: float
+    valid_to: float | None
+    superseded_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write did: ids that are new, changed, and the same as before."""
+
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+    same: tuple[str, ...]
+    superseded: tuple[str, ...] = ()
+
+
+class Store:
+    """One memory file, open for reading and, unless read-only, for writing.
+
+    Two connections: readers see a steady state while a write is going on, and `data_version`
+    of the reader tells of every write, this process's own too.
+    """
+
+    def __init__(self, path: Path, writer: Database | None, reader: Database) -> None:
+        self.path = path
+        self._writer = writer
+        self.reader = reader
+
+    @property
+    def read_only(self) -> bool:
+        return self._writer is None
+
+    @property
+    def writer(self) -> Database:
+        if self._writer is None:
+            raise StorageError(
+                f"{str(self.path)!r} is open for reading only.",
+                hint="Open it without read_only, and check its permissions.",
+            )
+        return self._writer
+
+    def close(self) -> None:
+        # The reader goes first: the last writer then folds the log into the file.
+        self.reader.close()
+        if self._writer is not None:
+            self._writer.close()
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def put(self, items: Sequence[Item], *, now: float | None = None) -> Written:
+        """Write items in one transaction: all or none. Same id, same content: nothing is done."""
+        moment = time.time() if now is None else now
+        new: list[str] = []
+        changed: list[str] = []
+        same: list[str] = []
+        superseded: list[str] = []
+        db = self.writer
+        with db.transaction():
+            for item in items:
+                was = db.execute("SELECT pk, fingerprint FROM item WHERE id = ?", (item.id,))
+                if was and was[0][1] == item.fingerprint():
+                    same.append(item.id)
+                    continue
+                if was:
+                    self._change(int(was[0][0]), item)
+                    changed.append(item.id)
+                else:
+                    self._insert(item, moment)
+                    new.append(item.id)
+                if item.kind == "fact" and item.subject:
+                    superseded += self._supersede(item, moment)
+            self._trim_changes()
+        return Written(tuple(new), tuple(changed), tuple(same), tuple(superseded))
+
+    def _insert(self, item: Item, moment: float) -> None:
+        db = self.writer
+        position = item.position
+        if position is None:
+            (last,) = db.execute(
+                "SELECT max(position) FROM item WHERE scope = ? AND thread = ?",
+                (item.scope, item.thread),
+            )[0]
+            position = 0.0 if last is None else float(last) + 1.0
+        db.execute(
+            "INSERT INTO item (id, kind, family, scope, text, source, context, thread, position, "
+            "time, speaker, subject, trust, tags, meta, fingerprint, added, valid_from) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (item.id, *_values(item, position), moment, moment if item.time is None else item.time),
+        )
+        pk = db.connection.last_insert_rowid()
+        self._index(pk, item, position)
+
+    def _change(self, pk: int, item: Item) -> None:
+        db = self.writer
+        position = item.position
+        if position is None:
+            position = float(db.execute("SELECT position FROM item WHERE pk = ?", (pk,))[0][0])
+        self._drop_words(pk)
+        db.execute(
+            "UPDATE item SET kind = ?, family = ?, scope = ?, text = ?, source = ?, context = ?, "
+            "thread = ?, position = ?, time = ?, speaker = ?, subject = ?, trust = ?, tags = ?, "
+            "meta = ?, fingerprint = ? WHERE pk = ?",
+            (*_values(item, position), pk),
+        )
+        self._index(pk, item, position)
+        for later in self._after(item, position):
+            self._write_views(later.pk, later.item, later.position)
+            db.execute("INSERT INTO change (item) VALUES (?)", (later.pk,))
+
+    def _index(self, pk: int, item: Item, position: float) -> None:
+        db = self.writer
+        body, around = (" ".join(stems(text)) for text in words_of(item))
+        db.execute("INSERT INTO words VALUES (?, ?, ?)", (pk, body, around))
+        db.execute(
+            "INSERT INTO words_fts (rowid, body, around) VALUES (?, ?, ?)", (pk, body, around)
+        )
+        self._write_views(pk, item, position)
+        db.execute("INSERT INTO change (item) VALUES (?)", (pk,))
+
+    def _write_views(self, pk: int, item: Item, position: float) -> None:
+        """Renew the item's views; a view whose text is the same keeps its row and its vectors."""
+        db = self.writer
+        wanted = [
+            (view.role, hashlib.blake2b(view.text.encode(), digest_size=16).digest())
+            for view in views_of(item, self.before(item, position))
+        ]
+        have = {
+            ord_: (view, role, digest)
+            for view, ord_, role, digest in db.execute(
+                "SELECT id, ord, role, digest FROM view WHERE item = ?", (pk,)
+            )
+        }
+        for ord_, (role, digest) in enumerate(wanted):
+            known = have.pop(ord_, None)
+            if known is not None and known[1:] == (role, digest):
+                continue
+            if known is not None:
+                self._drop_view(int(known[0]))
+            db.execute(
+                "INSERT INTO view (item, ord, role, digest) VALUES (?, ?, ?, ?)",
+                (pk, ord_, role, digest),
+            )
+        for view, _, _ in have.values():
+            self._drop_view(int(view))
+
+    def _drop_view(self, view: int) -> None:
+        db = self.writer
+        for (model,) in db.execute("SELECT id FROM model"):
+            db.execute("DELETE FROM vector WHERE key = ?", (model << 40 | view,))
+        db.execute("DELETE FROM view WHERE id = ?", (view,))
+
+    def _drop_words(self, pk: int) -> None:
+        db = self.writer
+        for body, around in db.execute("SELECT body, around FROM words WHERE item = ?", (pk,)):
+            db.execute(
+                "INSERT INTO words_fts (words_fts, rowid, body, around) VALUES ('delete', ?, ?, ?)",
+                (pk, body, around),
+            )
+            db.execute("DELETE FROM words WHERE item = ?", (pk,))
+
+    def _supersede(self, item: Item, moment: float) -> list[str]:
+        """Close older facts of the same standing on the same subject; they stay visible.
+
+        A weaker word never closes a stronger one: what a file says does not end what the user
+        said or a check showed. Both then hold, and the contradiction is shown.
+        """
+        weight = _STANDING[item.trust]
+        when = moment if item.time is None else item.time
+        closed = []
+        for pk, other, trust, since in self.writer.execute(
+            "SELECT pk, id, trust, valid_from FROM item WHERE scope = ? AND subject = ? AND "
+            "kind = 'fact' AND id <> ? AND superseded_by = ''",
+            (item.scope, item.subject, item.id),
+        ):
+            if _STANDING[Trust(trust)] > weight:
+                continue
+            if since > when:  # the news is the older one: it is closed by the one we have
+                if _STANDING[Trust(trust)] == weight:
+                    self.writer.execute(
+                        "UPDATE item SET valid_to = ?, superseded_by = ? WHERE id = ?",
+                        (since, other, item.id),
+                    )
+                continue
+            self.writer.execute(
+                "UPDATE item SET valid_to = ?, superseded_by = ? WHERE pk = ?", (when, item.id, pk)
+            )
+            self.writer.execute("INSERT INTO change (item) VALUES (?)", (pk,))
+            closed.append(str(other))
+        return closed
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove items and all that was derived from them; how many there were."""
+        gone = 0
+        db = self.writer
+        with db.transaction():
+            for item_id in ids:
+                for (pk,) in db.execute("SELECT pk FROM item WHERE id = ?", (item_id,)):
+                    self._drop_words(pk)
+                    for (view,) in db.execute("SELECT id FROM view WHERE item = ?", (pk,)):
+                        self._drop_view(int(view))
+                    db.execute("DELETE FROM item WHERE pk = ?", (pk,))
+                    db.execute("INSERT INTO change (item) VALUES (?)", (pk,))
+                    gone += 1
+                # A fact that only the forgotten one had closed holds again.
+                for (pk,) in db.execute("SELECT pk FROM item WHERE superseded_by = ?", (item_id,)):
+                    db.execute(
+                        "UPDATE item SET superseded_by = '', valid_to = NULL WHERE pk = ?", (pk,)
+                    )
+                    db.execute("INSERT INTO change (item) VALUES (?)", (pk,))
+        return gone
+
+    def rebuild_words(self) -> int:
+        """Make the words and their index anew from the items; how many items there are."""
+        db = self.writer
+        with db.transaction():
+            db.execute("DROP TABLE IF EXISTS words_fts")
+            db.execute("DELETE FROM words")
+            db.execute(WORDS_INDEX)
+            db.execute("INSERT INTO words_fts (words_fts, rank) VALUES ('secure-delete', 1)")
+            pks = [pk for (pk,) in db.execute("SELECT pk FROM item ORDER BY pk")]
+            for row in self.rows(pks, db=db):
+                body, around = (" ".join(stems(text)) for text in words_of(row.item))
+                db.execute("INSERT INTO words VALUES (?, ?, ?)", (row.pk, body, around))
+                db.execute("INSERT INTO change (item) VALUES (?)", (row.pk,))
+            db.execute("INSERT INTO words_fts (words_fts) VALUES ('rebuild')")
+        return len(pks)
+
+    def _trim_changes(self) -> None:
+        self.writer.execute(
+            "DELETE FROM change WHERE seq <= (SELECT max(seq) FROM change) - ?", (_CHANGES_KEPT,)
+        )
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def before(self, item: Item, position: float) -> list[Item]:
+        """Up to two items before a place in a thread, oldest first."""
+        if item.family is not Family.DIALOGUE:
+            return []
+        rows = self.writer.execute(
+            f"SELECT {_COLUMNS} FROM item WHERE scope = ? AND thread = ? AND position < ? "  # noqa: S608
+            "ORDER BY position DESC LIMIT 2",
+            (item.scope, item.thread, position),
+        )
+        return [_row(found).item for found in reversed(rows)]
+
+    def _after(self, item: Item, position: float) -> list[Row]:
+        if item.family is not Family.DIALOGUE:
+            return []
+        rows = self.writer.execute(
+            f"SELECT {_COLUMNS} FROM item WHERE scope = ? AND thread = ? AND position > ? "  # noqa: S608
+            "ORDER BY position LIMIT 2",
+            (item.scope, item.thread, position),
+        )
+        return [_row(found) for found in rows]
+
+    def rows(self, pks: Sequence[int], *, db: Database | None = None) -> list[Row]:
+        """Items by their rows, in the order asked for; what is gone is left out."""
+        found: dict[int, Row] = {}
+        for start in range(0, len(pks), _CHUNK):
+            chunk = pks[start : start + _CHUNK]
+            marks = ",".join("?" * len(chunk))
+            for raw in (db or self.reader).execute(
+                f"SELECT {_COLUMNS} FROM item WHERE pk IN ({marks})",  # noqa: S608
+                chunk,
+            ):
+                row = _row(raw)
+                found[row.pk] = row
+        return [found[pk] for pk in pks if pk in found]
+
+    def get(self, item_id: str) -> Row:
+        """One item.
+
+        Raises:
+            InputError: there is none of that id.
+        """
+        rows = self.reader.execute(f"SELECT {_COLUMNS} FROM item WHERE id = ?", (item_id,))  # noqa: S608
+        if not rows:
+            raise InputError(
+                f"There is no memory {item_id!r}.", hint="List them with: manyhands memory search"
+            )
+        return _row(rows[0])
+
+    def all(self, *, scope: str | None = None, after: int = 0, limit: int = 1_000) -> list[Row]:
+        """Items in the order they were first written, a page at a time."""
+        where, values = "pk > ?", [after, limit]
+        if scope is not None:
+            where, values = "pk > ? AND scope = ?", [after, scope, limit]
+        return [
+            _row(raw)
+            for raw in self.reader.execute(
+                f"SELECT {_COLUMNS} FROM item WHERE {where} ORDER BY pk LIMIT ?",  # noqa: S608
+                values,
+            )
+        ]
+
+    def ids_from(self, source: str, scope: str) -> dict[str, bytes]:
+        """Ids and fingerprints of the items that came from a source or a part of it."""
+        return {
+            str(item_id): bytes(print_)
+            for item_id, print_ in self.reader.execute(
+                "SELECT id, fingerprint FROM item WHERE scope = ? AND "
+                "(source = ? OR (source >= ? AND source < ?))",
+                (scope, source, source + "#", source + "$"),
+            )
+        }
+
+    def setting(self, name: str) -> str:
+        rows = self.reader.execute("SELECT value FROM setting WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else ""
+
+    def counts(self) -> Mapping[str, int]:
+        """How many items there are of each kind."""
+        found = self.reader.execute("SELECT kind, count(*) FROM item GROUP BY kind ORDER BY kind")
+        return {str(kind): int(count) for kind, count in found}
+
+
+#: How strong a word is when two facts on one subject disagree.
+_STANDING = {Trust.CHECKED: 3, Trust.USER: 3, Trust.FILE: 2, Trust.MODEL: 1}
+
+
+def _values(item: Item, position: float) -> tuple[Any, ...]:
+    """An item's columns from `kind` to `fingerprint`."""
+    where = (item.kind, item.family, item.scope, item.text, item.source, item.context, item.thread)
+    who = (position, item.time, item.speaker, item.subject, item.trust)
+    return (*where, *who, _told(item.tags), _told(dict(item.meta)), item.fingerprint())
+
+
+def _told(value: Iterable[Any]) -> str:
+    return json.dumps(value if isinstance(value, dict) else list(value), ensure_ascii=False)
+
+
+def _row(raw: tuple[Any, ...]) -> Row:
+    (pk, item_id, kind, family, scope, text, source, context, thread, position, when) = raw[:11]
+    (speaker, subject, trust, tags, meta, added, valid_from, valid_to, superseded) = raw[11:]
+    item = Item(
+        id=item_id,
+        kind=kind,
+        text=text,
+        scope=scope,
+        source=source,
+        context=context,
+        thread=thread,
+        position=None,
+        time=when,
+        speaker=speaker,
+        subject=subject,
+        trust=Trust(trust),
+        tags=tuple(json.loads(tags)),
+        meta=json.loads(meta),
+        family=Family(family),
+    )
+    return Row(pk, item, position, added, valid_from, valid_to, superseded)
+
+
+def open_store(path: Path, *, read_only: bool = False) -> Store:
+    """Open or create a memory file.
+
+    Raises:
+        NewerFormat, StorageFull, StorageError: said in words; the file is as it was.
+    """
+    look_at_the_place(path)
+    writer = None if read_only else open_database(path, MIGRATIONS)
+    try:
+        if writer is not None:
+            _tune(writer)
+        reader = open_database(path, MIGRATIONS, read_only=True)
+    except BaseException:
+        if writer is not None:
+            with suppress(StorageError):
+                writer.close()
+        raise
+    return Store(path, writer, reader)
+
+
+def _tune(writer: Database) -> None:
+    # What is deleted is overwritten with zeros, in the file and in what is written of it.
+    writer.execute("PRAGMA secure_delete = ON")
+    writer.execute("PRAGMA cache_size = -65536")
