@@ -54,7 +54,8 @@ def embedder_for(model: str, embedder: object, previous: object) -> Embedder | N
 
 async def embed_query(embedder: Embedder, text: str, dims: int) -> F32:
     """The unit vector of one query."""
-    return unit_vectors(await _asked(embedder, [text]), 1, dims)[0]
+    found: F32 = unit_vectors(await _asked(embedder, [text]), 1, dims)[0]
+    return found
 
 
 async def _asked(embedder: Embedder, texts: list[str]) -> Sequence[Sequence[float]]:

@@ -72,6 +72,7 @@ class HotIndex:
         self.words = Postings()
         self.vectors: Signatures | None = None
         self.model = 0
+        self.model_name, self.dims = "", 0
         self.pk = Growing(np.int64)
         self.alive = Growing(np.bool_)
         self.kind = Growing(np.int16)
@@ -86,6 +87,7 @@ class HotIndex:
         self.first_row = Growing(np.int64)
         self.rows = Growing(np.int32)
         self.kinds, self.scopes, self.threads, self.speakers = (_Names() for _ in range(4))
+        self.families: set[Family] = set()
         self.slot_of: dict[int, int] = {}
         self.dead = 0
         self._linked = -1
@@ -110,18 +112,20 @@ class HotIndex:
             return
         self._db.execute("BEGIN")  # one steady state for all that is read now
         try:
-            (model,) = self._db.execute("SELECT max(id) FROM model WHERE state = 'serving'")[0]
+            serving = "SELECT id, name, dims FROM model WHERE state = 'serving'"
+            model, name, dims = (*self._db.execute(serving), (0, "", 0))[0]
             low, high = self._db.execute("SELECT min(seq), max(seq) FROM change")[0]
             first = self._version is None
             gap = low is not None and low > self._seq + 1
-            if first or gap or (model or 0) != self.model or self.dead > max(1_000, self.living):
-                self._load(model or 0)
+            if first or gap or model != self.model or self.dead > max(1_000, self.living):
+                self._load(model)
             elif high is not None and high > self._seq:
                 rows = self._db.execute(
                     "SELECT DISTINCT item FROM change WHERE seq > ?", (self._seq,)
                 )
                 self._renew([pk for (pk,) in rows])
             self._seq = max(self._seq, high or 0)
+            self.model_name, self.dims = name, dims
         finally:
             self._db.execute("COMMIT")
         self.words.fold()
@@ -162,6 +166,7 @@ class HotIndex:
         self.pk.extend(pks)
         self.alive.extend(np.ones(len(pks), np.bool_))
         self.kind.extend([self.kinds.of(name) for name in kinds])
+        self.families.update(Family(name) for name in set(families))
         self.family.extend([FAMILIES.index(Family(name)) for name in families])
         self.scope.extend([self.scopes.of(name) for name in scopes])
         self.thread.extend([self.threads.of(pair) for pair in zip(scopes, threads, strict=True)])
@@ -183,7 +188,7 @@ class HotIndex:
             found: list[tuple[int, int, int, bytes]] = []
             for chunk in _chunks(pks):
                 marks = ",".join("?" * len(chunk))
-                found += self._db.execute(  # type: ignore[arg-type]
+                found += self._db.execute(
                     "SELECT v.item, v.role, v.id, x.data FROM view v JOIN vector x ON "  # noqa: S608
                     f"x.key = (? | v.id) WHERE v.item IN ({marks}) ORDER BY v.item, v.ord",
                     (self.model << 40, *chunk),
@@ -262,7 +267,7 @@ class HotIndex:
         for chunk in _chunks(keys):
             marks = ",".join("?" * len(chunk))
             found.update(
-                self._db.execute(f"SELECT key, data FROM vector WHERE key IN ({marks})", chunk)  # type: ignore[arg-type]  # noqa: S608
+                self._db.execute(f"SELECT key, data FROM vector WHERE key IN ({marks})", chunk)  # noqa: S608
             )
         empty = bytes(2 * self.vectors.dims)
         told = b"".join(found.get(key, empty) for key in keys)

@@ -22,7 +22,7 @@ from manyhands.memory.hot import FAMILIES, Filter, HotIndex
 from manyhands.memory.profile import BUILT_IN, Profile
 from manyhands.memory.ranking import best_first, fold_and_pack, fuse, parts_of
 from manyhands.memory.records import Family, Hit, read_item, seconds_of
-from manyhands.memory.signals import gather, read_question
+from manyhands.memory.signals import Signal, gather, read_question
 from manyhands.memory.store import Row, Store, Written, open_store
 from manyhands.memory.vectors import ModelState, VectorShelf
 
@@ -30,8 +30,8 @@ __all__ = ["Memory"]
 
 _T = TypeVar("_T")
 
-#: Candidates that are read for one hit, so that copies and a tight budget leave enough.
-_READ_AHEAD = 4
+#: Candidates that are read beyond k, so that copies and a tight budget leave enough.
+_READ_AHEAD = 20
 _MOST_HITS = 1_000
 
 
@@ -223,13 +223,18 @@ class Memory:
             wanted = Filter(_tuple(scope), _tuple(kinds), seconds_of(since), seconds_of(until))
         except ValueError as error:
             raise InputError(f"A time cannot be read: {error}.") from error
-        number, vector = await self._query_vector(query)
-        return await to_thread.run_sync(
-            lambda: self._search(query, vector, number, wanted, k, budget_tokens)
-        )
+        while True:
+            number, vector = await self._query_vector(query)
+            found = await to_thread.run_sync(self._look_up, query, vector, number, wanted, k)
+            if found is not None:
+                return fold_and_pack(*found, k=k, budget_tokens=budget_tokens)
 
     async def _query_vector(self, query: str) -> tuple[int, Any]:
-        number, name, dims = self._shelf.serving()
+        if self._embedder is None:
+            return 0, None
+        if not self._hot.dims:
+            await to_thread.run_sync(self._refresh)
+        number, name, dims = self._hot.model, self._hot.model_name, self._hot.dims
         embedder = embedder_for(name, self._embedder, self._previous) if number else None
         if embedder is None or not dims or not query.strip():
             return 0, None
@@ -239,37 +244,37 @@ class Memory:
             self._notice(f"The query is not embedded, words alone are searched: {error}")
             return 0, None
 
-    def _search(
-        self,
-        query: str,
-        vector: Any,
-        number: int,
-        wanted: Filter,
-        k: int,
-        budget_tokens: int | None,
-    ) -> list[Hit]:
+    def _refresh(self) -> None:
         with self._lock:
             self._hot.refresh()
-            if number != self._hot.model:
-                vector = None  # another process let another model take over meanwhile
-            found = gather(self._hot, read_question(query, vector), wanted)
+
+    def _look_up(
+        self, query: str, vector: Any, number: int, wanted: Filter, k: int
+    ) -> tuple[list[Row], list[float], list[dict[str, float]]] | None:
+        """Rows, scores and score parts, best first; None when another model serves by now."""
+        with self._lock:
+            self._hot.refresh()
+            if vector is not None and number != self._hot.model:
+                return None
             vectors = vector is not None
+            needed = frozenset[Signal]().union(
+                *(self._profiles[family].needed(vectors=vectors) for family in self._hot.families)
+            )
+            found = gather(self._hot, read_question(query, vector), wanted, needed)
             scores = fuse(self._hot, found, self._profiles, vectors=vectors)
-            order = best_first(scores, k * _READ_AHEAD)
+            order = best_first(scores, k + _READ_AHEAD)
             slots = found.slots[order]
-            pks = [int(pk) for pk in self._hot.pk.view[slots]]
+            pks = self._hot.pk.view[slots].tolist()
             families = [FAMILIES[number] for number in self._hot.family.view[slots]]
         rows = {row.pk: row for row in self._store.rows(pks)}
         kept = [at for at, pk in enumerate(pks) if pk in rows]
-        return fold_and_pack(
+        return (
             [rows[pks[at]] for at in kept],
             [float(scores[order[at]]) for at in kept],
             [
                 parts_of(found.signals[order[at]], self._profiles[families[at]], vectors=vectors)
                 for at in kept
             ],
-            k=k,
-            budget_tokens=budget_tokens,
         )
 
     async def show(self, item_id: str) -> Row:

@@ -37,6 +37,11 @@ class Profile:
         chosen = self.weights if vectors else self.words_only
         return np.array([chosen.get(signal, 0.0) for signal in SIGNALS], np.float32)
 
+    def needed(self, *, vectors: bool) -> frozenset[Signal]:
+        """Signals that it weighs."""
+        chosen = self.weights if vectors else self.words_only
+        return frozenset(signal for signal, weight in chosen.items() if weight)
+
     def told(self) -> str:
         """As JSON."""
         return json.dumps({"weights": dict(self.weights), "words_only": dict(self.words_only)})

@@ -64,6 +64,8 @@ class Signal(StrEnum):
 
 
 SIGNALS = tuple(Signal)
+#: Signals for which an item's neighbours are looked at.
+_BESIDE = frozenset({Signal.WINDOW, Signal.NEAR_WORDS, Signal.NEAR_VECTOR})
 _AT = {signal: place for place, signal in enumerate(SIGNALS)}
 
 
@@ -97,20 +99,32 @@ def read_question(text: str, vector: F32 | None) -> Question:
     return Question(text, found, vector)
 
 
-def gather(hot: HotIndex, question: Question, wanted: Filter) -> Candidates:
-    """Candidates by words and by vectors, with all their signals."""
+def gather(
+    hot: HotIndex,
+    question: Question,
+    wanted: Filter,
+    needed: frozenset[Signal] = frozenset(SIGNALS),
+) -> Candidates:
+    """Candidates by words and by vectors, with their signals.
+
+    Args:
+        needed: signals that some profile weighs; what only others need is not computed.
+    """
     mask = hot.mask(wanted)
     terms = hot.words.score(question.stems, mask, hot.living, masked=not wanted.open)
     slots, near_by_vector = _choose(hot, question, wanted, mask, terms.total)
     if not len(slots):
         return Candidates(slots, np.zeros((0, len(SIGNALS)), np.float32))
-    hot.link()
     table = np.zeros((len(slots), len(SIGNALS)), np.float32)
-    around = np.stack([hot.before[slots], hot.after[slots]])
-    _tell_words(hot, terms, slots, around, table)
+    around = np.zeros((0, len(slots)), np.int64)
+    if needed & _BESIDE:
+        hot.link()
+        around = np.stack([hot.before[slots], hot.after[slots]])
+    _tell_words(hot, terms, slots, around, table, needed)
     if question.vector is not None and hot.vectors is not None:
-        _tell_vectors(hot, question.vector, slots, around, near_by_vector, table)
-    _tell_rest(hot, question, slots, table)
+        sides = around if Signal.NEAR_VECTOR in needed else around[:0]
+        _tell_vectors(hot, question.vector, slots, sides, near_by_vector, table)
+    _tell_rest(hot, question, slots, table, needed)
     return Candidates(slots, table)
 
 
@@ -143,18 +157,22 @@ def _tell_words(
     slots: NDArray[np.int64],
     around: NDArray[np.int64],
     table: F32,
+    needed: frozenset[Signal],
 ) -> None:
     best = max(float(terms.total[slots].max()), 1e-6)
     words = terms.total[slots] / best
     table[:, _AT[Signal.WORDS]] = words
     table[:, _AT[Signal.WORDS_RANK]] = _by_rank(words)
-    near = np.where(around >= 0, terms.total[around], 0) / best
-    table[:, _AT[Signal.NEAR_WORDS]] = near.max(axis=0)
+    table[:, _AT[Signal.THREAD_WORDS]] = _best_of_thread(hot.thread.view[slots], words)
     own = hot.words.frequencies(terms.terms, slots)
     if len(terms.idf):
         held = own > 0
         table[:, _AT[Signal.COVER]] = terms.idf @ held / max(float(terms.idf.sum()), 1e-6)
         table[:, _AT[Signal.RAREST]] = held[int(terms.idf.argmax())]
+    if not needed & _BESIDE:
+        return
+    near = np.where(around >= 0, terms.total[around], 0) / best
+    table[:, _AT[Signal.NEAR_WORDS]] = near.max(axis=0)
     lengths = hot.words.lengths
     summed, length = own.copy(), lengths[slots].astype(np.float32)
     for side in around:
@@ -164,7 +182,6 @@ def _tell_words(
     norm = K1 * (1 - B + B * length / average)
     window = terms.idf @ (summed * (K1 + 1) / (summed + norm)) if len(terms.idf) else words * 0
     table[:, _AT[Signal.WINDOW]] = window / max(float(window.max()), 1e-6)
-    table[:, _AT[Signal.THREAD_WORDS]] = _best_of_thread(hot.thread.view[slots], words)
 
 
 def _tell_vectors(
@@ -177,8 +194,7 @@ def _tell_vectors(
 ) -> None:
     vectors = hot.vectors
     assert vectors is not None
-    sides = np.unique(around[around >= 0])
-    everyone = np.union1d(slots, sides)
+    everyone = np.union1d(slots, around[around >= 0]) if len(around) else slots
     first, count = hot.first_row.view[everyone], hot.rows.view[everyone]
     rows = np.repeat(first - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
     if not len(rows):
@@ -208,13 +224,13 @@ def _tell_vectors(
         table[:, _AT[signal]] = np.where(np.isneginf(found), top[at], found)
     ours = top[at]
     low, high = float(np.median(ours)), float(ours.max())
-    scaled = np.maximum(ours - low, 0) / max(high - low, 1e-6)
+    scaled: F32 = (np.maximum(ours - low, 0) / max(high - low, 1e-6)).astype(np.float32)
     table[:, _AT[Signal.VECTOR_SCALED]] = scaled
     table[:, _AT[Signal.VECTOR_RANK]] = _by_rank(ours)
-    beside = np.where(
-        around >= 0, top[np.searchsorted(everyone, np.maximum(around, 0)) % len(top)], 0
-    )
-    table[:, _AT[Signal.NEAR_VECTOR]] = np.maximum(beside.max(axis=0), 0)
+    if len(around):
+        place = np.searchsorted(everyone, np.maximum(around, 0)) % len(top)
+        beside = np.where(around >= 0, top[place], 0)
+        table[:, _AT[Signal.NEAR_VECTOR]] = np.maximum(beside.max(axis=0), 0)
     table[:, _AT[Signal.THREAD_VECTOR]] = _best_of_thread(hot.thread.view[slots], scaled)
 
 
@@ -223,6 +239,7 @@ def _tell_rest(
     question: Question,
     slots: NDArray[np.int64],
     table: F32,
+    needed: frozenset[Signal],
 ) -> None:
     def put(signal: Signal, value: NDArray[np.bool_] | F32) -> None:
         table[:, _AT[signal]] = value
@@ -241,7 +258,8 @@ def _tell_rest(
     lowered = question.text.casefold()
     if "how many" in lowered or "how much" in lowered:
         put(Signal.NUMBER, (marks & Mark.NUMBER) > 0)
-    _tell_speakers(hot, lowered, slots, put)
+    if needed & {Signal.SPEAKER, Signal.OTHER_SPEAKER}:
+        _tell_speakers(hot, lowered, slots, put)
     order = np.argsort(np.argsort(hot.time.view[slots], kind="stable"), kind="stable")
     put(Signal.RECENT, (order / max(len(slots) - 1, 1)).astype(np.float32))
     put(Signal.CLOSED, hot.closed.view[slots])

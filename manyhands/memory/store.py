@@ -328,7 +328,8 @@ class Store:
 
     def all(self, *, scope: str | None = None, after: int = 0, limit: int = 1_000) -> list[Row]:
         """Items in the order they were first written, a page at a time."""
-        where, values = "pk > ?", [after, limit]
+        where = "pk > ?"
+        values: list[object] = [after, limit]
         if scope is not None:
             where, values = "pk > ? AND scope = ?", [after, scope, limit]
         return [
