@@ -30,8 +30,8 @@ __all__ = ["Memory"]
 
 _T = TypeVar("_T")
 
-#: Candidates that are read beyond k, so that copies and a tight budget leave enough.
-_READ_AHEAD = 20
+#: Candidates that are read at a time beyond k: some will be copies of others.
+_READ_AHEAD = 4
 _MOST_HITS = 1_000
 
 
@@ -225,9 +225,11 @@ class Memory:
             raise InputError(f"A time cannot be read: {error}.") from error
         while True:
             number, vector = await self._query_vector(query)
-            found = await to_thread.run_sync(self._look_up, query, vector, number, wanted, k)
+            found = await to_thread.run_sync(
+                self._look_up, query, vector, number, wanted, k, budget_tokens
+            )
             if found is not None:
-                return fold_and_pack(*found, k=k, budget_tokens=budget_tokens)
+                return found
 
     async def _query_vector(self, query: str) -> tuple[int, Any]:
         if self._embedder is None:
@@ -249,9 +251,9 @@ class Memory:
             self._hot.refresh()
 
     def _look_up(
-        self, query: str, vector: Any, number: int, wanted: Filter, k: int
-    ) -> tuple[list[Row], list[float], list[dict[str, float]]] | None:
-        """Rows, scores and score parts, best first; None when another model serves by now."""
+        self, query: str, vector: Any, number: int, wanted: Filter, k: int, budget: int | None
+    ) -> list[Hit] | None:
+        """Hits, best first; None when another model serves by now."""
         with self._lock:
             self._hot.refresh()
             if vector is not None and number != self._hot.model:
@@ -262,20 +264,23 @@ class Memory:
             )
             found = gather(self._hot, read_question(query, vector), wanted, needed)
             scores = fuse(self._hot, found, self._profiles, vectors=vectors)
-            order = best_first(scores, k + _READ_AHEAD)
+            order = best_first(scores, _MOST_HITS + k)
             slots = found.slots[order]
             pks = self._hot.pk.view[slots].tolist()
-            families = [FAMILIES[number] for number in self._hot.family.view[slots]]
-        rows = {row.pk: row for row in self._store.rows(pks)}
-        kept = [at for at, pk in enumerate(pks) if pk in rows]
-        return (
-            [rows[pks[at]] for at in kept],
-            [float(scores[order[at]]) for at in kept],
-            [
-                parts_of(found.signals[order[at]], self._profiles[families[at]], vectors=vectors)
-                for at in kept
-            ],
-        )
+            families = self._hot.family.view[slots]
+
+        def ranked() -> Iterator[tuple[Row, float, int]]:
+            for start in range(0, len(pks), k + _READ_AHEAD):
+                page = pks[start : start + k + _READ_AHEAD]
+                place = {pk: start + at for at, pk in enumerate(page)}
+                for row in self._store.rows(page):
+                    yield row, float(scores[order[place[row.pk]]]), place[row.pk]
+
+        def parts(at: int) -> Mapping[str, float]:
+            profile = self._profiles[FAMILIES[families[at]]]
+            return parts_of(found.signals[order[at]], profile, vectors=vectors)
+
+        return fold_and_pack(ranked(), parts, k=k, budget_tokens=budget)
 
     async def show(self, item_id: str) -> Row:
         """One memory with all that is known of it."""

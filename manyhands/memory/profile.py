@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,8 +35,8 @@ class Profile:
     words_only: Mapping[Signal, float]
 
     def array(self, *, vectors: bool) -> F32:
-        chosen = self.weights if vectors else self.words_only
-        return np.array([chosen.get(signal, 0.0) for signal in SIGNALS], np.float32)
+        """The weights in the order of `SIGNALS`."""
+        return _array(tuple((self.weights if vectors else self.words_only).items()))
 
     def needed(self, *, vectors: bool) -> frozenset[Signal]:
         """Signals that it weighs."""
@@ -45,6 +46,12 @@ class Profile:
     def told(self) -> str:
         """As JSON."""
         return json.dumps({"weights": dict(self.weights), "words_only": dict(self.words_only)})
+
+
+@lru_cache(maxsize=64)
+def _array(weights: tuple[tuple[Signal, float], ...]) -> F32:
+    given = dict(weights)
+    return np.array([given.get(signal, 0.0) for signal in SIGNALS], np.float32)
 
 
 def read_profile(family: Family, version: str, told: str) -> Profile:

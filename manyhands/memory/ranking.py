@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -51,9 +51,8 @@ def best_first(scores: F32, most: int) -> NDArray[np.int64]:
 
 
 def fold_and_pack(
-    rows: Sequence[Row],
-    scores: Sequence[float],
-    parts: Sequence[Mapping[str, float]],
+    ranked: Iterable[tuple[Row, float, int]],
+    parts: Callable[[int], Mapping[str, float]],
     *,
     k: int,
     budget_tokens: int | None,
@@ -61,21 +60,25 @@ def fold_and_pack(
     """Hits, best first: the same text twice is one hit, and no hit exceeds what is left.
 
     A hit that does not fit is left out whole, never cut, and smaller ones after it may still fit.
+
+    Args:
+        ranked: rows, best first, each with its score and its place among the candidates.
+        parts: the score's parts of the candidate at a place.
     """
     hits: list[Hit] = []
     place: dict[bytes, int] = {}
     left = budget_tokens
-    for row, score, told in zip(rows, scores, parts, strict=True):
-        if len(hits) >= k:
-            break
+    for row, score, candidate in ranked:
         item = row.item
         same = hashlib.blake2b(
             f"{item.speaker}\n{' '.join(item.text.split()).casefold()}".encode(), digest_size=16
         ).digest()
         if same in place:
             at = place[same]
-            hits[at] = _with_copy(hits[at], item.id)
+            hits[at] = replace(hits[at], copies=(*hits[at].copies, item.id))
             continue
+        if len(hits) >= k:
+            break
         if left is not None:
             cost = estimate_tokens(item.text)
             if cost > left:
@@ -85,7 +88,7 @@ def fold_and_pack(
         hits.append(
             Hit(
                 id=item.id,
-                score=float(score),
+                score=score,
                 text=item.text,
                 kind=item.kind,
                 scope=item.scope,
@@ -94,17 +97,13 @@ def fold_and_pack(
                 time=item.time,
                 speaker=item.speaker,
                 trust=item.trust,
-                parts=told,
+                parts=parts(candidate),
                 handle=f"memory:{item.id}",
                 superseded_by=row.superseded_by,
                 meta=item.meta,
             )
         )
     return hits
-
-
-def _with_copy(hit: Hit, item_id: str) -> Hit:
-    return replace(hit, copies=(*hit.copies, item_id))
 
 
 def parts_of(signals: F32, profile: Profile, *, vectors: bool) -> dict[str, float]:

@@ -123,7 +123,7 @@ def gather(
     _tell_words(hot, terms, slots, around, table, needed)
     if question.vector is not None and hot.vectors is not None:
         sides = around if Signal.NEAR_VECTOR in needed else around[:0]
-        _tell_vectors(hot, question.vector, slots, sides, near_by_vector, table)
+        _tell_vectors(hot, question.vector, slots, sides, near_by_vector, table, needed)
     _tell_rest(hot, question, slots, table, needed)
     return Candidates(slots, table)
 
@@ -163,7 +163,8 @@ def _tell_words(
     words = terms.total[slots] / best
     table[:, _AT[Signal.WORDS]] = words
     table[:, _AT[Signal.WORDS_RANK]] = _by_rank(words)
-    table[:, _AT[Signal.THREAD_WORDS]] = _best_of_thread(hot.thread.view[slots], words)
+    if Signal.THREAD_WORDS in needed:
+        table[:, _AT[Signal.THREAD_WORDS]] = _best_of_thread(hot.thread.view[slots], words)
     own = hot.words.frequencies(terms.terms, slots)
     if len(terms.idf):
         held = own > 0
@@ -191,6 +192,7 @@ def _tell_vectors(
     around: NDArray[np.int64],
     nearest: NDArray[np.int64],
     table: F32,
+    needed: frozenset[Signal],
 ) -> None:
     vectors = hot.vectors
     assert vectors is not None
@@ -231,7 +233,8 @@ def _tell_vectors(
         place = np.searchsorted(everyone, np.maximum(around, 0)) % len(top)
         beside = np.where(around >= 0, top[place], 0)
         table[:, _AT[Signal.NEAR_VECTOR]] = np.maximum(beside.max(axis=0), 0)
-    table[:, _AT[Signal.THREAD_VECTOR]] = _best_of_thread(hot.thread.view[slots], scaled)
+    if Signal.THREAD_VECTOR in needed:
+        table[:, _AT[Signal.THREAD_VECTOR]] = _best_of_thread(hot.thread.view[slots], scaled)
 
 
 def _tell_rest(
