@@ -49,15 +49,13 @@ def best_of(scores: F32, most: int) -> NDArray[np.int64]:
     return positive[np.argpartition(scores[positive], len(positive) - most)[-most:]]
 
 
-def count_bits(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
+def count_bits(words: NDArray[np.uint64], out: NDArray[np.uint8]) -> None:
     """How many bits are set in each word; `numpy` counts them itself from 2.0 on."""
-    counted: NDArray[np.uint8]
     if hasattr(np, "bitwise_count"):
-        counted = np.bitwise_count(words)
-        return counted
-    halves = np.ascontiguousarray(words).view(np.uint16).reshape(*words.shape, 4)
-    counted = _ONES[halves].sum(axis=-1, dtype=np.uint8)
-    return counted
+        np.bitwise_count(words, out=out)
+    else:
+        halves = np.ascontiguousarray(words).view(np.uint16).reshape(-1, 4)
+        _ONES[halves].sum(axis=1, dtype=np.uint8, out=out)
 
 
 #: Set bits of every 16-bit number, by doubling: f(2n) = f(n), f(2n+1) = f(n) + 1.

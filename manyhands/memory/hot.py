@@ -105,6 +105,10 @@ class HotIndex:
 
     # --- freshness ---------------------------------------------------------------------------
 
+    def fresh(self) -> bool:
+        """Whether nothing was written since it was last brought up to date."""
+        return bool(self._db.execute("PRAGMA data_version")[0][0] == self._version)
+
     def refresh(self) -> None:
         """Take in what was written since, by this process or another; 2 µs when nothing was."""
         (version,) = self._db.execute("PRAGMA data_version")[0]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from anyio import to_thread
+from anyio.lowlevel import checkpoint
 
 from manyhands.errors import InputError, ManyhandsError
 from manyhands.memory.embedding import (
@@ -28,11 +29,11 @@ from manyhands.memory.vectors import ModelState, VectorShelf
 
 __all__ = ["Memory"]
 
-_T = TypeVar("_T")
-
 #: Candidates that are read at a time beyond k: some will be copies of others.
 _READ_AHEAD = 4
 _MOST_HITS = 1_000
+#: Items up to which a search runs in the caller's own thread when the index is fresh.
+_INLINE = 150_000
 
 
 class Memory:
@@ -225,9 +226,12 @@ class Memory:
             raise InputError(f"A time cannot be read: {error}.") from error
         while True:
             number, vector = await self._query_vector(query)
-            found = await to_thread.run_sync(
-                self._look_up, query, vector, number, wanted, k, budget_tokens
-            )
+            asked = (query, vector, number, wanted, k, budget_tokens)
+            if self._quick():
+                await checkpoint()
+                found = self._look_up(*asked)
+            else:
+                found = await to_thread.run_sync(self._look_up, *asked)
             if found is not None:
                 return found
 
@@ -245,6 +249,10 @@ class Memory:
         except (ManyhandsError, OSError) as error:
             self._notice(f"The query is not embedded, words alone are searched: {error}")
             return 0, None
+
+    def _quick(self) -> bool:
+        """Whether a search takes so few milliseconds that a thread would cost more than it."""
+        return len(self._hot) <= _INLINE and not self._lock.locked() and self._hot.fresh()
 
     def _refresh(self) -> None:
         with self._lock:

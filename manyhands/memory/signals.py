@@ -19,10 +19,11 @@ from manyhands.memory.words import STOP_WORDS, stems
 __all__ = ["Candidates", "Question", "Signal", "gather", "read_question"]
 
 #: Candidates that each of the two searches may name.
-_FROM_WORDS = 200
-_FROM_VECTORS = 400
+_FROM_EACH = 120
+#: Rows that the scan of bits may name; the best of them by bytes become candidates.
+_FROM_BITS = 400
 #: Rows whose similarity is made exact from their floats.
-_EXACT = 48
+_EXACT = 24
 #: Stems of a question that are looked up; a pasted page is cut.
 _MOST_STEMS = 64
 #: When no more items than this may be found, all are candidates.
@@ -136,14 +137,14 @@ def _choose(
     total: F32,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Slots to look at, and the rows of vectors that are nearest."""
-    by_words = best_of(total, _FROM_WORDS)
+    by_words = best_of(total, _FROM_EACH)
     rows = np.zeros(0, np.int64)
     if question.vector is not None and hot.vectors is not None:
         allowed = hot.vector_rows(wanted)
-        near = hot.vectors.nearest(question.vector, allowed, _FROM_VECTORS)
+        near = hot.vectors.nearest(question.vector, allowed, _FROM_BITS)
         if len(near):
             close = hot.vectors.similar(question.vector, near)
-            rows = near[np.argsort(-close)[:_FROM_WORDS]]
+            rows = near[np.argsort(-close)[:_FROM_EACH]]
     held = np.flatnonzero(mask) if len(mask) <= 20 * _ALL or not wanted.open else None
     if held is not None and len(held) <= _ALL:
         return held, rows

@@ -11,8 +11,8 @@ from manyhands.memory.arrays import F32, Growing, count_bits
 
 __all__ = ["Signatures"]
 
-#: Rows whose words are scanned together: they stay in the processor's second cache.
-_BLOCK = 32_768
+#: Rows whose words are scanned together: few enough for its cache, many enough for few calls.
+_BLOCK = 65_536
 #: Below this many rows the bytes are ranked at once, without a scan of bits.
 _FEW = 1_500
 
@@ -97,23 +97,27 @@ class Signatures:
             return np.arange(len(self)) if rows is None else rows
         apart = np.zeros(held, np.uint16)
         signs = self._signs(query[None, :])[0]
-        work = np.empty(min(held, _BLOCK), np.uint64)
-        few = np.empty(min(held, _BLOCK), np.uint8)
+        size = min(held, _BLOCK)
+        differ, few, more = (
+            np.empty(size, np.uint64),
+            np.empty(size, np.uint8),
+            np.empty(size, np.uint8),
+        )
         for start in range(0, held, _BLOCK):
             end = min(start + _BLOCK, held)
-            sums, part, some = apart[start:end], work[: end - start], few[: end - start]
+            n = end - start
             for at, (word, sign) in enumerate(zip(self._bits, signs, strict=True)):
                 chosen = word[start:end] if rows is None else word[rows[start:end]]
-                np.bitwise_xor(chosen, sign, out=part)
-                counted = count_bits(part)
+                np.bitwise_xor(chosen, sign, out=differ[:n])
                 # Three words differ in at most 192 places, which a byte holds; adding bytes to
                 # bytes is several times quicker than adding them to wider numbers.
                 if at % 3 == 0:
-                    some[:] = counted
+                    count_bits(differ[:n], few[:n])
                 else:
-                    some += counted
+                    count_bits(differ[:n], more[:n])
+                    np.add(few[:n], more[:n], out=few[:n])
                 if at % 3 == 2 or at == len(signs) - 1:
-                    sums += some
+                    apart[start:end] += few[:n]
         # The distance within which `most` rows lie; a count is quicker than a sort.
         within = np.cumsum(np.bincount(apart, minlength=1))
         limit = int(np.searchsorted(within, most))
