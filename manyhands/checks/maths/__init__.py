@@ -1,0 +1,1 @@
+"""Mathematical checks: expressions read by an allow-list, compared by ball arithmetic."""

@@ -1,0 +1,80 @@
+"""The mathematical checks: cases go to a sandboxed worker that is kept warm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from types import TracebackType
+from typing import Any, Self
+
+from manyhands.checks.outcome import CheckOutcome, Verdict
+from manyhands.checks.sandbox.contracts import RunStatus, SandboxPolicy
+from manyhands.checks.sandbox.session import Session
+
+__all__ = ["KINDS", "MathChecker"]
+
+KINDS = (
+    "antiderivative", "derivative", "definite_integral", "identity", "inequality", "limit", "sum",
+    "solution", "ode", "matrix",
+)  # fmt: skip
+
+#: Seconds for one case. Kinds that may ask SymPy for a closed form get more.
+_SECONDS = 3.0
+_SLOW = {"definite_integral": 20.0, "limit": 12.0, "sum": 15.0, "matrix": 10.0, "inequality": 6.0}
+_FILES = (
+    "latex_text.py", "notation.py", "balls.py", "judge.py", "calculus.py", "sums.py", "algebra.py",
+    "linear.py", "rules.py", "maths_worker.py",
+)  # fmt: skip
+
+
+class MathChecker:
+    """Checks mathematical cases; an async context manager that owns its worker.
+
+    Text is read inside the sandbox by an allow-list and never evaluated as code. A case that
+    hangs or crashes the worker is `undetermined`; the next one gets a new worker.
+    """
+
+    def __init__(self, policy: SandboxPolicy | None = None) -> None:
+        source = files("manyhands.checks.maths") / "inside"
+        self._session = Session(
+            handler="maths_worker:handle",
+            module_files={name: (source / name).read_text(encoding="utf-8") for name in _FILES},
+            preload=("sympy", "flint"),
+            policy=policy,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._session.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._session.__aexit__(kind, error, trace)
+
+    async def check(self, case: Mapping[str, Any]) -> CheckOutcome:
+        """Judge one case; `docs/checks.md` has an example of each kind.
+
+        Raises:
+            SandboxError: no sandbox works here, or its worker does not start.
+        """
+        kind = str(case.get("kind", ""))
+        seconds = _SLOW.get(kind, _SECONDS)
+        reply = await self._session.request(dict(case), timeout=seconds)
+        if reply.status is not RunStatus.OK:
+            return CheckOutcome(
+                Verdict.UNDETERMINED,
+                f"the check ended with {reply.status}: {reply.error}",
+                reply.seconds,
+                {"isolation": str(reply.isolation)},
+            )
+        found = reply.value
+        return CheckOutcome(
+            Verdict(found["verdict"]),
+            str(found["summary"]),
+            reply.seconds,
+            {**found["evidence"], "isolation": str(reply.isolation)},
+        )

@@ -1,0 +1,1 @@
+"""What runs inside the sandboxed worker of the mathematical checks; the core never imports it."""
