@@ -180,9 +180,8 @@ class Postings:
             if len(docs):
                 at = np.searchsorted(docs, slots)
                 at[at == len(docs)] = 0
-                hit = docs[at] == slots
-                if hit.any():
-                    found[row, hit] = self._tf[self._starts[term] + at[hit]]
+                start = self._starts[term]
+                found[row] = self._tf[start : start + len(docs)][at] * (docs[at] == slots)
         for place in late:
             number = int(slots[place]) - self._folded
             own = tail[offsets[number] : offsets[number + 1]]

@@ -226,7 +226,8 @@ def _tell_vectors(
         found = best[name][at]
         table[:, _AT[signal]] = np.where(np.isneginf(found), top[at], found)
     ours = top[at]
-    low, high = float(np.median(ours)), float(ours.max())
+    middle = len(ours) // 2
+    low, high = float(np.partition(ours, middle)[middle]), float(ours.max())
     scaled: F32 = (np.maximum(ours - low, 0) / max(high - low, 1e-6)).astype(np.float32)
     table[:, _AT[Signal.VECTOR_SCALED]] = scaled
     table[:, _AT[Signal.VECTOR_RANK]] = _by_rank(ours)

@@ -392,8 +392,8 @@ def _row(raw: tuple[Any, ...]) -> Row:
         speaker=speaker,
         subject=subject,
         trust=Trust(trust),
-        tags=tuple(json.loads(tags)),
-        meta=json.loads(meta),
+        tags=tuple(json.loads(tags)) if tags != "[]" else (),
+        meta=json.loads(meta) if meta != "{}" else {},
         family=Family(family),
     )
     return Row(pk, item, position, added, valid_from, valid_to, superseded)
