@@ -12,6 +12,7 @@ import httpx
 
 from manyhands.engines.clocks import Clocks, within
 from manyhands.engines.contracts import Deadlines
+from manyhands.engines.direct import DirectTransport
 from manyhands.engines.ollama_faults import fault_of
 from manyhands.errors import EngineError, MalformedLine, StreamCut, Unreachable
 
@@ -25,7 +26,7 @@ class Wire:
     """HTTP to one server.
 
     Args:
-        transport: in place of the network.
+        transport: in place of `DirectTransport`.
     """
 
     def __init__(
@@ -35,8 +36,7 @@ class Wire:
         self._client = httpx.AsyncClient(
             base_url=url,
             timeout=httpx.Timeout(None, connect=deadlines.connect_s),
-            transport=transport,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
+            transport=transport or DirectTransport(),
             headers={"Accept-Encoding": "identity"},
             trust_env=False,  # a proxy from the environment would see every prompt
         )
