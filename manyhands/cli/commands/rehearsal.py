@@ -29,8 +29,8 @@ def serve(script: str, host: str, port: int) -> None:
     play = read_script(Path(script))
     try:
         with running_server(play.models, play.machine, host=host, port=port) as server:
-            click.echo(f"Scripted models at {server.url}; Ctrl-C ends it.")
             try:
+                click.echo(f"Scripted models at {server.url}; Ctrl-C ends it.")
                 threading.Event().wait()
             except KeyboardInterrupt:
                 click.echo("Ended.")
