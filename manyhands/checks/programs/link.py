@@ -32,7 +32,7 @@ INSIDE = Path(__file__).parent / "inside"
 MAX_LINE = 8 * 1024 * 1024  # bytes of one message
 
 
-class LinkEnded(Exception):  # noqa: N818
+class LinkEnded(Exception):
     """The program is gone or broke the protocol; the message says how it ended."""
 
 

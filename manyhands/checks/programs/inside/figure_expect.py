@@ -21,7 +21,7 @@ _DATE_FORMS = (
 )  # fmt: skip
 
 
-class BadExpectation(ValueError):  # noqa: N818
+class BadExpectation(ValueError):
     """The expectation does not fit the data."""
 
 

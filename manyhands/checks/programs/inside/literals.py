@@ -31,7 +31,7 @@ _BIG = 2**53
 _MAX_BITS = 400_000
 
 
-class NotPlain(TypeError):  # noqa: N818
+class NotPlain(TypeError):
     """The value is not plain data; the message names its type."""
 
 
