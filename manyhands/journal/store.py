@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -122,6 +123,9 @@ class Journal:
 
     def append(self, event: Event) -> None:
         """Write one event; an answer or an end also shows in the run's row."""
+        if not isinstance(event.body, Answered | RunFinished):
+            self._insert(event)  # one statement is a transaction of its own
+            return
         with self._db.transaction():
             self._insert(event)
             if isinstance(event.body, Answered):
@@ -300,7 +304,12 @@ class Journal:
 
 
 def _owner() -> str:
-    return f"{os.getpid()}:{_process_start(os.getpid())}"
+    return _named(os.getpid())
+
+
+@lru_cache(maxsize=1)  # a forked process has another id
+def _named(pid: int) -> str:
+    return f"{pid}:{_process_start(pid)}"
 
 
 def _process_start(pid: int) -> str:
