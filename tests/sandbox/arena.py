@@ -175,7 +175,7 @@ async def play(
     if kind == "benign":
         limits = Limits(wall_s=60, cpu_s=40)
     elif program["cat"] == "memory":  # a slow machine touches less than 2 GiB in that time
-        limits = replace(LIMITS, memory_bytes=768 << 20)
+        limits = Limits(wall_s=20, cpu_s=10, memory_bytes=768 << 20)
     elif program["cat"] == "network":  # its tools wait and try again by themselves
         limits = replace(LIMITS, wall_s=10)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

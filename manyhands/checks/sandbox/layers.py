@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +19,12 @@ __all__ = [
     "INSIDE",
     "Command",
     "command",
+    "fences",
     "inside_path",
     "python_roots",
+    "rlimits",
     "seatbelt_profile",
+    "server_command",
 ]
 
 #: The launcher and its helpers, read-only inside the sandbox.
@@ -41,7 +45,7 @@ _PROC = (
 )  # fmt: skip
 _INSIDE_SEEN = "/sandbox.launcher"
 _HOST_NAME = "hands"
-# Sockets and threads that libraries would open per processor break the limit on processes.
+# Threads that libraries open per processor would break the limit on processes.
 _THREADS = {
     name: str(min(4, os.cpu_count() or 1))
     for name in (
@@ -70,6 +74,9 @@ class _View:
     config: str
 
 
+_INSIDE_VIEW = _View("/sandbox", "/tmp", "/dev/shm", "/sandbox.config")  # noqa: S108
+
+
 def command(
     isolation: Isolation,
     python: Path,
@@ -95,6 +102,39 @@ def command(
             )
         case _:
             raise ValueError(f"no command for isolation {isolation.value!r}")
+
+
+def server_command(python: Path, pool: Scratch, isolation: Isolation, spec: str) -> Command:
+    """The fork server: only our own code, which puts the fences around each program it forks."""
+    one_thread = dict.fromkeys(_THREADS, "1")  # a process with threads must not be forked
+    program = (inside_path(isolation, "fork_server.py"), spec)
+    if isolation is not Isolation.BWRAP:
+        view = _View(*(str(p) for p in (pool.work, pool.tmp, pool.shm, pool.config)))
+        return Command((str(python), *program), _environment(view, python, one_thread), pool.root)
+    argv = list(_namespaces(python, pool, nested=True))
+    argv += ["--bind", str(pool.root), "/pool", "--remount-ro", "/dev", "--remount-ro", "/"]
+    for name, value in _environment(_INSIDE_VIEW, python, one_thread).items():
+        argv += ["--setenv", name, value]
+    argv += ["--chdir", "/", "--", str(python), *program]
+    return Command(tuple(argv), {"PATH": "/usr/bin:/bin"}, pool.root)
+
+
+def fences(isolation: Isolation, python: Path, folder: Path) -> tuple[list[str], list[str]]:
+    """What a program of the fork server may read, and what it may write."""
+    if isolation is Isolation.BWRAP:
+        return ["/"], _inside_writable(_INSIDE_VIEW)
+    return _host_readable(python), [str(folder), *_DEVICES]
+
+
+def rlimits(limits: Limits) -> dict[str, int]:
+    """The limits that a process puts on itself."""
+    return {
+        "cpu_s": int(limits.cpu_s + 0.999),
+        "memory_bytes": limits.memory_bytes,
+        "file_bytes": limits.file_bytes,
+        "descriptors": limits.descriptors,
+        "processes": limits.processes,
+    }
 
 
 def inside_path(isolation: Isolation, name: str) -> str:
@@ -160,13 +200,7 @@ def _launcher(
 ) -> tuple[str, ...]:
     spec = {
         "tier": tier,
-        "limits": {
-            "cpu_s": int(limits.cpu_s + 0.999),
-            "memory_bytes": limits.memory_bytes,
-            "file_bytes": limits.file_bytes,
-            "descriptors": limits.descriptors,
-            "processes": limits.processes,
-        },
+        "limits": rlimits(limits),
         "read": read,
         "write": write,
         "argv": [str(python), *program],
@@ -183,47 +217,51 @@ def _bwrap(
     program: tuple[str, ...],
     extra: dict[str, str],
 ) -> Command:
-    view = _View(work="/sandbox", tmp="/tmp", shm="/dev/shm", config="/sandbox.config")  # noqa: S108
-    argv = [
-        shutil.which("bwrap") or "bwrap",
-        "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
-        "--unshare-cgroup-try", "--uid", "1000", "--gid", "1000", "--hostname", _HOST_NAME,
-        "--die-with-parent", "--new-session", "--info-fd", INFO_FD,
-    ]  # fmt: skip
-    if _bwrap_knows("--disable-userns"):
-        argv.append("--disable-userns")
-    for path in _SYSTEM:
-        if Path(path).is_symlink():
-            argv += ["--symlink", str(Path(path).readlink()), path]
-        elif Path(path).exists():
-            argv += ["--ro-bind", path, path]
-    for path in _ETC:
-        argv += ["--ro-bind-try", path, path]
-    for name in ("passwd", "group", "hosts"):
-        argv += ["--ro-bind", str(INSIDE / "etc" / name), f"/etc/{name}"]
-    argv += ["--proc", "/proc", "--dev", "/dev"]
-    argv += [
-        "--ro-bind", str(INSIDE), _INSIDE_SEEN,
-        "--bind", str(scratch.work), view.work,
-        "--bind", str(scratch.tmp), view.tmp,
-        "--bind", str(scratch.shm), view.shm,
-        "--bind", str(scratch.config), view.config,
-    ]  # fmt: skip
-    for folder in python_roots(python):  # last: one may lie below /tmp
-        if not folder.is_relative_to("/usr"):
-            argv += ["--ro-bind", str(folder), str(folder)]
-    argv += [
-        # bwrap's own /dev and / are writable tmpfs without a size.
-        "--remount-ro", "/dev", "--remount-ro", "/",
-        "--chdir", view.work, "--",
-    ]  # fmt: skip
+    view = _INSIDE_VIEW
+    argv = list(_namespaces(python, scratch, nested=False))
+    # bwrap's own /dev and / are writable tmpfs without a size.
+    argv += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", view.work, "--"]
     argv += _launcher(
         "bwrap", f"{_INSIDE_SEEN}/launch.py", python, limits, view, program,
-        read=["/"], write=[view.work, view.tmp, view.shm, view.config, *_DEVICES, "/proc/self"],
-        extra=extra,
+        read=["/"], write=_inside_writable(view), extra=extra,
     )  # fmt: skip
     # Its environment can be read in /proc/1/environ inside: give it nothing.
     return Command(tuple(argv), {"PATH": "/usr/bin:/bin"}, scratch.root)
+
+
+def _inside_writable(view: _View) -> list[str]:
+    return [view.work, view.tmp, view.shm, view.config, *_DEVICES, "/proc/self"]
+
+
+def _namespaces(python: Path, scratch: Scratch, *, nested: bool) -> Iterator[str]:
+    """bwrap with every namespace, the system and `python` read-only, the run's folders."""
+    view = _INSIDE_VIEW
+    yield shutil.which("bwrap") or "bwrap"
+    yield from (
+        "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
+        "--unshare-cgroup-try", "--uid", "1000", "--gid", "1000", "--hostname", _HOST_NAME,
+        "--die-with-parent", "--new-session", "--info-fd", INFO_FD, "--clearenv",
+    )  # fmt: skip
+    if not nested and _bwrap_knows("--disable-userns"):
+        yield "--disable-userns"
+    for path in _SYSTEM:
+        if Path(path).is_symlink():
+            yield from ("--symlink", str(Path(path).readlink()), path)
+        elif Path(path).exists():
+            yield from ("--ro-bind", path, path)
+    for path in _ETC:
+        yield from ("--ro-bind-try", path, path)
+    for name in ("passwd", "group", "hosts"):
+        yield from ("--ro-bind", str(INSIDE / "etc" / name), f"/etc/{name}")
+    yield from ("--proc", "/proc", "--dev", "/dev", "--ro-bind", str(INSIDE), _INSIDE_SEEN)
+    for source, target in (
+        (scratch.work, view.work), (scratch.tmp, view.tmp), (scratch.shm, view.shm),
+        (scratch.config, view.config),
+    ):  # fmt: skip
+        yield from ("--bind", str(source), target)
+    for folder in python_roots(python):  # last: one may lie below /tmp
+        if not folder.is_relative_to("/usr"):
+            yield from ("--ro-bind", str(folder), str(folder))
 
 
 @functools.cache
@@ -247,13 +285,17 @@ def _keeper(
         work=str(scratch.work), tmp=str(scratch.tmp), shm=str(scratch.shm),
         config=str(scratch.config),
     )  # fmt: skip
-    read = [*_SYSTEM, *_ETC, *_PROC, "/sys/devices/system/cpu"]
-    read += [str(path) for path in (*python_roots(python), INSIDE)]
+    read = _host_readable(python)
     argv = _launcher(
         isolation.value, str(INSIDE / "launch.py"), python, limits, view, program,
         read=read, write=[str(scratch.root), *_DEVICES], extra=extra,
     )  # fmt: skip
     return Command(argv, {"PATH": "/usr/bin:/bin"}, scratch.root)
+
+
+def _host_readable(python: Path) -> list[str]:
+    roots = [str(path) for path in (*python_roots(python), INSIDE)]
+    return [*_SYSTEM, *_ETC, *_PROC, "/sys/devices/system/cpu", *roots]
 
 
 def seatbelt_profile(*, read: list[str], write: list[str]) -> str:

@@ -25,10 +25,10 @@ from manyhands.checks.sandbox.contracts import (
 from manyhands.checks.sandbox.environment import ensure_environment, font_cache
 from manyhands.checks.sandbox.layers import command
 from manyhands.checks.sandbox.scratch import Scratch, collect
-from manyhands.checks.sandbox.supervise import Tree
+from manyhands.checks.sandbox.supervise import Outcome, Tree
 from manyhands.errors import NoIsolation
 
-__all__ = ["Layer", "best", "probe", "run", "run_in"]
+__all__ = ["Layer", "best", "probe", "run", "run_in", "told"]
 
 MiB = 1024 * 1024
 
@@ -141,22 +141,28 @@ async def run_in(
             outcome = replace(
                 outcome, status=RunStatus.DISK, limit=f"disk_bytes={limits.disk_bytes}"
             )
-        given = {"main.py": b"", **job.files, **job.inputs}
-        brought = collect(scratch.work, job.collect, given)
-        return SandboxResult(
-            status=outcome.status,
-            exit_code=outcome.exit_code,
-            stdout=clean_bytes(outcome.stdout),
-            stderr=clean_bytes(outcome.stderr) + _hint(isolation, outcome.stderr),
-            files=brought.files,
-            seconds=outcome.seconds,
-            isolation=isolation,
-            limit=outcome.limit,
-            refused_files=brought.refused,
-        )
+        return told(outcome, job, scratch, isolation)
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(scratch.remove)
+
+
+def told(
+    outcome: Outcome, job: SandboxRun, scratch: Scratch, isolation: Isolation
+) -> SandboxResult:
+    """The result of a run whose processes are dead: cleaned text and the files asked for."""
+    brought = collect(scratch.work, job.collect, {**job.files, **job.inputs, "main.py": b""})
+    return SandboxResult(
+        status=outcome.status,
+        exit_code=outcome.exit_code,
+        stdout=clean_bytes(outcome.stdout),
+        stderr=clean_bytes(outcome.stderr) + _hint(isolation, outcome.stderr),
+        files=brought.files,
+        seconds=outcome.seconds,
+        isolation=isolation,
+        limit=outcome.limit,
+        refused_files=brought.refused,
+    )
 
 
 def _hint(isolation: Isolation, stderr: bytes) -> str:

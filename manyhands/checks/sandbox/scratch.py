@@ -51,8 +51,11 @@ class Scratch:
 
     def fill(self, job: SandboxRun) -> None:
         """Write the program and its inputs. Raises InputError for a name that leaves the folder."""
-        for name, content in {**job.files, "main.py": job.code.encode()}.items():
-            self._place(name).write_bytes(content)
+        if "main.py" in job.inputs or "main.py" in job.files:
+            raise InputError(
+                "An input is called 'main.py', which is the program's own name.",
+                hint="Rename the input.",
+            )
         for name, source in job.inputs.items():
             if not source.is_file():
                 raise InputError(
@@ -62,6 +65,9 @@ class Scratch:
             target = self._place(name)
             shutil.copyfile(source, target)
             target.chmod(0o600)
+        for name, content in job.files.items():
+            self._place(name).write_bytes(content)
+        (self.work / "main.py").write_text(job.code, encoding="utf-8", errors="surrogatepass")
 
     def _place(self, name: str) -> Path:
         pure = PurePosixPath(name)

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from manyhands.checks.sandbox.inside import watch
 from manyhands.checks.sandbox.layers import INFO_FD, Command
 from manyhands.checks.sandbox.scratch import Scratch
 
-__all__ = ["Capped", "Outcome", "Tree", "classify"]
+__all__ = ["Capped", "Outcome", "Stop", "Tree", "classify", "disk_limit"]
 
 _POLL_S = 0.025
 _DISK_POLL_S = 0.05
@@ -71,7 +72,9 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stop:
+class Stop:
+    """Which limit ended a tree."""
+
     status: RunStatus
     limit: str
 
@@ -90,17 +93,25 @@ class Tree:
         scratch: Scratch,
         *,
         log: bool = False,
+        control: bool = False,
     ) -> None:
-        """With `log` standard error goes to a file of the run folder instead of a pipe."""
+        """With `log` standard error goes to a file of the run folder instead of a pipe.
+
+        With `control` standard input is a socket pair (`self.control` is our end, messages keep
+        their bounds and may carry descriptors), and standard output goes to that file too.
+        """
         self._command = command
-        self._isolation = isolation
-        self._limits = limits
+        self.isolation = isolation
+        self.limits = limits
         self._scratch = scratch
-        self._log = scratch.root / "stderr.log" if log else None
+        self._with_control = control
+        self.control: socket.socket | None = None
+        self._log = scratch.root / "stderr.log" if log or control else None
         self._info: int | None = None
+        self._init_fd: int | None = None
         self._process: Process | None = None
-        self._stop: _Stop | None = None
-        self._ended = anyio.Event()
+        self.stop: Stop | None = None
+        self.ended = anyio.Event()
 
     @property
     def process(self) -> Process:
@@ -118,10 +129,15 @@ class Tree:
                 opened.callback(os.close, write_end)
                 argv[argv.index(INFO_FD)] = str(write_end)
                 pass_fds = (write_end,)
+            stdin: socket.socket | int = subprocess.PIPE
+            if self._with_control:
+                self.control, stdin = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                self.control.setblocking(False)
+                opened.callback(stdin.close)
             self._process = await anyio.open_process(
                 argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdin=stdin.fileno() if isinstance(stdin, socket.socket) else stdin,
+                stdout=stderr if self._with_control else subprocess.PIPE,
                 stderr=stderr,
                 env=self._command.env,
                 cwd=self._command.cwd,
@@ -137,6 +153,8 @@ class Tree:
     async def __aexit__(self, *_: object) -> None:
         with anyio.CancelScope(shield=True):
             await self.end()
+            if self.control is not None:
+                self.control.close()
             for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
                 if stream is not None:
                     with contextlib.suppress(OSError, anyio.BrokenResourceError):
@@ -144,7 +162,7 @@ class Tree:
 
     async def watch(self, stdin: bytes) -> Outcome:
         """Feed, read and watch until the tree ends by itself or by a limit."""
-        limits = self._limits
+        limits = self.limits
         started = time.monotonic()
         out, err = Capped(limits.output_kept_bytes), Capped(limits.output_kept_bytes)
         stdout, stderr = self.process.stdout, self.process.stderr
@@ -154,13 +172,13 @@ class Tree:
             tasks.start_soon(self._feed, stdin)
             tasks.start_soon(self._read, stdout, out, "stdout", readers[0])
             tasks.start_soon(self._read, stderr, err, "stderr", readers[1])
-            tasks.start_soon(self._watch_processes)
-            tasks.start_soon(self._watch_disk)
+            tasks.start_soon(self.watch_processes)
+            tasks.start_soon(self.watch_disk)
             tasks.start_soon(self._wait)
             with anyio.move_on_after(limits.wall_s):
-                await self._ended.wait()
-            if not self._ended.is_set():
-                self._halt(RunStatus.TIMEOUT, f"wall_s={limits.wall_s:g}")
+                await self.ended.wait()
+            if not self.ended.is_set():
+                self.halt(RunStatus.TIMEOUT, f"wall_s={limits.wall_s:g}")
             await self.end()
             seconds = time.monotonic() - started
             with anyio.move_on_after(_PIPE_GRACE_S):  # nobody holds the pipes any more
@@ -169,18 +187,18 @@ class Tree:
             tasks.cancel_scope.cancel()
         code = self.process.returncode
         status, exit_code, limit = classify(code, err.value(), limits)
-        if self._stop is not None:
-            status, limit = self._stop.status, self._stop.limit
+        if self.stop is not None:
+            status, limit = self.stop.status, self.stop.limit
         return Outcome(status, exit_code, out.value(), err.value(), seconds, limit)
 
-    def _halt(self, status: RunStatus, limit: str) -> None:
-        if self._stop is None:
-            self._stop = _Stop(status, limit)
-        self._ended.set()
+    def halt(self, status: RunStatus, limit: str) -> None:
+        if self.stop is None:
+            self.stop = Stop(status, limit)
+        self.ended.set()
 
     async def _wait(self) -> None:
         await self.process.wait()
-        self._ended.set()
+        self.ended.set()
 
     async def _feed(self, stdin: bytes) -> None:
         stream = self.process.stdin
@@ -196,10 +214,10 @@ class Tree:
         try:
             while True:
                 into.add(await stream.receive(_CHUNK))
-                if into.total > self._limits.output_kill_bytes:
-                    self._halt(
+                if into.total > self.limits.output_kill_bytes:
+                    self.halt(
                         RunStatus.OUTPUT,
-                        f"output_kill_bytes={self._limits.output_kill_bytes} on {name}",
+                        f"output_kill_bytes={self.limits.output_kill_bytes} on {name}",
                     )
                     return
         except (anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError):
@@ -207,21 +225,21 @@ class Tree:
         finally:
             done.set()
 
-    async def _watch_processes(self) -> None:
-        limits = self._limits
+    async def watch_processes(self) -> None:
+        limits = self.limits
         if not os.path.isdir("/proc/self/task"):  # noqa: ASYNC240, PTH112
             return
-        while not self._ended.is_set():
+        while not self.ended.is_set():
             use = watch.tree_use(self.process.pid, limits.memory_bytes)
             if use.memory_bytes > limits.memory_bytes:
-                self._halt(RunStatus.MEM, f"memory_bytes={limits.memory_bytes}")
+                self.halt(RunStatus.MEM, f"memory_bytes={limits.memory_bytes}")
             elif use.tasks > limits.processes + _TASK_MARGIN:
-                self._halt(RunStatus.ERROR, f"processes={limits.processes}")
+                self.halt(RunStatus.ERROR, f"processes={limits.processes}")
             await anyio.sleep(_POLL_S)
 
-    async def _watch_disk(self) -> None:
+    async def watch_disk(self) -> None:
         pause = _DISK_POLL_S
-        while not self._ended.is_set():
+        while not self.ended.is_set():
             await anyio.sleep(pause)
             started = time.monotonic()
             if self.over_disk():
@@ -230,62 +248,73 @@ class Tree:
 
     def over_disk(self) -> bool:
         """Whether the run's files pass their limits; notes it when they do."""
-        limits = self._limits
-        use = watch.disk_use(str(self._scratch.root), limits.disk_bytes, limits.files)
-        if use.allocated_bytes > limits.disk_bytes:
-            self._halt(RunStatus.DISK, f"disk_bytes={limits.disk_bytes}")
-        elif use.entries > limits.files:
-            self._halt(RunStatus.DISK, f"files={limits.files}")
-        else:
-            return False
-        return True
+        limit = disk_limit(self._scratch, self.limits)
+        if limit:
+            self.halt(RunStatus.DISK, limit)
+        return bool(limit)
+
+    def kill(self) -> None:
+        """Send the end to every process without waiting for it; `end` waits."""
+        self._init()
+        if self.process.returncode is None:
+            self._kill(force=False)
 
     async def end(self) -> None:
         """Kill every process of the tree and wait until all are gone."""
         process = self.process
-        init = self._init()
         deadline = time.monotonic() + _DEATH_GRACE_S
+        self._init()
         while process.returncode is None:
-            self._kill(init, force=time.monotonic() > deadline)
+            self._kill(force=time.monotonic() > deadline)
             with anyio.move_on_after(_POLL_S):
                 await process.wait()
-            init = self._init() if init is None else init
-        if init is not None:  # bwrap ends before the init of its namespace does
+            self._init()
+        if self._init_fd is not None:  # bwrap ends before the init of its namespace does
+            init, self._init_fd = self._init_fd, None
             try:
                 with contextlib.suppress(OSError):
                     signal.pidfd_send_signal(init, signal.SIGKILL)
                 await anyio.wait_readable(init)
             finally:
                 os.close(init)
+        if self._info is not None:
+            os.close(self._info)
+            self._info = None
 
-    def _init(self) -> int | None:
-        """A pidfd of the pid namespace's init, once bwrap has told it; asked for once."""
+    def _init(self) -> None:
+        """Take a pidfd of the pid namespace's init as soon as bwrap has told its number."""
         if self._info is None:
-            return None
+            return
         try:
             told = os.read(self._info, 4096)
         except BlockingIOError:
-            return None
+            return
         os.close(self._info)
         self._info = None
-        try:
-            return os.pidfd_open(int(json.loads(told)["child-pid"]))
-        except (OSError, ValueError, KeyError):
-            return None
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            self._init_fd = os.pidfd_open(int(json.loads(told)["child-pid"]))
 
-    def _kill(self, init: int | None, *, force: bool) -> None:
+    def _kill(self, *, force: bool) -> None:
         pid = self.process.pid
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            if init is not None:  # the whole namespace dies with it
-                signal.pidfd_send_signal(init, signal.SIGKILL)
-            if self._isolation is Isolation.BWRAP:
-                if init is None or force:
+            if self._init_fd is not None:  # the whole namespace dies with it
+                signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
+            if self.isolation is Isolation.BWRAP:
+                if self._init_fd is None or force:
                     os.kill(pid, signal.SIGKILL)
             elif not force:
                 os.kill(pid, signal.SIGTERM)  # the keeper ends what is below it
             else:
                 for below in watch.descendants(pid):
                     os.kill(below, signal.SIGKILL)
+
+
+def disk_limit(scratch: Scratch, limits: Limits) -> str:
+    """Which limit the files of a run pass, with its value; empty when none."""
+    use = watch.disk_use(str(scratch.root), limits.disk_bytes, limits.files)
+    if use.allocated_bytes > limits.disk_bytes:
+        return f"disk_bytes={limits.disk_bytes}"
+    return f"files={limits.files}" if use.entries > limits.files else ""
 
 
 def classify(code: int | None, stderr: bytes, limits: Limits) -> tuple[RunStatus, int | None, str]:

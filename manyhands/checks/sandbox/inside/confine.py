@@ -8,14 +8,25 @@ Filter format: `include/uapi/linux/{filter,seccomp,audit}.h`.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 import platform
 import resource
+import signal
 import struct
 
-__all__ = ["drop_to_plain_user", "landlock", "landlock_abi", "own_tasks", "seccomp", "set_limits"]
+__all__ = [
+    "drop_capabilities",
+    "drop_to_plain_user",
+    "end_children",
+    "landlock",
+    "landlock_abi",
+    "own_tasks",
+    "seccomp",
+    "set_limits",
+]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -35,14 +46,15 @@ def own_tasks() -> int:
     return total
 
 
-def set_limits(limits: dict[str, int], *, tasks_before: int = 0) -> None:
+def set_limits(limits: dict[str, int], *, tasks_before: int = 0, cpu_used: float = 0.0) -> None:
     """Put the rlimits on this process; they pass to everything that it starts.
 
     Args:
         limits: cpu_s, memory_bytes, file_bytes, descriptors, processes.
         tasks_before: threads that the uid runs already and that count against the limit.
+        cpu_used: processor seconds that this process has spent already.
     """
-    cpu = max(1, limits["cpu_s"])
+    cpu = max(1, limits["cpu_s"]) + int(cpu_used + 0.999)
     wanted = {
         "CPU": (cpu, cpu + 1),
         # RLIMIT_AS would kill V8, which reserves address space that it never touches.
@@ -279,6 +291,25 @@ def _arg(index: int, *, high: bool = False) -> bytes:
     return _op(_LD, 16 + 8 * index + (4 if high else 0))
 
 
+# --- the end of a tree without a pid namespace -------------------------------------------
+
+
+def end_children(group: int) -> None:
+    """Kill the process group, then every child of this subreaper until none is left."""
+    with contextlib.suppress(OSError):
+        os.killpg(group, signal.SIGKILL)
+    children = f"/proc/self/task/{os.getpid()}/children"
+    while True:
+        with contextlib.suppress(OSError), open(children) as file:
+            for pid in file.read().split():
+                os.kill(int(pid), signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+
+
 # --- root --------------------------------------------------------------------------------
 
 
@@ -294,6 +325,11 @@ def drop_to_plain_user() -> None:
             with open(f"/proc/self/{name}", "w") as file:
                 file.write(text)
         return
+    drop_capabilities()
+
+
+def drop_capabilities() -> None:
+    """Give up every capability for good."""
     _no_new_privs()
     for capability in range(64):
         _libc.prctl(24, capability, 0, 0, 0)  # out of the bounding set

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH123, S606
+# ruff: noqa: S606
 """The first program inside the sandbox: fences itself in, then becomes the program to run.
 
 Run by the hands' interpreter as `python -I -S launch.py SPEC`, SPEC being JSON:
@@ -99,18 +99,8 @@ def _keep(spec: dict[str, Any]) -> None:
 
 
 def _end(group: int, code: int) -> None:
-    with contextlib.suppress(OSError):
-        os.killpg(group, signal.SIGKILL)
-    children = f"/proc/self/task/{os.getpid()}/children"
-    while True:
-        with contextlib.suppress(OSError), open(children) as file:
-            for pid in file.read().split():
-                os.kill(int(pid), signal.SIGKILL)
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            os._exit(code)
+    confine.end_children(group)
+    os._exit(code)
 
 
 main()

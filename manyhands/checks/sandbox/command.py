@@ -1,0 +1,173 @@
+"""`manyhands sandbox`: run a file in the sandbox, see what isolates here, set it up."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from manyhands.checks.sandbox.contracts import SandboxPolicy, SandboxResult, SandboxRun
+
+__all__ = ["command"]
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+class _Size(click.ParamType[int]):
+    name = "size"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)(?:i?B)?", str(value), re.IGNORECASE)
+        if match is None:
+            self.fail(f"{value!r} is no size; write for example 512M or 1G", param, ctx)
+        return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+@click.group("sandbox")
+def command() -> None:
+    """Run programs where they can do no harm."""
+
+
+@command.command("run")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--time", "wall_s", default=10.0, show_default=True, help="Wall time in seconds.")
+@click.option("--memory", default="1G", type=_Size(), show_default=True, help="Of all processes.")
+@click.option(
+    "--data", multiple=True, type=click.Path(exists=True, path_type=Path),
+    help="File or folder to copy beside the program; may be repeated.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Put new files here.")
+@click.option("--backend", default="auto", show_default=True, help="Insist on one isolation.")
+@click.option("--allow-none", is_flag=True, help="Accept limits without isolation.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of plain output.")
+@click.pass_context
+def run_command(
+    context: click.Context,
+    file: Path,
+    wall_s: float,
+    memory: int,
+    data: tuple[Path, ...],
+    out: Path | None,
+    backend: str,
+    allow_none: bool,
+    as_json: bool,
+) -> None:
+    """Run FILE in a fresh folder that holds it and the --data paths, nothing else.
+
+    Exit code 0 when the program ended well, 1 when it did not.
+    """
+    from manyhands.checks.sandbox.contracts import Isolation, Limits, SandboxPolicy, SandboxRun
+    from manyhands.errors import InputError, NoIsolation
+
+    try:
+        code = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{str(file)!r} is not UTF-8 text.", hint="Give a Python source file."
+        ) from error
+    limits = replace(Limits(), wall_s=wall_s, cpu_s=max(1.0, wall_s), memory_bytes=memory)
+    policy = SandboxPolicy(backend=backend, allow_none=allow_none, limits=limits)
+    job = SandboxRun(code=code, inputs=dict(_inputs(data)), collect=("*", "*/*", "*/*/*"))
+    try:
+        result = _run(job, policy)
+    except NoIsolation as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps(_shown(None, str(error), Isolation.NONE)))
+        context.exit(error.exit_code)
+    if out is not None:
+        for name, content in result.files.items():
+            target = out / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    if as_json:
+        click.echo(json.dumps(_shown(result, "", result.isolation)))
+    else:
+        _tell(result)
+    context.exit(0 if result.status == "ok" else 1)
+
+
+@command.command("probe")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+def probe_command(as_json: bool) -> None:
+    """Try each kind of isolation with a program that tries to get out."""
+    import anyio
+
+    from manyhands.checks.sandbox.runner import probe
+
+    for layer in anyio.run(probe):
+        if as_json:
+            shown = {"isolation": layer.isolation, "works": layer.works, "reason": layer.reason}
+            click.echo(json.dumps(shown))
+        else:
+            click.echo(f"{layer.isolation:10} {'works' if layer.works else layer.reason}")
+
+
+@command.command("setup")
+def setup_command() -> None:
+    """Build the hands' own Python environment now rather than at the first run."""
+    import anyio
+
+    from manyhands.checks.sandbox.environment import build_environment, hands_python
+
+    anyio.run(build_environment, lambda text: click.echo(text, err=True))
+    click.echo(str(hands_python()))
+
+
+def _run(job: SandboxRun, policy: SandboxPolicy) -> SandboxResult:
+    import anyio
+
+    from manyhands.checks.sandbox.environment import ensure_environment
+    from manyhands.checks.sandbox.runner import run
+
+    async def both() -> SandboxResult:
+        await ensure_environment(lambda text: click.echo(text, err=True))
+        return await run(job, policy)
+
+    return anyio.run(both)
+
+
+def _inputs(paths: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+    for path in paths:
+        if path.is_file():
+            yield path.name, path
+        for below in sorted(path.rglob("*")) if path.is_dir() else ():
+            if below.is_file() and not below.is_symlink():
+                yield f"{path.resolve().name}/{below.relative_to(path).as_posix()}", below
+
+
+def _shown(result: SandboxResult | None, refusal: str, isolation: str) -> dict[str, object]:
+    if result is None:
+        return {
+            "status": "refused", "exit_code": None, "stdout": "", "stderr": refusal, "files": {},
+            "seconds": 0.0, "isolation": isolation, "limit": "",
+        }  # fmt: skip
+    return {
+        "status": result.status,
+        "exit_code": result.exit_code,
+        "stdout": result.stdout,
+        "stderr": result.stderr,
+        "files": {name: len(content) for name, content in result.files.items()},
+        "seconds": round(result.seconds, 4),
+        "isolation": result.isolation,
+        "limit": result.limit,
+    }
+
+
+def _tell(result: SandboxResult) -> None:
+    click.echo(result.stdout, nl=False)
+    click.echo(result.stderr, nl=False, err=True)
+    end = f"{result.status}, {result.seconds:.2f} s, isolation: {result.isolation}"
+    click.echo(end + (f", limit: {result.limit}" if result.limit else ""), err=True)
+    for name, content in result.files.items():
+        click.echo(f"file: {name} ({len(content)} bytes)", err=True)
+    for name, reason in result.refused_files.items():
+        click.echo(f"not brought out: {name}: {reason}", err=True)

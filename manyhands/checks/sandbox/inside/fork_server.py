@@ -1,0 +1,240 @@
+# ruff: noqa: PTH123
+"""Loads libraries once, then gives every program a forked process behind fresh fences.
+
+Runs as pid 2 of bwrap's namespaces (mode `bwrap`) or as a plain process (mode `landlock`), and
+runs nothing but this file. Standard input is a socket; a message is JSON:
+
+    {"run": id, "folder": path, "args", "stdin", "limits", "read", "write"} + 3 descriptors
+    {"kill": id}
+
+The descriptors are standard output, standard error, and a pipe on which this process, not the
+program, says how the program ended: `{"code": exit code or negative signal, "memory": bool}`.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import confine  # type: ignore[import-not-found]
+import play  # type: ignore[import-not-found]
+import watch  # type: ignore[import-not-found]
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_clone = ctypes.PyDLL(None)  # keeps the interpreter's lock over the call
+_NEW = 0x10000000 | 0x20000000 | 0x00020000 | 0x40000000 | 0x08000000  # user pid mount net ipc
+_CLONE = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
+_MS_BIND, _MS_REC, _MS_PRIVATE, _MS_RDONLY = 4096, 16384, 1 << 18, 1
+_MS_SAFE = 2 | 4 | 8  # nosuid nodev noexec
+_LOOK_S = 0.025
+
+
+@dataclass
+class _Run:
+    pid: int
+    done: int
+    memory_bytes: int
+    tasks: int
+    over: bool = False
+
+
+def main() -> None:
+    spec = json.loads(sys.argv[1])
+    namespaces = spec["mode"] == "bwrap"
+    control = socket.socket(fileno=os.dup(0))
+    for name in spec["preload"]:
+        importlib.import_module(name)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    wake, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    control.send(b"R")
+    runs: dict[int, _Run] = {}
+    looked = time.monotonic()
+    while True:
+        ready, _, _ = select.select([control.fileno(), wake], [], [], _LOOK_S if runs else None)
+        if control.fileno() in ready:
+            message, extra, _, _ = control.recvmsg(1 << 18, socket.CMSG_SPACE(64))
+            if not message:
+                break
+            job = json.loads(message)
+            if "kill" in job:
+                _kill(runs.get(job["kill"]), namespaces)
+            else:
+                out, err, done = array.array("i", extra[0][2])
+                runs[job["run"]] = _start(job, out, err, done, namespaces)
+        if wake in ready:
+            os.read(wake, 4096)
+        _reap(runs)
+        if time.monotonic() - looked > _LOOK_S:
+            looked = time.monotonic()
+            for run in runs.values():
+                use = watch.tree_use(run.pid, run.memory_bytes)
+                if use.memory_bytes > run.memory_bytes:
+                    run.over = True
+                    _kill(run, namespaces)
+                elif use.tasks > run.tasks:
+                    _kill(run, namespaces)
+    for run in runs.values():
+        _kill(run, namespaces)
+
+
+def _kill(run: _Run | None, namespaces: bool) -> None:
+    if run is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(run.pid, signal.SIGKILL if namespaces else signal.SIGTERM)
+
+
+def _reap(runs: dict[int, _Run]) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        for key, run in list(runs.items()):
+            if run.pid == pid:
+                code = os.waitstatus_to_exitcode(status)
+                code = 128 - code if code > 128 else code
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(run.done, json.dumps({"code": code, "memory": run.over}).encode())
+                os.close(run.done)
+                del runs[key]
+
+
+def _start(job: dict[str, Any], out: int, err: int, done: int, namespaces: bool) -> _Run:
+    limits = job["limits"]
+    tasks_before = 0 if namespaces else confine.own_tasks()
+    if namespaces:
+        # No thread but this one runs here (libraries are told to use one), so a bare clone is safe.
+        python = ctypes.pythonapi
+        python.PyOS_BeforeFork()
+        pid = int(_clone.syscall(_CLONE, _NEW | signal.SIGCHLD, 0, 0, 0, 0))
+        (python.PyOS_AfterFork_Parent if pid else python.PyOS_AfterFork_Child)()
+    else:
+        pid = os.fork()
+    if pid < 0:
+        os.close(out)
+        os.close(err)
+        os.write(done, json.dumps({"code": -signal.SIGKILL, "memory": False}).encode())
+        os.close(done)
+        raise SystemExit("no new namespaces")
+    if pid == 0:
+        try:
+            _keep(job, out, err, namespaces, tasks_before)
+        finally:
+            os._exit(125)
+    os.close(out)
+    os.close(err)
+    return _Run(pid, done, limits["memory_bytes"], limits["processes"] + 8)
+
+
+def _keep(job: dict[str, Any], out: int, err: int, namespaces: bool, tasks_before: int) -> None:
+    """The parent of one program: init of its pid namespace, or a subreaper."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if namespaces:
+        _map_user()
+        _mounts(job["folder"])
+        work = "/sandbox"
+    else:
+        _libc.prctl(36, 1, 0, 0, 0)
+        work = job["folder"] + "/work"
+    _libc.prctl(4, 0, 0, 0, 0)  # not dumpable: the program cannot look into this process
+    stdin = os.open(job["stdin"], os.O_RDONLY)
+    for source, target in ((stdin, 0), (out, 1), (err, 2)):
+        os.dup2(source, target)
+    os.closerange(3, 1 << 12)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    child = os.fork()
+    if child == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        _libc.prctl(4, 1, 0, 0, 0)
+        os.setsid()
+        os.umask(0o077)
+        os.chdir(work)
+        for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR"):
+            part = {"HOME": "work", "MPLCONFIGDIR": "config"}.get(name, "tmp")
+            if not namespaces:
+                os.environ[name] = f"{job['folder']}/{part}"
+        _fence(job, namespaces, tasks_before)
+        _fresh_randomness()
+        os._exit(play.play(job["args"]))
+    signal.signal(signal.SIGTERM, lambda *_: _end(child, 128 + signal.SIGTERM, namespaces))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    for stream in (0, 1, 2):
+        os.close(stream)
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            code = os.waitstatus_to_exitcode(status)
+            _end(child, code if code >= 0 else 128 - code, namespaces)
+
+
+def _end(group: int, code: int, namespaces: bool) -> None:
+    if not namespaces:  # the kernel ends a pid namespace with its init
+        confine.end_children(group)
+    os._exit(code)
+
+
+def _fence(job: dict[str, Any], namespaces: bool, tasks_before: int) -> None:
+    if not namespaces:
+        confine.drop_to_plain_user()
+    confine.set_limits(job["limits"], tasks_before=tasks_before, cpu_used=time.process_time())
+    abi = confine.landlock_abi()
+    if abi or not namespaces:
+        confine.landlock(job["read"], job["write"])
+    if namespaces:
+        confine.drop_capabilities()
+    confine.seccomp(unix_sockets=namespaces, owns_files=namespaces, abi=abi)
+
+
+def _fresh_randomness() -> None:
+    import random
+
+    random.seed()
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+
+
+def _map_user() -> None:
+    for name, text in (("setgroups", "deny"), ("uid_map", "1000 1000 1"),
+                       ("gid_map", "1000 1000 1")):  # fmt: skip
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
+def _mounts(folder: str) -> None:
+    def mount(source: str | None, target: str, kind: str | None, flags: int, data: str = "") -> int:
+        args = [s.encode() if s is not None else None for s in (source, target, kind)]
+        return int(_libc.mount(*args, ctypes.c_ulong(flags), data.encode()))
+
+    def must(result: int) -> None:
+        if result:
+            os.write(2, b"manyhands sandbox: cannot mount\n")
+            os._exit(125)
+
+    must(mount(None, "/", None, _MS_REC | _MS_PRIVATE))
+    for part, target in (("tmp", "/tmp"), ("shm", "/dev/shm"), ("config", "/sandbox.config"),  # noqa: S108
+                         ("work", "/sandbox")):  # fmt: skip
+        must(mount(f"{folder}/{part}", target, None, _MS_BIND))
+    if mount("proc", "/proc", "proc", _MS_SAFE):
+        must(mount("none", "/proc", "tmpfs", _MS_SAFE | _MS_RDONLY, "size=4k"))
+    must(mount("none", "/pool", "tmpfs", _MS_SAFE | _MS_RDONLY, "size=4k"))
+
+
+main()
