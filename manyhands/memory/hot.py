@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from manyhands.journal.database import Database
 from manyhands.memory.arrays import F32, Growing
-from manyhands.memory.marks import marks_of
 from manyhands.memory.postings import Postings
 from manyhands.memory.records import Family
 from manyhands.memory.signatures import Signatures
@@ -24,7 +23,7 @@ _PAGE = 5_000
 #: Vectors whose mean the signs are taken around.
 _SAMPLE = 4_096
 _ITEM = (
-    "SELECT i.pk, i.kind, i.family, i.scope, i.thread, i.position, i.time, i.speaker, i.text, "
+    "SELECT i.pk, i.kind, i.family, i.scope, i.thread, i.position, i.time, i.speaker, i.marks, "
     "i.superseded_by <> '', i.added, w.body || ' ' || w.around FROM item i "
     "LEFT JOIN words w ON w.item = i.pk WHERE "
 )
@@ -161,7 +160,7 @@ class HotIndex:
                 self._append(rows)
 
     def _append(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        pks, kinds, families, scopes, threads, positions, times, speakers, texts, closed = tuple(
+        pks, kinds, families, scopes, threads, positions, times, speakers, marks, closed = tuple(
             zip(*rows, strict=True)
         )[:10]
         added, words = tuple(zip(*rows, strict=True))[10:]
@@ -178,7 +177,7 @@ class HotIndex:
         self.time.extend([a if t is None else t for t, a in zip(times, added, strict=True)])
         self.speaker.extend([self.speakers.of(name.casefold()) for name in speakers])
         self.closed.extend(closed)
-        self.marks.extend([marks_of(text) for text in texts])
+        self.marks.extend(marks)
         self.words.extend(text or "" for text in words)
         self._masks.clear()
         self._row_lists.clear()

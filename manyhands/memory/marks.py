@@ -16,17 +16,19 @@ class Mark(IntFlag):
     NAMES = 16  # a capitalised word within a sentence
 
 
-_TIME = re.compile(
-    r"\b(?:yesterday|today|tonight|tomorrow|ago|recently|lately|just now|soon|"
-    r"(?:last|next|this|past|previous|following)\s+"
-    r"(?:night|week|weekend|month|year|summer|winter|spring|fall|autumn|"
-    r"mon|tues|wednes|thurs|fri|satur|sun)\w*|"
-    r"(?:jan|febr)uary|march|april|may|june|july|august|(?:sept|nov|dec)ember|october|"
-    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|"
-    r"since|for\s+\w+\s+(?:days|weeks|months|years)|(?:19|20)\d\d)\b",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(r"\b\d+\b|\b(?:two|three|four|five|six|seven|eight|nine|ten|dozen)\b", re.I)
+_WORD = re.compile(r"[a-z]+|\d+")
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_WORDS = {
+    "moments": """
+        yesterday today tonight tomorrow ago recently lately soon since january february march
+        april june july august september october november december monday tuesday wednesday
+        thursday friday saturday sunday
+    """,
+    "which": "last next this past previous following for",
+    "spans": "night day days week weeks weekend month months year years summer winter spring fall",
+    "numbers": "two three four five six seven eight nine ten dozen",
+}
+_MOMENTS, _WHICH, _SPANS, _NUMBERS = (frozenset(words.split()) for words in _WORDS.values())
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
 _WHEN = re.compile(r"\bwhen\b|\bwhat (?:day|date|time|year|month)\b|\bhow long\b", re.IGNORECASE)
 #: Longer texts are judged by their beginning.
@@ -37,11 +39,12 @@ def marks_of(text: str) -> int:
     """The marks of a text."""
     head = text[:_LOOKED_AT]
     found = Mark(0)
-    if _TIME.search(head):
+    words = set(_WORD.findall(head.lower()))
+    if words & _MOMENTS or (words & _SPANS and words & _WHICH) or _YEAR.search(head):
         found |= Mark.TIME
     if head.rstrip().endswith("?"):
         found |= Mark.QUESTION
-    if _NUMBER.search(head):
+    if words & _NUMBERS or any(word.isdigit() for word in words):
         found |= Mark.NUMBER
     if len(head) < 40:
         found |= Mark.SHORT

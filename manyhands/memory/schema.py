@@ -21,7 +21,8 @@ def m001_items(db: Database) -> None:
         "source TEXT NOT NULL, context TEXT NOT NULL, thread TEXT NOT NULL, "
         "position REAL NOT NULL, time REAL, speaker TEXT NOT NULL, subject TEXT NOT NULL, "
         "trust TEXT NOT NULL, tags TEXT NOT NULL, meta TEXT NOT NULL, "
-        "fingerprint BLOB NOT NULL, added REAL NOT NULL, valid_from REAL NOT NULL, "
+        "marks INTEGER NOT NULL, fingerprint BLOB NOT NULL, added REAL NOT NULL, "
+        "valid_from REAL NOT NULL, "
         "valid_to REAL, superseded_by TEXT NOT NULL DEFAULT '')"
     )
     db.execute("CREATE INDEX item_thread ON item (scope, thread, position)")
@@ -36,7 +37,7 @@ def m001_items(db: Database) -> None:
     # `state`: serving (answers queries), filling (being made), at most one of each.
     db.execute(
         "CREATE TABLE model (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, "
-        "state TEXT NOT NULL, dims INTEGER NOT NULL DEFAULT 0, centre BLOB)"
+        "state TEXT NOT NULL, dims INTEGER NOT NULL DEFAULT 0)"
     )
     db.execute(
         "CREATE TABLE view (id INTEGER PRIMARY KEY AUTOINCREMENT, item INTEGER NOT NULL, "

@@ -13,9 +13,12 @@ from typing import Any
 
 from manyhands.errors import InputError, StorageError
 from manyhands.journal.database import Database, open_database
+from manyhands.memory.derived import near_is_stale, rebuild_near
+from manyhands.memory.marks import marks_of
+from manyhands.memory.neardisk import NearTable, load_extension
 from manyhands.memory.place import look_at_the_place
 from manyhands.memory.records import Family, Item, Trust
-from manyhands.memory.schema import MIGRATIONS, WORDS_INDEX
+from manyhands.memory.schema import MIGRATIONS
 from manyhands.memory.views import views_of, words_of
 from manyhands.memory.words import stems
 
@@ -69,6 +72,8 @@ class Store:
 
     def __init__(self, path: Path, writer: Database | None, reader: Database) -> None:
         self.path = path
+        #: Whether `sqlite-vec` could be loaded; without it vectors are searched in memory only.
+        self.near = load_extension(reader) and (writer is None or load_extension(writer))
         self._writer = writer
         self.reader = reader
 
@@ -129,8 +134,8 @@ class Store:
             position = 0.0 if last is None else float(last) + 1.0
         db.execute(
             "INSERT INTO item (id, kind, family, scope, text, source, context, thread, position, "
-            "time, speaker, subject, trust, tags, meta, fingerprint, added, valid_from) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "time, speaker, subject, trust, tags, meta, marks, fingerprint, added, valid_from) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (item.id, *_values(item, position), moment, moment if item.time is None else item.time),
         )
         pk = db.connection.last_insert_rowid()
@@ -145,7 +150,7 @@ class Store:
         db.execute(
             "UPDATE item SET kind = ?, family = ?, scope = ?, text = ?, source = ?, context = ?, "
             "thread = ?, position = ?, time = ?, speaker = ?, subject = ?, trust = ?, tags = ?, "
-            "meta = ?, fingerprint = ? WHERE pk = ?",
+            "meta = ?, marks = ?, fingerprint = ? WHERE pk = ?",
             (*_values(item, position), pk),
         )
         self._index(pk, item, position)
@@ -191,8 +196,12 @@ class Store:
 
     def _drop_view(self, view: int) -> None:
         db = self.writer
-        for (model,) in db.execute("SELECT id FROM model"):
+        for model, dims in db.execute("SELECT id, dims FROM model"):
             db.execute("DELETE FROM vector WHERE key = ?", (model << 40 | view,))
+            if self.near:
+                NearTable(model, dims).remove(db, view)
+            elif dims:
+                near_is_stale(db)
         db.execute("DELETE FROM view WHERE id = ?", (view,))
 
     def _drop_words(self, pk: int) -> None:
@@ -254,22 +263,6 @@ class Store:
                     )
                     db.execute("INSERT INTO change (item) VALUES (?)", (pk,))
         return gone
-
-    def rebuild_words(self) -> int:
-        """Make the words and their index anew from the items; how many items there are."""
-        db = self.writer
-        with db.transaction():
-            db.execute("DROP TABLE IF EXISTS words_fts")
-            db.execute("DELETE FROM words")
-            db.execute(WORDS_INDEX)
-            db.execute("INSERT INTO words_fts (words_fts, rank) VALUES ('secure-delete', 1)")
-            pks = [pk for (pk,) in db.execute("SELECT pk FROM item ORDER BY pk")]
-            for row in self.rows(pks, db=db):
-                body, around = (" ".join(stems(text)) for text in words_of(row.item))
-                db.execute("INSERT INTO words VALUES (?, ?, ?)", (row.pk, body, around))
-                db.execute("INSERT INTO change (item) VALUES (?)", (row.pk,))
-            db.execute("INSERT INTO words_fts (words_fts) VALUES ('rebuild')")
-        return len(pks)
 
     def _trim_changes(self) -> None:
         self.writer.execute(
@@ -369,7 +362,8 @@ def _values(item: Item, position: float) -> tuple[Any, ...]:
     """An item's columns from `kind` to `fingerprint`."""
     where = (item.kind, item.family, item.scope, item.text, item.source, item.context, item.thread)
     who = (position, item.time, item.speaker, item.subject, item.trust)
-    return (*where, *who, _told(item.tags), _told(dict(item.meta)), item.fingerprint())
+    told = (_told(item.tags), _told(dict(item.meta)), marks_of(item.text))
+    return (*where, *who, *told, item.fingerprint())
 
 
 def _told(value: Iterable[Any]) -> str:
@@ -416,7 +410,10 @@ def open_store(path: Path, *, read_only: bool = False) -> Store:
             with suppress(StorageError):
                 writer.close()
         raise
-    return Store(path, writer, reader)
+    store = Store(path, writer, reader)
+    if writer is not None and store.near and store.setting("near_stale"):
+        rebuild_near(store)
+    return store
 
 
 def _tune(writer: Database) -> None:

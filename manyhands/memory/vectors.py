@@ -10,6 +10,7 @@ import numpy as np
 
 from manyhands.errors import InputError
 from manyhands.memory.arrays import F32
+from manyhands.memory.derived import drop_model, keep_vectors
 from manyhands.memory.store import Store
 from manyhands.memory.views import views_of
 
@@ -89,10 +90,11 @@ class VectorShelf:
         with db.transaction():
             rows = db.execute("SELECT id, state FROM model WHERE name = ?", (name,))
             others = db.execute(
-                "SELECT id FROM model WHERE state = ? AND name <> ?", (ModelState.FILLING, name)
+                "SELECT id, dims FROM model WHERE state = ? AND name <> ?",
+                (ModelState.FILLING, name),
             )
-            for (other,) in others:
-                self._drop(int(other))
+            for other, dims in others:
+                drop_model(self._store, int(other), int(dims))
             if rows:
                 return ModelState(rows[0][1])
             (held,) = db.execute(
@@ -150,7 +152,8 @@ class VectorShelf:
                 for pending in texts
                 for (view,) in db.execute("SELECT id FROM view WHERE id = ?", (pending.view,))
             }
-            self._write(
+            keep_vectors(
+                self._store,
                 model,
                 [
                     (pending.view, pending.item, blob.tobytes())
@@ -158,13 +161,6 @@ class VectorShelf:
                     if pending.view in alive
                 ],
             )
-
-    def _write(self, model: int, rows: Sequence[tuple[int, int, bytes]]) -> None:
-        db = self._store.writer
-        for view, _, data in rows:
-            db.execute("INSERT OR IGNORE INTO vector VALUES (?, ?)", (model << 40 | view, data))
-        for item in sorted({item for _, item, _ in rows}):
-            db.execute("INSERT INTO change (item) VALUES (?)", (item,))
 
     def switch(self, model: int) -> bool:
         """Let a model that has filled serve, and drop the one before; False when it has not."""
@@ -177,14 +173,8 @@ class VectorShelf:
             )[0]
             if left:
                 return False
-            for (other,) in db.execute("SELECT id FROM model WHERE id <> ?", (model,)):
-                self._drop(int(other))
+            others = db.execute("SELECT id, dims FROM model WHERE id <> ?", (model,))
+            for other, dims in others:
+                drop_model(self._store, int(other), int(dims))
             db.execute("UPDATE model SET state = ? WHERE id = ?", (ModelState.SERVING, model))
         return True
-
-    def _drop(self, model: int) -> None:
-        db = self._store.writer
-        db.execute(
-            "DELETE FROM vector WHERE key >= ? AND key < ?", (model << 40, (model + 1) << 40)
-        )
-        db.execute("DELETE FROM model WHERE id = ?", (model,))
