@@ -39,7 +39,7 @@ def _round(dice: random.Random) -> list[Claim]:
     rows = []
     for day in range(1, 25):
         score = "" if day % 6 == 0 else dice.randint(10, 99)
-        rows.append((f"2024-05-{day:02d}", dice.choice("ABC"), dice.randint(50, 150), score, f"{dice.randint(1, 200)} kg"))  # noqa: E501  # fmt: skip
+        rows.append((f"2024-05-{day:02d}", dice.choice("ABC"), dice.randint(50, 150), score, f"{dice.randint(1, 200)} kg"))  # fmt: skip
     shuffled = dice.sample(rows, len(rows))
     head = "day,team,sales,score,weight\n"
 

@@ -32,6 +32,7 @@ class Ending(StrEnum):
     DIED = "died"  # the answer's process ended or was ended
     NOT_DEFINED = "not_defined"  # the answer does not parse, load or define its entry point
     NOT_PLAIN = "not_plain"  # an argument or a result cannot cross
+    TESTS_EMPTY = "tests_empty"  # they pass as well when every result is wrong
     TESTS_CRASHED = "tests_crashed"
     TESTS_DIED = "tests_died"
 
@@ -43,6 +44,7 @@ _VERDICTS = {
     Ending.DIED: Verdict.REFUTED,
     Ending.NOT_DEFINED: Verdict.REFUTED,
     Ending.NOT_PLAIN: Verdict.UNDETERMINED,
+    Ending.TESTS_EMPTY: Verdict.UNDETERMINED,
     Ending.TESTS_CRASHED: Verdict.UNDETERMINED,
     Ending.TESTS_DIED: Verdict.UNDETERMINED,
 }
@@ -158,6 +160,7 @@ def _said(message: dict[str, Any]) -> str:
 def _read_verdict(message: dict[str, Any], isolation: Isolation) -> Judgement:
     kinds = {
         "pass": Ending.PASSED,
+        "empty": Ending.TESTS_EMPTY,
         "crash": Ending.TESTS_CRASHED,
         "argument": Ending.NOT_PLAIN,
         "value": Ending.NOT_PLAIN,

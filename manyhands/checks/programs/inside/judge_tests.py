@@ -2,6 +2,8 @@
 
 Lines out: {"call": {id, args, kwargs}} and at the end {"verdict": …}. Lines in: the setup, then
 one reply for each call: {"value" | "raised" | "not_plain" | "dead", "args"?}.
+Tests that pass are run again, in here, against a stand-in whose every result is wrong: tests that
+pass then, too, look at nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import json
+import math
 import os
 import sys
 import traceback
@@ -42,6 +45,7 @@ class Candidate:
         self.last: dict[str, Any] = {}
         self.end: dict[str, str] = {}
         self.raised: BaseException | None = None
+        self.results: list[Any] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.end:
@@ -59,6 +63,7 @@ class Candidate:
         self._sink.write(json.dumps({"call": call}) + "\n")
         self._sink.flush()
         reply = json.loads(self._source.readline())
+        self.results.append(reply.get("value", ["e"]))
         for key, changed in reply.get("args", {}).items():
             original = args[int(key)] if key.isdigit() else kwargs.get(key)
             self.last["changed"] = True
@@ -95,6 +100,37 @@ class Candidate:
             raise Stopped from None
         self.last["returned"] = _show(value)
         return value
+
+
+class Impostor:
+    """Answers the same calls in the same order, each with a wrong value, and changes nothing."""
+
+    def __init__(self, results: list[Any], name: str) -> None:
+        self._left = iter(results)
+        self.__name__ = self.__qualname__ = name
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        try:
+            return _wrong(decode(next(self._left)))
+        except StopIteration:
+            raise Stopped from None
+
+
+def _wrong(value: Any) -> Any:
+    """Another value of the same kind, far enough to be outside of any tolerance."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float, complex)):
+        return value + 1 + abs(value) if abs(value) < math.inf else 0
+    if isinstance(value, str):
+        return value + "~"
+    if isinstance(value, (list, tuple)):
+        return type(value)([*map(_wrong, value), None])
+    if isinstance(value, (set, frozenset)):
+        return type(value)([*value, "~"])
+    if isinstance(value, dict):
+        return {**{key: _wrong(item) for key, item in value.items()}, "~": None}
+    return 0 if value is None else None
 
 
 def _show(value: Any) -> str:
@@ -134,34 +170,44 @@ def _assert_at(tree: ast.Module, line: int) -> ast.Assert | None:
     return found
 
 
-def _judge(setup: dict[str, Any], candidate: Candidate) -> dict[str, Any]:
-    name, tests = setup["entry_point"], setup["tests"]
+def _run(setup: dict[str, Any], tree: ast.Module, candidate: Any) -> None:
+    """Run the tests once, in a module of their own."""
+    name = setup["entry_point"]
     module = types.ModuleType("tests")
     sys.modules["tests"] = module
     space = module.__dict__
+    if setup["prelude"]:
+        exec(compile(setup["prelude"], "prompt.py", "exec"), space)  # noqa: S102
+    space[name] = space["candidate"] = candidate
+    exec(compile(tree, "tests.py", "exec"), space)  # noqa: S102
+    space[name] = space["candidate"] = candidate
+    check = space.get("check")
+    if callable(check):
+        check(candidate)
+        return
+    for key, value in list(space.items()):
+        if key.startswith("test_") and isinstance(value, types.FunctionType):
+            value(*[candidate][: value.__code__.co_argcount])
+
+
+def _judge(setup: dict[str, Any], candidate: Candidate) -> dict[str, Any]:
+    tree = None
     try:
-        tree = ast.parse(tests)
-        if setup["prelude"]:
-            exec(compile(setup["prelude"], "prompt.py", "exec"), space)  # noqa: S102
-        space[name] = space["candidate"] = candidate
-        exec(compile(tree, "tests.py", "exec"), space)  # noqa: S102
-        space[name] = space["candidate"] = candidate
-        check = space.get("check")
-        if callable(check):
-            check(candidate)
-        else:
-            for key, value in list(space.items()):
-                if key.startswith("test_") and isinstance(value, types.FunctionType):
-                    value(*[candidate][: value.__code__.co_argcount])
+        tree = ast.parse(setup["tests"])
+        _run(setup, tree, candidate)
     except Stopped:
         return {"verdict": "stopped", **candidate.end}
     except BaseException as error:
-        return _failure(error, tree if "tree" in locals() else None, tests, candidate)
+        return _failure(error, tree, setup["tests"], candidate)
     if candidate.end:
         return {"verdict": "stopped", **candidate.end}
     if not candidate.calls:
         return {"verdict": "crash", "message": "the tests never called the answer"}
-    return {"verdict": "pass"}
+    try:
+        _run(setup, tree, Impostor(candidate.results, setup["entry_point"]))
+    except BaseException:
+        return {"verdict": "pass"}
+    return {"verdict": "empty", "message": "the tests also pass when every result is wrong"}
 
 
 def _failure(
