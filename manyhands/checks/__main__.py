@@ -1,0 +1,87 @@
+"""`python -m manyhands.checks < cases.jsonl`: one case per line in, one verdict per line out."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable
+from typing import IO, Any
+
+import anyio
+import anyio.to_thread
+
+from manyhands.checks.kinds import Checker
+from manyhands.checks.outcome import CheckOutcome, Verdict
+
+__all__ = ["main"]
+
+_LONGEST_LINE = 16 * 1024 * 1024
+
+
+def main() -> int:
+    """Read cases from standard input until it ends; the exit code is 0 whatever they say."""
+    try:
+        anyio.run(_answer_all, sys.stdin.buffer, sys.stdout)
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+async def _answer_all(lines: Iterable[bytes], out: IO[str]) -> None:
+    pending = iter(lines)
+    async with Checker() as checker:
+        while (line := await anyio.to_thread.run_sync(next, pending, None)) is not None:
+            if line.strip():
+                out.write(await _answer(line, checker) + "\n")
+                out.flush()
+
+
+async def _answer(line: bytes, checker: Checker) -> str:
+    name: Any = None
+    try:
+        case = _case(line)
+        name = case.get("id")
+        outcome = await checker.check(case)
+    except ValueError as error:
+        outcome = CheckOutcome(Verdict.UNDETERMINED, f"no case: {error}")
+    reply = {
+        "id": name,
+        "verdict": str(outcome.verdict),
+        "evidence": _plain({"summary": outcome.summary, **outcome.evidence}),
+        "seconds": round(outcome.seconds, 6),
+    }
+    return json.dumps(reply, ensure_ascii=False, allow_nan=False)
+
+
+def _case(line: bytes) -> dict[str, Any]:
+    """The case of a line. Raises ValueError that says what is wrong with it."""
+    if len(line) > _LONGEST_LINE:
+        raise ValueError("the line is longer than 16 MiB")
+    try:
+        case = json.loads(line.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("the line is nested too deeply") from error
+    if not isinstance(case, dict):
+        raise ValueError("the line is not a JSON object")
+    return case
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """What strict JSON can say: numbers that are not finite become text."""
+    if isinstance(value, dict) and depth < 20:
+        return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple) and depth < 20:
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
