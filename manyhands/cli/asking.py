@@ -116,6 +116,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
             {"text": claim.text, "status": str(claim.status), "evidence": claim.evidence}
             for claim in answer.claims
         ],
+        "effects": [item.model_dump(mode="json") for item in answer.effects],
         "open_points": list(answer.open_points),
         "artifacts": [item.model_dump(mode="json") for item in answer.artifacts],
         "usage": {**answer.usage.model_dump(mode="json"), "seconds": round(answer.seconds, 3)},

@@ -1,7 +1,8 @@
-"""Showing a plan at the terminal before it runs, with a chance to edit it."""
+"""What a person decides at the terminal: whether a plan runs, whether an effect happens."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -10,9 +11,10 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
+from manyhands.broker.contracts import Approver, Choice, Effect, deny_all
 from manyhands.mind.frame import Frame
 
-__all__ = ["review_at_terminal"]
+__all__ = ["approve_at_terminal", "review_at_terminal"]
 
 
 def review_at_terminal(console: Console) -> Callable[[Frame], Awaitable[Frame | None]]:
@@ -44,3 +46,27 @@ def _ask(console: Console, frame: Frame) -> Frame | None:
             frame = Frame.model_validate_json(edited)
         except ValidationError as error:
             console.print(Text(f"The edited plan cannot be used: {error}", style="yellow"))
+
+
+def approve_at_terminal(console: Console) -> Approver:
+    """Asks about an effect; where nobody sits at the keyboard, nothing is approved."""
+    if not sys.stdin.isatty():
+        return deny_all
+
+    async def approve(effect: Effect, why: str) -> Choice:
+        return await anyio.to_thread.run_sync(
+            _approve, console, effect, why, abandon_on_cancel=True
+        )
+
+    return approve
+
+
+def _approve(console: Console, effect: Effect, why: str) -> Choice:
+    console.print(Text(f"\n{effect.tool}: {effect.summary}", style="bold"))
+    console.print(Text(f"  asked because {why}"))
+    for name, value in effect.arguments.items():
+        console.print(Text(f"  {name}: {str(value)[:300]}"))
+    if effect.preview:
+        console.print(Text(effect.preview))
+    answer = click.prompt("Allow this?", type=click.Choice(["once", "session", "no"]), default="no")
+    return Choice(answer)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from manyhands.engines.contracts import ChatRequest, Delta, Engine, Reply
-from manyhands.engines.loads import ModelKeeper
+from manyhands.engines.loads import LoadOutcome, ModelKeeper
 from manyhands.errors import SettingsError
 from manyhands.hands.contracts import Spend
 from manyhands.hands.voice import Emit, ModelPlace
@@ -36,9 +36,14 @@ class TierModels:
         self._stack = AsyncExitStack()
         self._engines: dict[str, Engine] = {}
         self._keepers: dict[str, ModelKeeper] = {}
+        self._told: dict[str, LoadOutcome] = {}
 
     async def __aenter__(self) -> Self:
+        # All keepers are entered here, in one task: a task group must be left where it was entered,
+        # and the first call for a host may come from any task of a run.
         await self._stack.__aenter__()
+        for name in {spec.host for spec in self._settings.tiers.values()}:
+            await self._open(name)
         return self
 
     async def __aexit__(
@@ -70,21 +75,22 @@ class TierModels:
                 return above
         return None
 
-    async def _host(self, tier: str) -> tuple[Engine, ModelKeeper]:
-        name = self._settings.tiers[tier].host
-        if name not in self._engines:
-            from manyhands.engines.ollama import OllamaEngine
+    async def _open(self, name: str) -> None:
+        from manyhands.engines.ollama import OllamaEngine
 
-            engine = OllamaEngine(
-                self._settings.hosts[name].url, deadlines=self._settings.deadlines.for_engine()
-            )
-            self._stack.push_async_callback(engine.aclose)
-            self._engines[name] = engine
-            self._keepers[name] = await self._stack.enter_async_context(ModelKeeper(engine))
+        engine = OllamaEngine(
+            self._settings.hosts[name].url, deadlines=self._settings.deadlines.for_engine()
+        )
+        self._stack.push_async_callback(engine.aclose)
+        self._engines[name] = engine
+        self._keepers[name] = await self._stack.enter_async_context(ModelKeeper(engine))
+
+    def _host(self, tier: str) -> tuple[Engine, ModelKeeper]:
+        name = self._settings.tiers[tier].host
         return self._engines[name], self._keepers[name]
 
     async def ready(self, place: ModelPlace, emit: Emit) -> Spend:
-        _, keeper = await self._host(place.tier)
+        _, keeper = self._host(place.tier)
 
         async def progress(elapsed_s: float, expected_s: float | None) -> None:
             await emit(ModelLoading(model=place.model, elapsed_s=elapsed_s, expected_s=expected_s))
@@ -92,15 +98,17 @@ class TierModels:
         outcome = await keeper.ensure(
             place.model, num_ctx=place.num_ctx, options=self._runner(place), progress=progress
         )
-        if not outcome.loaded:
+        # Several callers may have waited for one load; it is told and counted once.
+        if not outcome.loaded or outcome is self._told.get(place.model):
             return Spend()
+        self._told[place.model] = outcome
         await emit(ModelLoaded(model=place.model, seconds=outcome.seconds))
         return Spend(loads=1, load_s=outcome.seconds)
 
     async def stream(
         self, place: ModelPlace, request: ChatRequest
     ) -> AsyncGenerator[Delta | Reply]:
-        engine, _ = await self._host(place.tier)
+        engine, _ = self._host(place.tier)
         whole = replace(request, runner=self._runner(place))
         async with aclosing(engine.stream(whole)) as parts:
             async for part in parts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -11,11 +13,12 @@ from typing import Any, Protocol
 from manyhands.engines.contracts import ChatRequest, Delta, DoneReason, Message, Reply
 from manyhands.errors import RoleError, StreamCut
 from manyhands.hands.contracts import Spend
-from manyhands.journal.events import Body, Generating, Note, NoteReason
+from manyhands.journal.events import Body, Generating, Note, NoteReason, Said
 from manyhands.recover import SentMessage
+from manyhands.redaction import redact
 from manyhands.roles.model import Role
 
-__all__ = ["Emit", "ModelPlace", "Models", "Spoken", "Voice"]
+__all__ = ["Emit", "ModelPlace", "Models", "Spoken", "Voice", "digest", "digest_of"]
 
 Emit = Callable[[Body], Awaitable[None]]
 
@@ -78,6 +81,17 @@ class Spoken:
         )
 
 
+def digest_of(request: ChatRequest) -> str:
+    """SHA-256 over what a model is told and held to: equal calls have equal digests."""
+    return digest([(message.role, message.content) for message in request.messages], request.format)
+
+
+def digest(messages: Sequence[tuple[str, str]], schema: Any) -> str:
+    """The same from the bare parts, as a server sees them."""
+    whole = json.dumps([messages, schema], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(whole.encode("utf-8", errors="surrogatepass")).hexdigest()
+
+
 class Voice:
     """Speaks to roles, reports progress, and adds up what it cost.
 
@@ -109,6 +123,15 @@ class Voice:
 
     def model_of(self, tier: str) -> str:
         return self._models.place(tier).model
+
+    def room(self, role_name: str) -> int:
+        """Tokens that a prompt to this role may have: the window without the answer's share.
+
+        A role whose answer's budget takes more than half of a small window gets half of it.
+        """
+        role = self.role(role_name)
+        window = self._models.place(role.tier, role.adapter_model).num_ctx
+        return max(window - role.num_predict, window // 2)
 
     async def say(
         self,
@@ -149,6 +172,22 @@ class Voice:
             completion_tokens=usage.completion_tokens,
             model_s=usage.prompt_s + usage.eval_s,
         )
+        seconds = time.monotonic() - started
+        await self._emit(
+            Said(
+                role=role_name,
+                tier=place.tier,
+                model=place.model,
+                step=step,
+                digest=digest_of(request),
+                text=reply.content,
+                thinking=reply.thinking,
+                done_reason=str(reply.done_reason),
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+                seconds=seconds,
+            )
+        )
         self._charge(spend)
         return Spoken(
             text=reply.content,
@@ -157,7 +196,7 @@ class Voice:
             model=place.model,
             tier=place.tier,
             spend=loading + spend,
-            seconds=time.monotonic() - started,
+            seconds=seconds,
         )
 
     def _request(
@@ -178,7 +217,7 @@ class Voice:
             Message(role="system", content=role.prompt),
             *examples,
             *history,
-            Message(role="user", content=prompt),
+            Message(role="user", content=redact(prompt)),
         )
         return ChatRequest(
             model=place.model,

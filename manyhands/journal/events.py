@@ -21,6 +21,8 @@ __all__ = [
     "Body",
     "CheckDone",
     "Condensed",
+    "CouncilDone",
+    "CouncilDraft",
     "EffectDecided",
     "EffectFinished",
     "EffectIntended",
@@ -31,10 +33,12 @@ __all__ = [
     "ModelLoading",
     "Note",
     "NoteReason",
+    "PassageRead",
     "Recalled",
     "RunFinished",
     "RunOutcome",
     "RunStarted",
+    "Said",
     "StepDone",
     "StepStarted",
 ]
@@ -50,8 +54,11 @@ class RunStarted(_Body):
     conversation_id: str
     door: str
     data: dict[str, str] = Field(default_factory=dict)  # name -> where it lies
+    context: dict[str, str] = Field(default_factory=dict)  # label -> text from the door
+    save_folder: str = ""
     role: str = ""
     hands: bool = True
+    council: bool = False
     version: str = ""
     simulated: bool = False
 
@@ -70,6 +77,7 @@ class Framed(_Body):
     route: str
     frame: dict[str, JsonValue]
     order: tuple[str, ...] = ()
+    revision: int = 0
 
 
 class StepStarted(_Body):
@@ -149,6 +157,56 @@ class Condensed(_Body):
     artifact: str
 
 
+class PassageRead(_Body):
+    """The mind read on in a result that was cut; `how` says by search, offset or question."""
+
+    kind: Literal["passage_read"] = "passage_read"
+    step: str
+    artifact: str
+    how: str
+    tokens: int
+
+
+class Said(_Body):
+    """One model call, whole: what a replay of the run answers from.
+
+    Attributes:
+        digest: SHA-256 of messages and format, by which a replay finds the answer.
+    """
+
+    kind: Literal["said"] = "said"
+    role: str
+    tier: str
+    model: str
+    step: str
+    digest: str
+    text: str
+    thinking: str = ""
+    done_reason: str = "stop"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+
+class CouncilDraft(_Body):
+    """One member's answer, written without seeing the others'; `round` 2 is after the evidence."""
+
+    kind: Literal["council_draft"] = "council_draft"
+    role: str
+    round: int
+    answer: str
+    evidence: str = ""
+    tokens: int = 0
+
+
+class CouncilDone(_Body):
+    kind: Literal["council_done"] = "council_done"
+    decided_by: str
+    answer: str
+    dissent: tuple[str, ...] = ()
+    tokens: int = 0
+
+
 class NoteReason(StrEnum):
     BUDGET = "budget"
     RETRY = "retry"
@@ -159,6 +217,7 @@ class NoteReason(StrEnum):
     ISOLATION = "isolation"
     CONTEXT = "context"
     STALL = "stall"
+    REPLAN = "replan"
 
 
 class Note(_Body):
@@ -247,6 +306,10 @@ Body = Annotated[
     | AttemptDone
     | StepDone
     | Condensed
+    | PassageRead
+    | Said
+    | CouncilDraft
+    | CouncilDone
     | Note
     | AnswerDelta
     | EffectDecided

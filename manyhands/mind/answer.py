@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from manyhands.hands.contracts import Artifact, Evidence, HandName, HandResult, Spend, Status
 
-__all__ = ["Answer", "Claim", "StepReport", "judge_answer"]
+__all__ = ["Answer", "Claim", "EffectTold", "StepReport", "current", "judge_answer"]
 
 
 class _Frozen(BaseModel):
@@ -22,6 +22,17 @@ class StepReport(_Frozen):
     hand: HandName
     task: str
     result: HandResult
+    replaces: str = ""
+
+
+class EffectTold(_Frozen):
+    """One effect that was wanted and how it ended: `done`, `denied`, `failed`, `uncertain`, or
+    `refused` when it could not even be proposed."""
+
+    tool: str
+    summary: str
+    state: str
+    detail: str
 
 
 class Claim(_Frozen):
@@ -50,6 +61,7 @@ class Answer(_Frozen):
     steps: tuple[StepReport, ...] = ()
     claims: tuple[Claim, ...] = ()
     open_points: tuple[str, ...] = ()
+    effects: tuple[EffectTold, ...] = ()
     usage: Spend = Spend()
     seconds: float = 0.0
     simulated: bool = False
@@ -70,6 +82,17 @@ class Answer(_Frozen):
         return next(pictures, None)
 
 
+def current(steps: Iterable[StepReport]) -> list[StepReport]:
+    """The steps that count: without those that a verified step of a revised plan replaces."""
+    reports = list(steps)
+    replaced = {
+        (report.hand, report.replaces)
+        for report in reports
+        if report.replaces and report.result.status is Status.VERIFIED
+    }
+    return [report for report in reports if (report.hand, report.id) not in replaced]
+
+
 def judge_answer(
     steps: Iterable[StepReport], ungrounded: Iterable[str]
 ) -> tuple[Status, tuple[str, ...]]:
@@ -80,7 +103,7 @@ def judge_answer(
     not count against the answer: finding it out was the work. Otherwise unverified, or the
     steps' own status when none of them brought anything.
     """
-    reports = list(steps)
+    reports = current(steps)
     loose = [f"the number {number} stands in no result" for number in ungrounded]
     decided = (Status.VERIFIED, Status.REFUTED)
     open_points = [

@@ -31,11 +31,14 @@ class Condensed:
         return self.kept_tokens < self.full_tokens
 
 
-def condense(step: str, result: HandResult, budget_tokens: int) -> Condensed:
+def condense(step: str, result: HandResult, budget_tokens: int, artifact: str = "") -> Condensed:
     """A note within `budget_tokens`: status and evidence whole, the value cut in the middle.
 
     The head is never cut: a result whose evidence alone is over the budget keeps it all, and
     only the value is reduced to nothing.
+
+    Args:
+        artifact: the id under which the whole value is kept, named where it was cut.
     """
     head = [f"step {step} ({result.hand}): {result.status}. {result.summary}"]
     head.extend(
@@ -47,7 +50,7 @@ def condense(step: str, result: HandResult, budget_tokens: int) -> Condensed:
     full_tokens = estimate_tokens(full)
     if full_tokens <= budget_tokens:
         return Condensed(full, full_tokens, full_tokens)
-    artifact = result.artifacts[0].id if result.artifacts else "in the journal"
+    artifact = artifact or "in the journal"
     room = int(max(0, budget_tokens - estimate_tokens(top)) * _CHARS_PER_TOKEN)
     marker = _CUT.format(left=len(result.value), artifact=artifact)
     room = max(0, room - len(marker))

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from manyhands.errors import BudgetExceeded, EngineError, SandboxError
-from manyhands.hands.bench import Bench
-from manyhands.hands.contracts import (
-    Artifact,
-    CodeRequest,
-    HandName,
-    HandResult,
-    Status,
-)
+from manyhands.hands.contracts import CodeRequest, HandName, HandResult, Status
 from manyhands.hands.registry import HANDS
-from manyhands.hands.voice import Emit, Voice
-from manyhands.hands.work import Desk, Source
+from manyhands.hands.work import Desk
 from manyhands.journal.events import Condensed, Note, NoteReason, StepDone, StepStarted
 from manyhands.mind.answer import StepReport
 from manyhands.mind.condense import condense
 from manyhands.mind.frame import PlanStep, request_of
+from manyhands.mind.tools import Toolbox
 from manyhands.schedule.order import StepSpec, order_steps
 
-__all__ = ["Controller", "Toolbox"]
-
-Keep = Callable[[str, str, bytes], Awaitable[Artifact]]
-
-
-@dataclass(frozen=True, slots=True)
-class Toolbox:
-    """What the hands work with; the same for every step of a run."""
-
-    voice: Voice
-    bench: Bench
-    emit: Emit
-    keep: Keep
-    sources: Mapping[str, Source]
-    note_tokens: int
+__all__ = ["Controller"]
 
 
 class Controller:
@@ -47,7 +25,10 @@ class Controller:
         self._box = toolbox
         self._hands = {name: make() for name, make in HANDS.items()}
         self._results: dict[str, HandResult] = dict(done or {})
+        self._requests: dict[str, str] = {}
         self.notes: dict[str, str] = {}
+        #: step -> artifact with the whole value, where the note shows only a part of it
+        self.handles: dict[str, str] = {}
 
     def order(self, steps: Sequence[PlanStep], resident: Sequence[str] = ()) -> list[str]:
         """The order in which models are loaded as few times as the plan allows."""
@@ -80,7 +61,13 @@ class Controller:
                 )
             await self._report(step, self._results[name])
         return [
-            StepReport(id=step.id, hand=step.hand, task=step.task, result=self._results[step.id])
+            StepReport(
+                id=step.id,
+                hand=step.hand,
+                task=step.task,
+                result=self._results[step.id],
+                replaces=step.replaces,
+            )
             for step in steps
         ]
 
@@ -99,6 +86,17 @@ class Controller:
 
     async def _work(self, step: PlanStep) -> HandResult:
         await self._box.emit(StepStarted(step=step.id, hand=step.hand, task=step.task))
+        request = request_of(step)
+        same = self._requests.setdefault(f"{step.hand} {request.model_dump_json()}", step.id)
+        if same in self._results:
+            await self._box.emit(
+                Note(
+                    reason=NoteReason.STALL,
+                    text=f"the same request as step {same}: its result is used, nothing is run",
+                    step=step.id,
+                )
+            )
+            return self._results[same]
         broken = [
             need
             for need in step.needs
@@ -111,7 +109,7 @@ class Controller:
                 summary=f"It needs {', '.join(broken)}, which brought nothing.",
             )
         try:
-            return await self._hands[step.hand].work(request_of(step), self._desk(step))
+            return await self._hands[step.hand].work(request, self._desk(step))
         except (EngineError, SandboxError) as error:
             return HandResult(hand=step.hand, status=Status.FAILED, summary=str(error))
 
@@ -129,6 +127,13 @@ class Controller:
 
     async def _report(self, step: PlanStep, result: HandResult) -> None:
         note = condense(step.id, result, self._box.note_tokens)
+        if note.cut:
+            whole = await self._box.keep(
+                f"{step.id}.result.txt", "text/plain", result.value.encode("utf-8")
+            )
+            if step.hand is not HandName.VISUALIZE:  # a picture's facts stand in its evidence
+                self.handles[step.id] = whole.id
+            note = condense(step.id, result, self._box.note_tokens, whole.id)
         self.notes[step.id] = note.note
         await self._box.emit(
             StepDone(
@@ -145,6 +150,6 @@ class Controller:
                     step=step.id,
                     full_tokens=note.full_tokens,
                     kept_tokens=note.kept_tokens,
-                    artifact=result.artifacts[0].id if result.artifacts else "",
+                    artifact=whole.id,
                 )
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,10 +13,12 @@ from manyhands.hands.contracts import REQUESTS, HandName, HandRequest, MathKind
 from manyhands.hands.schemas import flat_schema
 
 __all__ = [
+    "EffectTool",
     "Frame",
     "PlanFault",
     "PlanStep",
     "Route",
+    "WantedEffect",
     "check_plan",
     "frame_schema",
     "frame_text",
@@ -25,15 +27,38 @@ __all__ = [
 
 
 class Route(StrEnum):
-    """How a question is answered: at once, by asking back, or by a plan of hands."""
+    """How a question is answered: at once, by asking back, by a plan of hands, by a council."""
 
     DIRECT = "direct"
     ASK = "ask"
     PLAN = "plan"
+    COUNCIL = "council"
+
+
+class EffectTool(StrEnum):
+    """What a question may want done outside the run; each goes through the broker."""
+
+    SAVE_FILE = "save_file"
+    REMEMBER = "remember"
+
+
+class WantedEffect(BaseModel):
+    """One effect as the mind proposes it: a step's file to a path, or a text for memory."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    tool: EffectTool
+    step: str = ""
+    path: str = Field(default="", max_length=300)
+    text: str = Field(default="", max_length=2000)
 
 
 class PlanStep(BaseModel):
-    """One hand request as the mind writes it: flat, with only the fields that its hand uses."""
+    """One hand request as the mind writes it: flat, with only the fields that its hand uses.
+
+    Attributes:
+        replaces: in a revised plan, the step of the same hand whose work it does another way.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -41,6 +66,7 @@ class PlanStep(BaseModel):
     hand: HandName
     task: str = Field(min_length=1, max_length=8000)
     needs: tuple[str, ...] = ()
+    replaces: str = ""
     data: tuple[str, ...] = ()
     entry_point: str = ""
     kind: MathKind = MathKind.FREE
@@ -68,6 +94,7 @@ class Frame(BaseModel):
     answer: str = ""
     question: str = ""
     steps: tuple[PlanStep, ...] = ()
+    effects: Annotated[tuple[WantedEffect, ...], Field(max_length=8)] = ()
 
 
 class PlanFault(BaseModel):
@@ -88,26 +115,35 @@ def frame_schema(data: Sequence[str], *, hands: bool) -> dict[str, Any]:
     if not hands:
         schema["properties"]["route"] = {"enum": [Route.DIRECT, Route.ASK]}
         del schema["properties"]["steps"]
+        del schema["properties"]["effects"]
     elif data:
         step = schema["properties"]["steps"]["items"]["properties"]
         step["data"] = {"type": "array", "items": {"enum": list(data)}}
     return schema
 
 
-def check_plan(frame: Frame, data: Mapping[str, Sequence[str]], max_steps: int) -> list[PlanFault]:
+def check_plan(
+    frame: Frame,
+    data: Mapping[str, Sequence[str]],
+    max_steps: int,
+    done: Mapping[str, HandName] | None = None,
+) -> list[PlanFault]:
     """Everything that keeps a frame from being followed; an empty list when it can be.
 
     Args:
         data: data name -> its column names.
         max_steps: the budget of steps.
+        done: steps of the plan that this one revises, with their hands.
     """
     if frame.route is Route.DIRECT:
         return [] if frame.answer.strip() else [_fault("", "the direct route needs an answer")]
     if frame.route is Route.ASK:
         return [] if frame.question.strip() else [_fault("", "the asking route needs a question")]
+    if frame.route is Route.COUNCIL:
+        return []
     if not frame.steps:
         return [_fault("", "the plan has no steps")]
-    faults = list(_shape_faults(frame.steps, max_steps))
+    faults = list(_shape_faults(frame.steps, max_steps, done or {}))
     for step in frame.steps:
         faults.extend(_data_faults(step, data))
         try:
@@ -124,16 +160,22 @@ def _fault(step: str, reason: str) -> PlanFault:
     return PlanFault(step=step, reason=reason)
 
 
-def _shape_faults(steps: Sequence[PlanStep], max_steps: int) -> Iterable[PlanFault]:
-    if len(steps) > max_steps:
-        yield _fault("", f"{len(steps)} steps, but the budget allows {max_steps}")
+def _shape_faults(
+    steps: Sequence[PlanStep], max_steps: int, done: Mapping[str, HandName]
+) -> Iterable[PlanFault]:
+    if len(steps) + len(done) > max_steps:
+        yield _fault("", f"{len(steps) + len(done)} steps, but the budget allows {max_steps}")
     ids = [step.id for step in steps]
-    for name in sorted({name for name in ids if ids.count(name) > 1}):
+    for name in sorted({name for name in ids if ids.count(name) > 1 or name in done}):
         yield _fault(name, "the id is used twice")
     for step in steps:
         for need in step.needs:
-            if need not in ids:
+            if need not in ids and need not in done:
                 yield _fault(step.id, f"needs {need!r}, which is no step of the plan")
+        if step.replaces and done.get(step.replaces) is not step.hand:
+            yield _fault(
+                step.id, f"replaces {step.replaces!r}, which is no {step.hand} step so far"
+            )
     if _has_cycle(steps):
         yield _fault("", "the steps need each other in a circle")
 

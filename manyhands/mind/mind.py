@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from manyhands import __version__
+from manyhands.broker.contracts import Approver, Rule, deny_all
 from manyhands.errors import InputError, ManyhandsError
-from manyhands.hands.contracts import Artifact, HandResult
+from manyhands.hands.contracts import HandResult
 from manyhands.hands.work import Source
 from manyhands.journal.events import (
-    Body,
+    Answered,
     Event,
     Framed,
     RunFinished,
@@ -28,11 +28,14 @@ from manyhands.journal.records import RunState
 from manyhands.journal.store import Journal, new_id
 from manyhands.mind.answer import Answer
 from manyhands.mind.budget import Budget, Purse
-from manyhands.mind.controller import Toolbox
 from manyhands.mind.data import DataFile, open_data
 from manyhands.mind.frame import Frame
-from manyhands.mind.prompts import history_note
-from manyhands.mind.run import Question, Recall, Review, Run
+from manyhands.mind.packing import Turn
+from manyhands.mind.question import Question, Recall, Review
+from manyhands.mind.recorder import Recorder
+from manyhands.mind.run import Reached, Run
+from manyhands.mind.tools import Toolbox
+from manyhands.redaction import redact
 
 if TYPE_CHECKING:
     from manyhands.hands.voice import Models
@@ -40,9 +43,6 @@ if TYPE_CHECKING:
     from manyhands.settings import Settings
 
 __all__ = ["Mind"]
-
-#: Characters of earlier turns that go into a framing call.
-_HISTORY_CHARS = 8000
 
 
 class Mind:
@@ -53,6 +53,7 @@ class Mind:
         roles: the roles by name; the shipped and the user's own when None.
         door: which door asks; written to the journal.
         simulated: the models are scripted; every answer then says so.
+        approve: asks a person about an effect; without it nothing that needs asking happens.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Mind:
         roles: Mapping[str, Role] | None = None,
         door: str = "python",
         simulated: bool = False,
+        approve: Approver = deny_all,
     ) -> None:
         from manyhands.roles.loader import load_roles
         from manyhands.settings import load_settings
@@ -70,6 +72,7 @@ class Mind:
         self.roles = roles if roles is not None else load_roles()
         self._door = door
         self.simulated = simulated
+        self._approve = approve
 
     def journal(self) -> Journal:
         """Open the journal of these settings."""
@@ -83,6 +86,9 @@ class Mind:
         conversation_id: str = "",
         role: str = "",
         hands: bool = True,
+        council: bool = False,
+        context: Mapping[str, str] | None = None,
+        save_folder: Path | None = None,
         review: Review | None = None,
     ) -> Answer:
         """Answer a question.
@@ -93,6 +99,9 @@ class Mind:
             conversation_id: continues this conversation.
             role: the role that writes the answer.
             hands: whether steps may be run; without, the mind answers directly.
+            council: have several sides answer apart and decide between them.
+            context: label -> text that the door adds (cells, variables); data, not instructions.
+            save_folder: where files that the question asks for may be written, after approval.
             review: shown the frame before a plan runs; see `Run`.
 
         Raises:
@@ -100,16 +109,21 @@ class Mind:
             ManyhandsError: the models, the sandbox or the journal cannot be used.
         """
         answer: Answer | None = None
-        async for item in self.stream(
+        stream = self.stream(
             question,
             data=data,
             conversation_id=conversation_id,
             role=role,
             hands=hands,
+            council=council,
+            context=context,
+            save_folder=save_folder,
             review=review,
-        ):
-            if isinstance(item, Answer):
-                answer = item
+        )
+        async with aclosing(stream) as items:
+            async for item in items:
+                if isinstance(item, Answer):
+                    answer = item
         assert answer is not None
         return answer
 
@@ -129,14 +143,17 @@ class Mind:
         conversation_id: str = "",
         role: str = "",
         hands: bool = True,
+        council: bool = False,
+        context: Mapping[str, str] | None = None,
+        save_folder: Path | None = None,
         review: Review | None = None,
-    ) -> AsyncIterator[Event | Answer]:
+    ) -> AsyncGenerator[Event | Answer]:
         """Like `ask`, but yields each event as it happens, and the answer last.
 
         Leaving the iteration early (`aclose`, or cancelling the task) stops the run: the model's
         stream is closed at once and the run can be resumed from the journal.
         """
-        text = question.strip()
+        text = redact(question.strip())
         if not text:
             raise InputError("The question is empty.", hint="Ask something in plain words.")
         if role and role not in self.roles:
@@ -144,7 +161,7 @@ class Mind:
             raise InputError(f"There is no role {role!r}.", hint=f"Roles: {known}.")
         files = open_data(data if isinstance(data, Mapping) else list(data))
         with self.journal() as journal:
-            history = _history(journal, conversation_id)
+            turns = _turns(journal, conversation_id)
             run_id = new_id("run")
             asked = Question(
                 text=text,
@@ -152,11 +169,17 @@ class Mind:
                 conversation_id=conversation_id or new_id("conv"),
                 role=role,
                 hands=hands,
-                history=history,
+                turns=turns,
+                context={label: redact(said) for label, said in (context or {}).items()},
+                council=council,
+                save_folder=str(save_folder) if save_folder is not None else "",
                 simulated=self.simulated,
             )
             started = RunStarted(
                 question=text,
+                context=dict(asked.context),
+                council=council,
+                save_folder=asked.save_folder,
                 conversation_id=asked.conversation_id,
                 door=self._door,
                 data={name: str(file.path) for name, file in files.items()},
@@ -166,10 +189,12 @@ class Mind:
                 simulated=self.simulated,
             )
             first = journal.begin_run(run_id, asked.conversation_id, started)
-            async for item in self._play(journal, asked, files, first, review=review):
-                yield item
+            playing = self._play(journal, asked, files, [first], review=review)
+            async with aclosing(playing) as items:
+                async for item in items:
+                    yield item
 
-    async def resume(self, run_id: str) -> AsyncIterator[Event | Answer]:
+    async def resume(self, run_id: str) -> AsyncGenerator[Event | Answer]:
         """Go on with a run that was cut or stopped; finished steps are not done again.
 
         Raises:
@@ -186,53 +211,46 @@ class Mind:
             started = events[0].body
             if not isinstance(started, RunStarted):
                 raise InputError(f"Run {record.id} was erased.", hint="Ask again.")
-            frame: Frame | None = None
-            done: dict[str, HandResult] = {}
-            for event in events:
-                if isinstance(event.body, Framed):
-                    frame = Frame.model_validate(event.body.frame)
-                elif isinstance(event.body, StepDone):
-                    done[event.body.step] = HandResult.model_validate(event.body.result)
             asked = Question(
                 text=started.question,
                 run_id=record.id,
                 conversation_id=started.conversation_id,
                 role=started.role,
                 hands=started.hands,
-                history=_history(journal, started.conversation_id, before=record.id),
+                turns=_turns(journal, started.conversation_id, before=record.id),
+                context=started.context,
+                council=started.council,
+                save_folder=started.save_folder,
                 simulated=self.simulated,
             )
             files = open_data(started.data)
             journal.take_over(record.id)
-            async for item in self._play(journal, asked, files, events[-1], frame=frame, done=done):
-                yield item
+            async with aclosing(self._play(journal, asked, files, events)) as items:
+                async for item in items:
+                    yield item
 
     async def _play(
         self,
         journal: Journal,
         question: Question,
         files: Mapping[str, DataFile],
-        first: Event,
+        events: Sequence[Event],
         *,
         review: Review | None = None,
-        frame: Frame | None = None,
-        done: Mapping[str, HandResult] | None = None,
-    ) -> AsyncIterator[Event | Answer]:
+    ) -> AsyncGenerator[Event | Answer]:
         """Run in a task of its own and hand out its events; leaving cancels the task."""
         send, receive = anyio.create_memory_object_stream[Event | Answer](math.inf)
-        recorder = _Recorder(journal, question.run_id, first.seq, send.send_nowait)
+        recorder = Recorder(journal, question.run_id, events[-1].seq, send.send_nowait)
         failure: ManyhandsError | None = None
         left = False
-        yield first
+        yield events[0]
         async with anyio.create_task_group() as tasks:
 
             async def work() -> None:
                 nonlocal failure
                 with send:
                     try:
-                        answer = await self._run(
-                            recorder, question, files, review, frame, done or {}
-                        )
+                        answer = await self._run(recorder, question, files, review, events)
                         send.send_nowait(answer)
                     except ManyhandsError as error:
                         failure = error
@@ -250,12 +268,11 @@ class Mind:
 
     async def _run(
         self,
-        recorder: _Recorder,
+        recorder: Recorder,
         question: Question,
         files: Mapping[str, DataFile],
         review: Review | None,
-        frame: Frame | None,
-        done: Mapping[str, HandResult],
+        events: Sequence[Event],
     ) -> Answer:
         budgets = self.settings.budgets
         purse = Purse(
@@ -269,7 +286,7 @@ class Mind:
         )
         outcome, error = RunOutcome.STOPPED, ""
         try:
-            async with self._tools(recorder, files, purse) as (toolbox, recall):
+            async with self._tools(recorder, files, purse, events) as (toolbox, recall):
                 run = Run(
                     question=question,
                     toolbox=toolbox,
@@ -277,8 +294,7 @@ class Mind:
                     max_steps=budgets.steps,
                     recall=recall,
                     review=review,
-                    frame=frame,
-                    done=done,
+                    reached=_reached(events),
                 )
                 answer = await run.answer()
             outcome = RunOutcome.ASKED if answer.question_back else RunOutcome.ANSWERED
@@ -300,10 +316,12 @@ class Mind:
     @asynccontextmanager
     async def _tools(
         self,
-        recorder: _Recorder,
+        recorder: Recorder,
         files: Mapping[str, DataFile],
         purse: Purse,
+        events: Sequence[Event],
     ) -> AsyncIterator[tuple[Toolbox, Recall | None]]:
+        from manyhands.broker.broker import Broker
         from manyhands.hands.bench import Bench
         from manyhands.hands.voice import Voice
 
@@ -316,6 +334,8 @@ class Mind:
                 bench=bench,
                 emit=recorder.emit,
                 keep=recorder.keep,
+                open=recorder.open,
+                broker=Broker(recorder.emit, self._approve, rules=self._rules(), events=events),
                 sources={
                     name: Source(
                         name=name,
@@ -329,6 +349,14 @@ class Mind:
                 note_tokens=self.settings.budgets.note_tokens,
             )
             yield toolbox, self._recall()
+
+    def _rules(self) -> dict[str, Rule]:
+        rules = self.settings.approvals
+        return {
+            "save_file": rules.save_file,
+            "remember": rules.remember,
+            "run_cell": rules.run_cell,
+        }
 
     @asynccontextmanager
     async def _models(self) -> AsyncIterator[Models]:
@@ -355,50 +383,34 @@ class Mind:
         return recall
 
 
-class _Recorder:
-    """Numbers a run's events, writes them, and hands them to the door."""
-
-    def __init__(
-        self,
-        journal: Journal,
-        run_id: str,
-        seq: int,
-        show: Callable[[Event], None],
-    ) -> None:
-        self._journal = journal
-        self._run_id = run_id
-        self._seq = seq
-        self._show = show
-
-    def record(self, body: Body) -> None:
-        event = Event(run_id=self._run_id, seq=self._seq + 1, at=time.time(), body=body)
-        if event.durable:
-            self._journal.append(event)
-            self._seq += 1
-        try:
-            self._show(event)
-        except (anyio.ClosedResourceError, anyio.BrokenResourceError):
-            return  # the door has left; the journal still has it
-
-    async def emit(self, body: Body) -> None:
-        self.record(body)
-        await anyio.lowlevel.checkpoint()
-
-    async def keep(self, name: str, media_type: str, content: bytes) -> Artifact:
-        artifact_id = await anyio.to_thread.run_sync(
-            self._journal.keep, self._run_id, name, media_type, content
-        )
-        return Artifact(id=artifact_id, name=name, media_type=media_type, size=len(content))
-
-
-def _history(journal: Journal, conversation_id: str, before: str = "") -> str:
-    """Earlier turns of a conversation, condensed; empty for a new one."""
+def _turns(journal: Journal, conversation_id: str, before: str = "") -> tuple[Turn, ...]:
+    """The answered turns of a conversation, oldest first; empty for a new one."""
     if not conversation_id:
-        return ""
+        return ()
     turns = []
     for run in journal.conversation(conversation_id).runs:
         if run.id == before:
             break
         if run.answer:
-            turns.append((run.question, run.answer))
-    return history_note(turns, _HISTORY_CHARS)
+            turns.append(Turn(run.question, run.answer))
+    return tuple(turns)
+
+
+def _reached(events: Sequence[Event]) -> Reached:
+    """What the events of an unfinished run say was reached."""
+    frame: Frame | None = None
+    revisions = 0
+    written = ""
+    done: dict[str, HandResult] = {}
+    for event in events:
+        match event.body:
+            case Framed():
+                frame = Frame.model_validate(event.body.frame)
+                revisions = event.body.revision
+            case StepDone():
+                done[event.body.step] = HandResult.model_validate(event.body.result)
+            case Answered():
+                written = event.body.text
+            case _:
+                pass
+    return Reached(frame=frame, revisions=revisions, done=done, written=written)

@@ -2,45 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from manyhands.hands.work import Source, fenced, prompt_of
 from manyhands.mind.answer import Claim
-from manyhands.mind.frame import Frame, PlanFault
+from manyhands.mind.frame import Frame, PlanFault, frame_text
+from manyhands.mind.packing import Packed, Part, pack
+from manyhands.mind.question import Question
 
-__all__ = ["answer_prompt", "frame_prompt", "history_note", "replan_note"]
+__all__ = ["answer_prompt", "frame_prompt", "read_prompt", "replan_note", "revise_prompt"]
 
 _ROUTES = """Choose a route.
 direct: small talk, or a question that you can answer at once without data or working out.
   Put it in `answer`.
 ask: something is missing that only the user can tell. Put one question in `question`.
+council: a judgement that no program can decide. Several of you will think about it apart.
 plan: everything else. Put steps in `steps`; each is one hand request:
   code: a function `entry_point`, with `data` names if it reads data. Say in `task` what it returns.
   math: one expression. `kind` and `given` say how it is checked: derivative needs f and var.
   visualize: one chart of one data name; `chart`, `x`, `y`, `agg`.
-  verify: `task` is one claim about one data name that can be true or false."""
+  verify: `task` is one claim about one data name that can be true or false.
+Only if the user asked for it, `effects`: save_file (the file of a `step` to a relative `path`),
+remember (one statement in `text`)."""
 
 _NO_HANDS = """Choose a route.
 direct: put your answer in `answer`. ask: put one question in `question`."""
 
+#: A fence's own words, counted with what it holds.
+_FENCE_TOKENS = 40
+
 
 def frame_prompt(
-    question: str,
+    question: Question,
     sources: Iterable[Source],
     *,
-    hands: bool,
-    recalled: str = "",
-    history: str = "",
-) -> str:
-    """The framing call's user message: the rules, then data, memory, history, the question."""
+    recalled: str,
+    system: str,
+    room_tokens: int,
+) -> tuple[str, Packed]:
+    """The framing call's user message, and what was packed into it.
+
+    The order is: rules, data, context, earlier turns, memory, question.
+
+    Raises:
+        ContextOverflow: rules and question alone do not fit.
+    """
+    rules = _ROUTES if question.hands else _NO_HANDS
     described = "\n".join(source.description for source in sources)
-    return prompt_of(
-        _ROUTES if hands else _NO_HANDS,
-        fenced("data", described) if described else "No data were given.",
-        fenced("memory", recalled) if recalled else "",
-        fenced("earlier turns", history) if history else "",
-        f"Question: {question}",
+    context = "\n\n".join(f"{label}:\n{text}" for label, text in question.context.items())
+    asked = f"Question: {question.text}"
+    packed = pack(
+        [system, rules, asked],
+        [
+            Part("the data's description", described, described[:1500]),
+            Part("the notebook's context", context, context[:2000]),
+            Part("what memory gave", recalled, recalled[:800]),
+        ],
+        question.turns,
+        room_tokens - 3 * _FENCE_TOKENS,
     )
+    data, around, memory = packed.parts
+    text = prompt_of(
+        rules,
+        fenced("data", data) if data else "No data were given.",
+        fenced("context", around) if around else "",
+        fenced("earlier turns", packed.turns) if packed.turns else "",
+        fenced("memory", memory) if memory else "",
+        asked,
+    )
+    return text, packed
 
 
 def replan_note(faults: Sequence[PlanFault]) -> str:
@@ -49,32 +79,51 @@ def replan_note(faults: Sequence[PlanFault]) -> str:
     return f"Your last plan cannot be followed:\n{listed}\nWrite the frame again."
 
 
+def revise_prompt(
+    question: str, frame: Frame, notes: Sequence[str], sources: Mapping[str, Source]
+) -> str:
+    """Asks for another plan after steps that brought nothing that holds."""
+    described = "\n".join(source.description for source in sources.values())
+    return prompt_of(
+        _ROUTES,
+        fenced("data", described) if described else "No data were given.",
+        fenced("the plan so far", frame_text(frame)),
+        fenced("results so far", "\n\n".join(notes)),
+        f"Question: {question}",
+        "Some steps brought nothing that holds. Write a frame with other steps, under new ids, "
+        "that reach the goal in another way. Steps that are verified are kept; do not repeat "
+        "them, and do not repeat a request that failed. If there is no other way, choose the "
+        "route direct and say in `answer` what cannot be found out.",
+    )
+
+
+def read_prompt(question: str, notes: Sequence[str]) -> str:
+    """Asks which cut results the mind wants to read further before it answers."""
+    return prompt_of(
+        fenced("results", "\n\n".join(notes)),
+        f"Question: {question}",
+        "Some results were cut; each cut names its artifact. List in `reads` at most four places "
+        "that you must see to answer: the step's id with `search` words, or with an `offset` in "
+        "characters, or with a `question` that someone who reads the whole shall answer. An "
+        "empty list means that you have seen enough.",
+    )
+
+
 def answer_prompt(
-    question: str, frame: Frame, notes: Iterable[str], claims: Iterable[Claim]
+    question: str,
+    frame: Frame,
+    notes: Iterable[str],
+    claims: Iterable[Claim],
+    passages: Sequence[str] = (),
 ) -> str:
     """The final call: the question again, the results with their evidence, and the rules."""
     judged = "\n".join(f"- {claim.status}: {claim.text}" for claim in claims)
     return prompt_of(
         fenced("results", "\n\n".join(notes)),
+        fenced("passages", "\n\n".join(passages)) if passages else "",
         f"Claims that were judged:\n{judged}" if judged else "",
         f"Goal: {frame.goal}",
         f"Question: {question}",
         "Answer the question from these results alone. Use only numbers that stand in them. "
         "Say what was not verified.",
     )
-
-
-def history_note(turns: Sequence[tuple[str, str]], budget_chars: int) -> str:
-    """Earlier turns, newest whole first, older ones cut from the front, within the budget."""
-    kept: list[str] = []
-    left = budget_chars
-    for question, answer in reversed(turns):
-        turn = f"user: {question}\nmind: {answer}"
-        if len(turn) > left:
-            turn = f"user: {question[:200]}\nmind: {answer[:200]} […]"
-        if len(turn) > left:
-            kept.append(f"[{len(turns) - len(kept)} earlier turns left out]")
-            break
-        kept.append(turn)
-        left -= len(turn)
-    return "\n".join(reversed(kept))

@@ -13,11 +13,16 @@ from manyhands.journal.events import (
     Body,
     CheckDone,
     Condensed,
+    CouncilDone,
+    CouncilDraft,
+    EffectDecided,
+    EffectFinished,
     Framed,
     Generating,
     ModelLoaded,
     ModelLoading,
     Note,
+    PassageRead,
     Recalled,
     RunFinished,
     RunStarted,
@@ -109,8 +114,25 @@ def _later_line(body: Body) -> Line | None:
             return Line(
                 3, "·", f"condensed {body.full_tokens} → {body.kept_tokens} tokens", Tone.QUIET
             )
+        case PassageRead():
+            return Line(2, "·", f"reads on in {body.step}: {body.how}", Tone.QUIET)
+        case CouncilDraft():
+            proof = f" ({body.evidence})" if body.evidence else ""
+            text = f"{body.role}, round {body.round}: {_short(body.answer)}{proof}"
+            return Line(2, "·", f"{text} · {body.tokens} tokens", Tone.PLAIN)
+        case CouncilDone():
+            text = f"council: {_short(body.answer)}, by {body.decided_by}"
+            return Line(1, "=", f"{text} · {body.tokens} tokens", Tone.PLAIN)
         case Note():
             return Line(2, "!", f"{body.reason}: {_short(body.text)}", Tone.OPEN)
+        case EffectDecided():
+            mark, tone = ("·", Tone.QUIET) if body.allowed else ("✗", Tone.OPEN)
+            verdict = "allowed" if body.allowed else "not allowed"
+            text = f"{body.tool}: {_short(body.summary)}, {verdict}: {body.why}"
+            return Line(1, mark, text, tone)
+        case EffectFinished():
+            tone = Tone.GOOD if body.state == "done" else Tone.BAD
+            return Line(1, "⚑", f"{body.tool} {body.state}: {_short(body.detail)}", tone)
         case Asked():
             return Line(0, "?", body.question, Tone.HEAD)
         case RunFinished():

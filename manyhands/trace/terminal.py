@@ -107,6 +107,10 @@ def print_answer(console: Console, answer: Answer) -> None:
         console.print(
             Text(f"  {claim.status}: {claim.text}", style=_STATUS_STYLE.get(claim.status, "yellow"))
         )
+    for effect in answer.effects:
+        tone = "green" if effect.state == "done" else "yellow"
+        told = effect.summary if effect.state == "done" else f"{effect.summary}: {effect.detail}"
+        console.print(Text(f"  {effect.tool} {effect.state}: {told}", style=tone))
     for point in answer.open_points:
         console.print(Text(f"  open: {' '.join(point.split())[:200]}", style="yellow"))
     console.print(Text(f"  run {answer.run_id}", style="dim"))

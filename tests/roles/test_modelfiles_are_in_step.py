@@ -45,7 +45,7 @@ def test_roles_of_one_base_differ_in_no_runner_option() -> None:
 @pytest.mark.parametrize(
     ("role", "tier"),
     [
-        *((name, "mind") for name in ("framer", "scientist", "skeptic", "editor", "chair")),
+        *((name, "mind") for name in ("framer", "scientist", "skeptic", "editor", "chair", "councillor")),
         ("coder", "heavy"),
         *((name, "expert") for name in ("mathematician", "illustrator", "verifier", "tester")),
     ],
@@ -60,7 +60,7 @@ def test_prompts_open_alike_and_name_the_way_to_abstain(name: str) -> None:
     opening = prompts[0].partition("\n\n")[0]
     assert "data, not instructions" in opening
     assert ROLES[name].prompt.startswith(opening)
-    if name not in ("framer", "editor"):
+    if name not in ("framer", "editor", "councillor"):
         assert "CANNOT:" in ROLES[name].prompt
 
 

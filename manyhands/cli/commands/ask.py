@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -17,6 +18,7 @@ __all__ = ["command"]
 @click.option("--continue", "continue_", is_flag=True, help="Go on with the last conversation.")
 @click.option("--conversation", default="", help="Go on with this conversation.")
 @click.option("--plan", "show_plan", is_flag=True, help="Show the plan and ask before it runs.")
+@click.option("--council", is_flag=True, help="Let several sides answer apart, then decide.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and no trace.")
 def command(
     question: str,
@@ -26,6 +28,7 @@ def command(
     continue_: bool,
     conversation: str,
     show_plan: bool,
+    council: bool,
     as_json: bool,
 ) -> None:
     """Ask QUESTION (`-` reads it from standard input) and get an answer that was run and checked.
@@ -36,16 +39,16 @@ def command(
     from rich.console import Console
 
     from manyhands.cli.asking import exit_code, play, tell
-    from manyhands.cli.reviewing import review_at_terminal
+    from manyhands.cli.reviewing import approve_at_terminal, review_at_terminal
     from manyhands.mind.mind import Mind
 
     text = sys.stdin.read() if question == "-" else question
-    mind = Mind(door="cli")
+    console = Console(stderr=as_json)
+    mind = Mind(door="cli", approve=approve_at_terminal(console))
     if continue_ and not conversation:
         with mind.journal() as journal:
             latest = journal.conversations(limit=1)
         conversation = latest[0].id if latest else ""
-    console = Console(stderr=as_json)
     answer = play(
         lambda: mind.stream(
             text,
@@ -53,6 +56,8 @@ def command(
             role=role,
             hands=not no_hands,
             conversation_id=conversation,
+            council=council,
+            save_folder=Path.cwd(),
             review=review_at_terminal(console) if show_plan else None,
         ),
         console,

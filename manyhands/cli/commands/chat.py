@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import click
 
 __all__ = ["command"]
 
-_HELP = "/new begins afresh · /fork goes on in a copy · /list · /quit"
+_HELP = "/council QUESTION · /new begins afresh · /fork goes on in a copy · /list · /quit"
 
 
 @click.command("chat")
@@ -22,11 +25,12 @@ def command(
     from rich.console import Console
 
     from manyhands.cli.asking import play, tell
+    from manyhands.cli.reviewing import approve_at_terminal
     from manyhands.errors import ManyhandsError
     from manyhands.mind.mind import Mind
 
     console = Console()
-    mind = Mind(door="cli")
+    mind = Mind(door="cli", approve=approve_at_terminal(console))
     with mind.journal() as journal:
         if list_only:
             for item in journal.conversations():
@@ -51,11 +55,23 @@ def command(
         if text in ("/new", "/fork", "/list"):
             conversation = _command(mind, text, conversation)
             continue
+        command, _, rest = text.partition(" ")
+        council = command == "/council"
+        if command.startswith("/") and not council:
+            click.echo(f"There is no {command}. {_HELP}")
+            continue
+        ask = partial(
+            mind.stream,
+            rest if council else text,
+            data=list(data),
+            role=role,
+            conversation_id=conversation,
+            council=council,
+            save_folder=Path.cwd(),
+        )
         try:
             answer = play(
-                lambda text=text, at=conversation: mind.stream(  # type: ignore[misc]
-                    text, data=list(data), role=role, conversation_id=at
-                ),
+                ask,
                 console,
                 quiet=False,
             )

@@ -1,0 +1,132 @@
+"""The mind's framing calls: the first frame of a question, and its revision by what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from manyhands.errors import ManyhandsError
+from manyhands.hands.contracts import HandName
+from manyhands.journal.events import Framed, Note, NoteReason, Recalled
+from manyhands.mind.frame import Frame, PlanFault, Route, check_plan, frame_schema
+from manyhands.mind.packing import Packed
+from manyhands.mind.prompts import frame_prompt, replan_note, revise_prompt
+from manyhands.mind.question import Question, Recall, Review
+from manyhands.mind.tools import Toolbox
+from manyhands.recover import read_structured
+
+__all__ = ["FRAMER", "Framer"]
+
+FRAMER = "framer"
+
+
+class Framer:
+    """Makes frames that can be followed; one that cannot goes back to the mind once."""
+
+    def __init__(self, toolbox: Toolbox, question: Question, max_steps: int) -> None:
+        self._box = toolbox
+        self._question = question
+        self._max_steps = max_steps
+        self.recalled = ""
+
+    async def recall(self, recall: Recall | None) -> None:
+        """Ask memory; a memory that cannot be read is told and does not stop the question."""
+        if recall is None:
+            return
+        sources: tuple[str, ...] = ()
+        try:
+            self.recalled, found = await recall(self._question.text)
+            sources = tuple(found)
+        except ManyhandsError as error:
+            await self._box.emit(Note(reason=NoteReason.MEMORY, text=str(error)))
+        await self._box.emit(Recalled(sources=sources, tokens=len(self.recalled) // 4))
+
+    async def first(self) -> Frame | None:
+        """The frame of the question; None when the mind gave none that can be followed.
+
+        Raises:
+            ContextOverflow: the question alone is longer than the window.
+            EngineError: the mind could not be reached.
+        """
+        role = self._box.voice.role(FRAMER)
+        prompt, packed = frame_prompt(
+            self._question,
+            self._box.sources.values(),
+            recalled=self.recalled,
+            system=role.prompt,
+            room_tokens=self._box.voice.room(FRAMER),
+        )
+        await self._tell_left_out(packed)
+        return await self._ask(prompt)
+
+    async def revise(self, frame: Frame, notes: Sequence[str]) -> Frame | None:
+        """Further steps in the light of what was found; None when the mind has none."""
+        prompt = revise_prompt(self._question.text, frame, notes, self._box.sources)
+        done = {step.id: step.hand for step in frame.steps}
+        revised = await self._ask(prompt, done)
+        return revised if revised is not None and revised.route is Route.PLAN else None
+
+    async def reviewed(self, frame: Frame, review: Review) -> Frame | None:
+        """The plan as a person wants it; a plan that cannot be followed is shown again."""
+        while True:
+            edited = await review(frame)
+            if edited is None:
+                return None
+            frame = edited
+            faults = self._faults(frame)
+            if not faults:
+                return frame
+            await self._box.emit(
+                Note(
+                    reason=NoteReason.RETRY,
+                    text=f"the plan cannot be followed: {'; '.join(map(str, faults))}",
+                )
+            )
+
+    async def tell(self, frame: Frame, order: Sequence[str], revision: int = 0) -> None:
+        """Write the frame that is followed into the journal."""
+        await self._box.emit(
+            Framed(
+                goal=frame.goal,
+                route=frame.route,
+                frame=frame.model_dump(mode="json"),
+                order=tuple(order),
+                revision=revision,
+            )
+        )
+
+    async def _ask(self, prompt: str, done: Mapping[str, HandName] | None = None) -> Frame | None:
+        schema = frame_schema(list(self._box.sources), hands=self._question.hands)
+        again = ""
+        for calm in (False, True):
+            spoken = await self._box.voice.say(
+                FRAMER, "\n\n".join(filter(None, (prompt, again))), schema=schema, calm=calm
+            )
+            read = read_structured(spoken.as_sent(), Frame)
+            frame: Frame | None = read.value
+            if frame is None:
+                fault = f"the frame could not be read: {read.reason}"
+                faults = [PlanFault(step="", reason=fault)]
+            else:
+                faults = self._faults(frame, done)
+                if not faults:
+                    return frame
+            again = replan_note(faults)
+            await self._box.emit(
+                Note(reason=NoteReason.RETRY, text="; ".join(str(fault) for fault in faults))
+            )
+        return None
+
+    def _faults(self, frame: Frame, done: Mapping[str, HandName] | None = None) -> list[PlanFault]:
+        if frame.route is Route.PLAN and not self._question.hands:
+            return [PlanFault(step="", reason="hands are switched off for this question")]
+        columns = {name: source.columns for name, source in self._box.sources.items()}
+        return check_plan(frame, columns, self._max_steps, done)
+
+    async def _tell_left_out(self, packed: Packed) -> None:
+        if packed.left_out:
+            await self._box.emit(
+                Note(
+                    reason=NoteReason.CONTEXT,
+                    text=f"left out of the prompt to fit the window: {', '.join(packed.left_out)}",
+                )
+            )

@@ -1,0 +1,59 @@
+"""Numbering a run's events, writing them, and handing them to the door that asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import anyio
+
+from manyhands.hands.contracts import Artifact
+from manyhands.journal.events import BODY, Body, Event
+from manyhands.journal.store import Journal
+from manyhands.redaction import redact_value
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """Writes an event before it is shown; secrets leave it first.
+
+    Args:
+        seq: of the last event that was written for the run.
+        show: gives an event to the door; it never waits.
+    """
+
+    def __init__(
+        self, journal: Journal, run_id: str, seq: int, show: Callable[[Event], None]
+    ) -> None:
+        self._journal = journal
+        self._run_id = run_id
+        self._seq = seq
+        self._show = show
+
+    def record(self, body: Body) -> None:
+        """Write and show; no await stands between, so that a cancelled task can still write."""
+        clean = BODY.validate_python(redact_value(body.model_dump(mode="json")))
+        event = Event(run_id=self._run_id, seq=self._seq + 1, at=time.time(), body=clean)
+        if event.durable:
+            self._journal.append(event)
+            self._seq += 1
+        try:
+            self._show(event)
+        except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+            return  # the door has left; the journal still has it
+
+    async def emit(self, body: Body) -> None:
+        self.record(body)
+        await anyio.lowlevel.checkpoint()
+
+    async def keep(self, name: str, media_type: str, content: bytes) -> Artifact:
+        """Store an artifact of this run."""
+        artifact_id = await anyio.to_thread.run_sync(
+            self._journal.keep, self._run_id, name, media_type, content
+        )
+        return Artifact(id=artifact_id, name=name, media_type=media_type, size=len(content))
+
+    async def open(self, artifact_id: str) -> bytes:
+        """The content of an artifact; raises `InputError` for an unknown id."""
+        return (await anyio.to_thread.run_sync(self._journal.artifact, artifact_id))[2]
