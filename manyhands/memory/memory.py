@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,12 +20,15 @@ from manyhands.memory.embedding import (
     embed_query,
     embedder_for,
 )
+from manyhands.memory.erase import Forgotten, erase
 from manyhands.memory.hot import FAMILIES, Filter, HotIndex
 from manyhands.memory.profile import BUILT_IN, Profile
 from manyhands.memory.ranking import best_first, fold_and_pack, fuse, parts_of
-from manyhands.memory.records import Family, Hit, read_item, seconds_of
+from manyhands.memory.records import Family, Hit, Trust, read_item, seconds_of
 from manyhands.memory.signals import Signal, gather, read_question
+from manyhands.memory.standing import settle
 from manyhands.memory.store import Row, Store, Written, open_store
+from manyhands.memory.transfer import exported_lines, read_lines
 from manyhands.memory.vectors import ModelState, VectorShelf
 
 __all__ = ["Memory"]
@@ -146,7 +150,7 @@ class Memory:
             StorageError: nothing was written.
         """
         given = [items] if isinstance(items, Mapping) else list(items)
-        read = [read_item(raw, scope=self._scope) for raw in given]
+        read = [settle(read_item(raw, scope=self._scope)) for raw in given]
         written = await to_thread.run_sync(self._store.put, read)
         if embed and (written.new or written.changed):
             await self._embed_now()
@@ -294,10 +298,63 @@ class Memory:
         """One memory with all that is known of it."""
         return await to_thread.run_sync(self._store.get, item_id)
 
-    async def forget(self, ids: Sequence[str] | str) -> int:
-        """Remove memories and everything that was derived from them; how many there were."""
+    async def confirm(self, item_id: str) -> None:
+        """Give a memory the user's word: a proposal becomes the fact or lesson it wants to be."""
+        row = await self.show(item_id)
+        meta = dict(row.item.meta)
+        kind = meta.pop("proposed", row.item.kind)
+        item = replace(row.item, kind=kind, trust=Trust.USER, meta=meta, position=row.position)
+        await to_thread.run_sync(self._store.put, [item])
+        await self._embed_now()
+
+    async def edit(self, item_id: str, **changes: Any) -> Written:
+        """Change fields of one memory, as `add` takes them; it then has the user's word.
+
+        Raises:
+            InputError: there is none of that id, or the change is refused.
+        """
+        row = await self.show(item_id)
+        item = row.item
+        told = {field.name: getattr(item, field.name) for field in fields(item)}
+        told |= {"position": row.position, "trust": Trust.USER, **changes}
+        return await self.add({key: value for key, value in told.items() if key != "family"})
+
+    async def forget(self, ids: Sequence[str] | str) -> Forgotten:
+        """Remove memories from every table, index and log, down to the bytes of the files."""
         named = [ids] if isinstance(ids, str) else list(ids)
-        return await to_thread.run_sync(self._store.delete, named)
+        return await to_thread.run_sync(erase, self._store, named)
+
+    async def contradictions(self, item_id: str) -> list[Row]:
+        """Other facts on the subject of a fact, superseded ones among them, newest first."""
+        return await to_thread.run_sync(self._store.on_subject_of, item_id)
+
+    async def export(self, *, scope: str | None = None) -> list[str]:
+        """All memories as lines of JSON; `import_` reads them back without loss."""
+        return await to_thread.run_sync(lambda: list(exported_lines(self._store, scope=scope)))
+
+    async def import_(self, lines: Iterable[str]) -> Written:
+        """Add exported memories with their times and standing; all of them or none.
+
+        Raises:
+            InputError: a line cannot be read, or its memory is refused.
+        """
+        told = list(read_lines(iter(lines)))
+        items = [settle(read_item(raw, scope=self._scope)) for raw in told]
+        written = await to_thread.run_sync(self._store.put, items)
+        times = [
+            (
+                item.id,
+                float(raw["added"]),
+                float(raw["valid_from"]),
+                raw.get("valid_to"),
+                str(raw.get("superseded_by") or ""),
+            )
+            for raw, item in zip(told, items, strict=True)
+            if "added" in raw and "valid_from" in raw
+        ]
+        await to_thread.run_sync(self._store.restore, times)
+        await self._embed_now()
+        return written
 
 
 def _tuple(value: Sequence[str] | str | None) -> tuple[str, ...] | None:

@@ -243,6 +243,18 @@ class Store:
             closed.append(str(other))
         return closed
 
+    def restore(self, rows: Iterable[tuple[str, float, float, float | None, str]]) -> None:
+        """Give items the times and standing that an export holds: id, added, valid from and to."""
+        db = self.writer
+        with db.transaction():
+            for item_id, added, valid_from, valid_to, superseded_by in rows:
+                db.execute(
+                    "UPDATE item SET added = ?, valid_from = ?, valid_to = ?, superseded_by = ? "
+                    "WHERE id = ?",
+                    (added, valid_from, valid_to, superseded_by, item_id),
+                )
+                db.execute("INSERT INTO change (item) SELECT pk FROM item WHERE id = ?", (item_id,))
+
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items and all that was derived from them; how many there were."""
         gone = 0
@@ -318,6 +330,20 @@ class Store:
                 f"There is no memory {item_id!r}.", hint="List them with: manyhands memory search"
             )
         return _row(rows[0])
+
+    def on_subject_of(self, item_id: str) -> list[Row]:
+        """Other facts on the subject of a fact, newest first."""
+        item = self.get(item_id).item
+        if not item.subject:
+            return []
+        return [
+            _row(raw)
+            for raw in self.reader.execute(
+                f"SELECT {_COLUMNS} FROM item WHERE scope = ? AND subject = ? AND id <> ? "  # noqa: S608
+                "ORDER BY valid_from DESC, pk DESC",
+                (item.scope, item.subject, item_id),
+            )
+        ]
 
     def all(self, *, scope: str | None = None, after: int = 0, limit: int = 1_000) -> list[Row]:
         """Items in the order they were first written, a page at a time."""

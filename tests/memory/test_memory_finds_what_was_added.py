@@ -97,9 +97,9 @@ async def test_what_was_forgotten_is_not_found(file: Path) -> None:
     async with await Memory.open(file, embedder=HashEmbedder()) as memory:
         await memory.add(ITEMS)
         assert await memory.recall("oak table", k=1)
-        assert await memory.forget("oak") == 1
+        assert (await memory.forget("oak")).items == 1
         assert "oak" not in [hit.id for hit in await memory.recall("oak table")]
-        assert await memory.forget("oak") == 0
+        assert (await memory.forget("oak")).items == 0
         with pytest.raises(InputError, match="no memory 'oak'"):
             await memory.show("oak")
 

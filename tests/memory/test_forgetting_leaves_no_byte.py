@@ -1,0 +1,106 @@
+"""What is forgotten is in no table, no index and no byte of the files."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from helpers_memory import HashEmbedder
+
+from manyhands.memory import Memory
+from manyhands.memory.erase import is_forgotten, traces_of
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "Xylophanes quizzically murmured kobaltblau7731"
+NEEDLES = [
+    "Xylophanes", "xylophan", "quizzically", "quizzic", "kobaltblau7731", "kobaltblau", "geheimort",
+    "Wolfram-Etikett", "wolfram", "secret-id-4711", "Zaphodine", "zaphodin",
+]  # fmt: skip
+
+
+async def _with_the_secret(memory: Memory) -> None:
+    words = [f"common{n}" for n in range(400)]
+    rng = random.Random(7)
+    crowd = [
+        {"id": f"c{n}", "kind": "document", "text": " ".join(rng.choices(words, k=30))}
+        for n in range(300)
+    ]
+    await memory.add(crowd[:150])
+    await memory.add(
+        {
+            "id": "secret-id-4711",
+            "kind": "episode",
+            "text": SECRET,
+            "source": "geheimort.ipynb#cell-3",
+            "context": "Wolfram-Etikett",
+            "speaker": "Zaphodine",
+            "tags": ["wolfram"],
+            "meta": {"output": "kobaltblau"},
+        }
+    )
+    await memory.add(crowd[150:])
+
+
+@pytest.mark.parametrize("embedder", [None, HashEmbedder()], ids=["words", "vectors"])
+async def test_no_byte_of_it_is_left(file: Path, embedder: HashEmbedder) -> None:
+    async with await Memory.open(file, embedder=embedder) as memory:
+        await _with_the_secret(memory)
+        assert (await memory.recall("Xylophanes"))[0].id == "secret-id-4711"
+        assert {needle for _, needle in traces_of(file, NEEDLES)} == set(NEEDLES)
+        forgotten = await memory.forget("secret-id-4711")
+        assert forgotten.items == 1
+        assert forgotten.clean
+        assert traces_of(file, NEEDLES) == []
+        hits = await memory.recall("Xylophanes quizzically", k=400)
+        assert "secret-id-4711" not in {hit.id for hit in hits}
+        assert is_forgotten(memory.store, "secret-id-4711")
+        assert not is_forgotten(memory.store, "c1")
+    assert traces_of(file, NEEDLES) == []
+
+
+async def test_its_vector_is_gone_from_the_bytes(file: Path) -> None:
+    embedder = HashEmbedder()
+    async with await Memory.open(file, embedder=embedder) as memory:
+        await _with_the_secret(memory)
+        db = memory.store.reader
+        vectors = [
+            data
+            for (data,) in db.execute(
+                "SELECT x.data FROM item i JOIN view v ON v.item = i.pk "
+                "JOIN vector x ON x.key & 0xffffffffff = v.id WHERE i.id = 'secret-id-4711'"
+            )
+        ]
+        assert vectors
+        assert all(_anywhere(file, vector) for vector in vectors)
+        await memory.forget("secret-id-4711")
+        assert not any(_anywhere(file, vector) for vector in vectors)
+
+
+async def test_what_was_changed_leaves_no_byte_of_the_old_text_once_the_log_is_folded(
+    file: Path,
+) -> None:
+    async with await Memory.open(file) as memory:
+        await _with_the_secret(memory)
+        await memory.edit("secret-id-4711", text="Nothing to see.")
+        await memory.forget("c0")  # folds the log
+        assert traces_of(file, ["Xylophanes", "quizzic"]) == []
+
+
+async def test_a_reader_in_the_way_is_told_and_forgetting_again_finishes(file: Path) -> None:
+    async with await Memory.open(file) as memory, await Memory.open(file) as other:
+        await _with_the_secret(memory)
+        other.store.reader.execute("BEGIN")
+        other.store.reader.execute("SELECT count(*) FROM item")
+        memory.store.writer.connection.set_busy_timeout(10)
+        assert not (await memory.forget("secret-id-4711")).clean
+        other.store.reader.execute("COMMIT")
+        assert (await memory.forget("secret-id-4711")).clean
+        assert traces_of(file, NEEDLES) == []
+
+
+def _anywhere(file: Path, content: bytes) -> bool:
+    # Any sixteen bytes of the middle would do; a page may be split.
+    part = content[32:64]
+    return any(part in other.read_bytes() for other in file.parent.glob(file.name + "*"))
