@@ -59,6 +59,8 @@ class Memory:
         self._lock = threading.Lock()
         self._profiles: dict[Family, Profile] = dict(BUILT_IN)
         self._filler: asyncio.Task[None] | None = None
+        #: Model -> the view up to which nothing is left to embed, so that it is not looked for.
+        self._embedded: dict[int, int] = {}
         self.notices: list[str] = []
 
     @classmethod
@@ -153,16 +155,19 @@ class Memory:
         read = [settle(read_item(raw, scope=self._scope)) for raw in given]
         written = await to_thread.run_sync(self._store.put, read)
         if embed and (written.new or written.changed):
-            await self._embed_now()
+            await self.embed_new()
         return written
 
-    async def _embed_now(self) -> None:
+    async def embed_new(self) -> None:
+        """Embed what has no vector yet; a failing embedder gives a notice, not an error."""
         number, name, _ = await to_thread.run_sync(self._shelf.serving)
         embedder = embedder_for(name, self._embedder, self._previous) if number else None
         if embedder is None:
             return
         try:
-            await embed_pending(self._shelf, number, embedder)
+            top = await to_thread.run_sync(self._shelf.newest_view)
+            await embed_pending(self._shelf, number, embedder, after=self._embedded.get(number, 0))
+            self._embedded[number] = top
         except (ManyhandsError, OSError) as error:
             # What was added is kept and found by its words; vectors come with the next call.
             self._notice(f"Not embedded yet: {error}")
@@ -305,7 +310,7 @@ class Memory:
         kind = meta.pop("proposed", row.item.kind)
         item = replace(row.item, kind=kind, trust=Trust.USER, meta=meta, position=row.position)
         await to_thread.run_sync(self._store.put, [item])
-        await self._embed_now()
+        await self.embed_new()
 
     async def edit(self, item_id: str, **changes: Any) -> Written:
         """Change fields of one memory, as `add` takes them; it then has the user's word.
@@ -353,7 +358,7 @@ class Memory:
             if "added" in raw and "valid_from" in raw
         ]
         await to_thread.run_sync(self._store.restore, times)
-        await self._embed_now()
+        await self.embed_new()
         return written
 
 

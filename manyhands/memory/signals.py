@@ -125,7 +125,12 @@ def gather(
     if question.vector is not None and hot.vectors is not None:
         sides = around if Signal.NEAR_VECTOR in needed else around[:0]
         _tell_vectors(hot, question.vector, slots, sides, near_by_vector, table, needed)
-    _tell_rest(hot, question, slots, table, needed)
+    else:
+        # By words alone, what holds none of them, itself or beside it, is no hit.
+        said = (table[:, _AT[Signal.WORDS]] > 0) | (table[:, _AT[Signal.WINDOW]] > 0)
+        slots, table = slots[said], table[said]
+    if len(slots):
+        _tell_rest(hot, question, slots, table, needed)
     return Candidates(slots, table)
 
 

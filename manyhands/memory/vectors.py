@@ -130,6 +130,10 @@ class VectorShelf:
         )[0]
         return int(views) - int(held)
 
+    def newest_view(self) -> int:
+        rows = self._store.writer.execute("SELECT max(id) FROM view")
+        return int(rows[0][0] or 0)
+
     def known(self, model: int, view: int) -> F32 | None:
         """The vector that another view of the very same text has."""
         rows = self._store.writer.execute(

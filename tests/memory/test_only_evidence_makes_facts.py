@@ -112,9 +112,7 @@ async def test_forgetting_the_newer_fact_lets_the_older_hold_again(file: Path) -
 async def test_export_and_import_lose_nothing(file: Path, tmp_path: Path) -> None:
     async with await Memory.open(file) as memory:
         await memory.add(_fact("old", "The port is 8080.", time="2024-01-01", tags=["net", "ü"]))
-        await memory.add(
-            _fact("new", "Port 9090.", time="2025-01-01", meta={"a": [1, None]})
-        )
+        await memory.add(_fact("new", "Port 9090.", time="2025-01-01", meta={"a": [1, None]}))
         await memory.add(_fact("said", "No port at all.", trust="model"))
         await memory.add(
             [

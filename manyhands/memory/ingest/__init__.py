@@ -1,0 +1,1 @@
+"""Reading files into memories: which files, what pieces, and what has changed since."""
