@@ -19,8 +19,10 @@ if TYPE_CHECKING:
         environment_ready,
         hands_python,
     )
+    from manyhands.checks.sandbox.forks import ForkServer
     from manyhands.checks.sandbox.runner import best, probe, run
     from manyhands.checks.sandbox.session import Reply, Session
+    from manyhands.checks.sandbox.warm import WarmPool
 
 _WHERE = {
     **dict.fromkeys(
@@ -28,11 +30,14 @@ _WHERE = {
         "contracts",
     ),
     **dict.fromkeys(("build_environment", "environment_ready", "hands_python"), "environment"),
+    "ForkServer": "forks",
+    "WarmPool": "warm",
     **dict.fromkeys(("best", "probe", "run"), "runner"),
     **dict.fromkeys(("Reply", "Session"), "session"),
 }
 
 __all__ = [
+    "ForkServer",
     "Isolation",
     "Limits",
     "Reply",
@@ -41,6 +46,7 @@ __all__ = [
     "SandboxResult",
     "SandboxRun",
     "Session",
+    "WarmPool",
     "best",
     "build_environment",
     "environment_ready",

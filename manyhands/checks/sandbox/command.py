@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_LEAST_MEMORY = 32 << 20
+_MOST_SECONDS = 86_400
+_COLLECT = ("*", "*/*", "*/*/*")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -25,10 +27,28 @@ class _Size(click.ParamType[int]):
     def convert(
         self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)(?:i?B)?", str(value), re.IGNORECASE)
+        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([KMG]?)(?:i?B)?", str(value), re.I)
         if match is None:
             self.fail(f"{value!r} is no size; write for example 512M or 1G", param, ctx)
-        return int(float(match[1]) * _UNITS[match[2].upper()])
+        size = int(float(match[1]) * _UNITS[match[2].upper()])
+        if size < _LEAST_MEMORY:
+            self.fail(f"{value!r} is too small for an interpreter; give 32M or more", param, ctx)
+        return size
+
+
+class _Seconds(click.ParamType[float]):
+    name = "seconds"
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds <= _MOST_SECONDS:
+            self.fail(f"{value!r} is no time; give seconds, above 0, up to a day", param, ctx)
+        return seconds
 
 
 @click.group("sandbox")
@@ -38,19 +58,21 @@ def command() -> None:
 
 @command.command("run")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--time", "wall_s", default=10.0, show_default=True, help="Wall time in seconds.")
+@click.option("--time", "wall_s", default=10.0, type=_Seconds(), show_default=True,
+              help="Wall time in seconds.")  # fmt: skip
 @click.option("--memory", default="1G", type=_Size(), show_default=True, help="Of all processes.")
 @click.option(
-    "--data", multiple=True, type=click.Path(exists=True, path_type=Path),
+    "--data", multiple=True, type=click.Path(exists=True, readable=True, path_type=Path),
     help="File or folder to copy beside the program; may be repeated.",
 )  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Put new files here.")
-@click.option("--backend", default="auto", show_default=True, help="Insist on one isolation.")
+@click.option(
+    "--backend", default="auto", show_default=True, help="Insist on one isolation.",
+    type=click.Choice(["auto", "bwrap", "landlock", "seatbelt", "none"]),
+)  # fmt: skip
 @click.option("--allow-none", is_flag=True, help="Accept limits without isolation.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of plain output.")
-@click.pass_context
 def run_command(
-    context: click.Context,
     file: Path,
     wall_s: float,
     memory: int,
@@ -62,37 +84,29 @@ def run_command(
 ) -> None:
     """Run FILE in a fresh folder that holds it and the --data paths, nothing else.
 
-    Exit code 0 when the program ended well, 1 when it did not.
+    Exit code 0 when the program ended well, 1 when it did not, 4 when there is no sandbox.
     """
-    from manyhands.checks.sandbox.contracts import Isolation, Limits, SandboxPolicy, SandboxRun
-    from manyhands.errors import InputError, NoIsolation
+    from manyhands.checks.sandbox.contracts import Limits, RunStatus, SandboxPolicy, SandboxRun
+    from manyhands.errors import NoIsolation
 
-    try:
-        code = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{str(file)!r} is not UTF-8 text.", hint="Give a Python source file."
-        ) from error
     limits = replace(Limits(), wall_s=wall_s, cpu_s=max(1.0, wall_s), memory_bytes=memory)
     policy = SandboxPolicy(backend=backend, allow_none=allow_none, limits=limits)
-    job = SandboxRun(code=code, inputs=dict(_inputs(data)), collect=("*", "*/*", "*/*/*"))
+    job = SandboxRun(code=_source(file), inputs=_inputs(data), collect=_COLLECT)
     try:
         result = _run(job, policy)
     except NoIsolation as error:
         if not as_json:
             raise
-        click.echo(json.dumps(_shown(None, str(error), Isolation.NONE)))
-        context.exit(error.exit_code)
+        click.echo(json.dumps(_refused(str(error))))
+        raise SystemExit(error.exit_code) from None
     if out is not None:
-        for name, content in result.files.items():
-            target = out / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+        _write(result, out)
     if as_json:
-        click.echo(json.dumps(_shown(result, "", result.isolation)))
+        click.echo(json.dumps(_shown(result)))
     else:
         _tell(result)
-    context.exit(0 if result.status == "ok" else 1)
+    if result.status is not RunStatus.OK:
+        raise SystemExit(1)
 
 
 @command.command("probe")
@@ -135,27 +149,77 @@ def _run(job: SandboxRun, policy: SandboxPolicy) -> SandboxResult:
     return anyio.run(both)
 
 
-def _inputs(paths: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+def _source(file: Path) -> str:
+    from manyhands.errors import InputError
+
+    try:
+        code = file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        code = "\0"
+    except OSError as error:
+        raise InputError(
+            f"{str(file)!r} cannot be read: {error.strerror}.", hint="Give a readable Python file."
+        ) from error
+    if "\0" in code:
+        raise InputError(f"{str(file)!r} is no UTF-8 text.", hint="Give a Python source file.")
+    return code
+
+
+def _inputs(paths: tuple[Path, ...]) -> dict[str, Path]:
+    """Name in the scratch folder -> file; a folder comes with all its files, links left out."""
+    from manyhands.errors import InputError
+
+    found: dict[str, Path] = {}
     for path in paths:
-        if path.is_file():
-            yield path.name, path
-        for below in sorted(path.rglob("*")) if path.is_dir() else ():
-            if below.is_file() and not below.is_symlink():
-                yield f"{path.resolve().name}/{below.relative_to(path).as_posix()}", below
+        if path.is_dir():
+            base = path.resolve().name
+            given = {
+                f"{base}/{below.relative_to(path).as_posix()}": below
+                for below in sorted(path.rglob("*"))
+                if below.is_file() and not below.is_symlink()
+            }
+        else:
+            given = {path.name: path}
+        for name, file in given.items():
+            if name in found:
+                raise InputError(
+                    f"{str(found[name])!r} and {str(file)!r} would both be called {name!r}.",
+                    hint="Rename one of them.",
+                )
+            found[name] = file
+    return found
 
 
-def _shown(result: SandboxResult | None, refusal: str, isolation: str) -> dict[str, object]:
-    if result is None:
-        return {
-            "status": "refused", "exit_code": None, "stdout": "", "stderr": refusal, "files": {},
-            "seconds": 0.0, "isolation": isolation, "limit": "",
-        }  # fmt: skip
+def _write(result: SandboxResult, out: Path) -> None:
+    from manyhands.errors import StorageError
+
+    try:
+        for name, content in result.files.items():
+            target = out / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    except OSError as error:
+        raise StorageError(
+            f"A file of the program cannot be written to {str(out)!r}: {error.strerror}.",
+            hint="Give --out a folder that you may write.",
+        ) from error
+
+
+def _refused(why: str) -> dict[str, object]:
+    return {
+        "status": "refused", "exit_code": None, "stdout": "", "stderr": why, "files": {},
+        "refused_files": {}, "seconds": 0.0, "isolation": "none", "limit": "",
+    }  # fmt: skip
+
+
+def _shown(result: SandboxResult) -> dict[str, object]:
     return {
         "status": result.status,
         "exit_code": result.exit_code,
         "stdout": result.stdout,
         "stderr": result.stderr,
         "files": {name: len(content) for name, content in result.files.items()},
+        "refused_files": result.refused_files,
         "seconds": round(result.seconds, 4),
         "isolation": result.isolation,
         "limit": result.limit,

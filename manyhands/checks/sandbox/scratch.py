@@ -63,7 +63,13 @@ class Scratch:
                     hint="Give the path of a readable file.",
                 )
             target = self._place(name)
-            shutil.copyfile(source, target)
+            try:
+                shutil.copyfile(source, target)
+            except OSError as error:
+                raise InputError(
+                    f"The input file {str(source)!r} cannot be copied: {error.strerror}.",
+                    hint="Give the path of a readable file.",
+                ) from error
             target.chmod(0o600)
         for name, content in job.files.items():
             self._place(name).write_bytes(content)

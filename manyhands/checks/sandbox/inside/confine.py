@@ -23,6 +23,7 @@ __all__ = [
     "end_children",
     "landlock",
     "landlock_abi",
+    "lower_limits",
     "own_tasks",
     "seccomp",
     "set_limits",
@@ -82,6 +83,25 @@ def set_limits(limits: dict[str, int], *, tasks_before: int = 0, cpu_used: float
         except (ValueError, OSError):
             if name not in ("RTPRIO", "NICE", "SIGPENDING", "MSGQUEUE", "MEMLOCK", "DATA"):
                 raise
+
+
+def lower_limits(limits: dict[str, int], *, cpu_used: float) -> None:
+    """Bring the limits of a process that is fenced in already down to those of its program.
+
+    Without that on processes, which counts the whole uid outside a user namespace.
+    """
+    for name, wanted in (
+        ("CPU", max(1, limits["cpu_s"]) + int(cpu_used + 0.999)),
+        ("DATA", limits["memory_bytes"]),
+        ("FSIZE", limits["file_bytes"]),
+        ("NOFILE", limits["descriptors"]),
+    ):
+        which = getattr(resource, f"RLIMIT_{name}")
+        soft, hard = resource.getrlimit(which)
+        if hard == resource.RLIM_INFINITY or wanted < hard:
+            resource.setrlimit(which, (wanted, wanted + 1 if name == "CPU" else wanted))
+        elif soft != resource.RLIM_INFINITY and wanted < soft:
+            resource.setrlimit(which, (wanted, hard))
 
 
 # --- Landlock ----------------------------------------------------------------------------

@@ -4,11 +4,14 @@
 Runs as pid 2 of bwrap's namespaces (mode `bwrap`) or as a plain process (mode `landlock`), and
 runs nothing but this file. Standard input is a socket; a message is JSON:
 
-    {"run": id, "folder": path, "args", "stdin", "limits", "read", "write"} + 3 descriptors
+    {"run": id, "folder": path, "stdin", "limits", "read", "write"} + 4 descriptors
+    {"watch": id}       its program starts: look at what it uses from now on
     {"kill": id}
 
-The descriptors are standard output, standard error, and a pipe on which this process, not the
-program, says how the program ended: `{"code": exit code or negative signal, "memory": bool}`.
+The descriptors: standard output; standard error; a pipe on which the program's keeper and this
+process, never the program, say in JSON lines how it ended (`code`: exit code or negative signal,
+`memory`: it passed the limit), closed when all its processes are dead; a pipe on which the
+program's arguments come as a JSON line when it shall start, or nothing when it shall not.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from __future__ import annotations
 import array
 import contextlib
 import ctypes
+import fcntl
+import gc
 import importlib
 import json
 import os
@@ -38,6 +43,7 @@ _CLONE = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
 _MS_BIND, _MS_REC, _MS_PRIVATE, _MS_RDONLY = 4096, 16384, 1 << 18, 1
 _MS_SAFE = 2 | 4 | 8  # nosuid nodev noexec
 _LOOK_S = 0.025
+_DONE, _GO = 3, 4  # descriptors of a keeper
 
 
 @dataclass
@@ -46,6 +52,7 @@ class _Run:
     done: int
     memory_bytes: int
     tasks: int
+    watched: bool = False
     over: bool = False
 
 
@@ -55,40 +62,59 @@ def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     for name in spec["preload"]:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection in a fork would copy every page
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     wake, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-    control.send(b"R")
     runs: dict[int, _Run] = {}
+    try:
+        control.send(b"R")
+        _serve(control, wake, runs, namespaces)
+    except OSError:
+        pass  # the supervisor is gone
+    finally:
+        for run in runs.values():
+            _kill(run, namespaces)
+        while runs:
+            _reap(runs, block=True)
+
+
+def _serve(control: socket.socket, wake: int, runs: dict[int, _Run], namespaces: bool) -> None:
     looked = time.monotonic()
     while True:
-        ready, _, _ = select.select([control.fileno(), wake], [], [], _LOOK_S if runs else None)
+        watched = [run for run in runs.values() if run.watched]
+        ready, _, _ = select.select([control.fileno(), wake], [], [], _LOOK_S if watched else None)
         if control.fileno() in ready:
             message, extra, _, _ = control.recvmsg(1 << 18, socket.CMSG_SPACE(64))
             if not message:
-                break
+                return
             job = json.loads(message)
             if "kill" in job:
                 _kill(runs.get(job["kill"]), namespaces)
+            elif "watch" in job:
+                if job["watch"] in runs:
+                    runs[job["watch"]].watched = True
             else:
-                out, err, done = array.array("i", extra[0][2])
-                runs[job["run"]] = _start(job, out, err, done, namespaces)
+                runs[job["run"]] = _start(job, array.array("i", extra[0][2]), namespaces)
         if wake in ready:
             os.read(wake, 4096)
         _reap(runs)
         if time.monotonic() - looked > _LOOK_S:
             looked = time.monotonic()
-            for run in runs.values():
-                use = watch.tree_use(run.pid, run.memory_bytes)
-                if use.memory_bytes > run.memory_bytes:
-                    run.over = True
-                    _kill(run, namespaces)
-                elif use.tasks > run.tasks:
-                    _kill(run, namespaces)
-    for run in runs.values():
+            for run in watched:
+                _look(run, namespaces)
+
+
+def _look(run: _Run, namespaces: bool) -> None:
+    use = watch.tree_use(run.pid, run.memory_bytes)
+    if use.memory_bytes > run.memory_bytes:
+        run.over = True
+    if run.over or use.tasks > run.tasks:
         _kill(run, namespaces)
 
 
@@ -98,10 +124,10 @@ def _kill(run: _Run | None, namespaces: bool) -> None:
             os.kill(run.pid, signal.SIGKILL if namespaces else signal.SIGTERM)
 
 
-def _reap(runs: dict[int, _Run]) -> None:
+def _reap(runs: dict[int, _Run], *, block: bool = False) -> None:
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status = os.waitpid(-1, 0 if block else os.WNOHANG)
         except ChildProcessError:
             return
         if not pid:
@@ -109,15 +135,19 @@ def _reap(runs: dict[int, _Run]) -> None:
         for key, run in list(runs.items()):
             if run.pid == pid:
                 code = os.waitstatus_to_exitcode(status)
-                code = 128 - code if code > 128 else code
-                with contextlib.suppress(BrokenPipeError):
-                    os.write(run.done, json.dumps({"code": code, "memory": run.over}).encode())
+                _say(run.done, code=128 - code if code > 128 else code, memory=run.over)
                 os.close(run.done)
                 del runs[key]
 
 
-def _start(job: dict[str, Any], out: int, err: int, done: int, namespaces: bool) -> _Run:
+def _say(done: int, **what: int) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        os.write(done, json.dumps(what).encode() + b"\n")
+
+
+def _start(job: dict[str, Any], given: array.array[int], namespaces: bool) -> _Run:
     limits = job["limits"]
+    out, err, done, go = given
     tasks_before = 0 if namespaces else confine.own_tasks()
     if namespaces:
         # No thread but this one runs here (libraries are told to use one), so a bare clone is safe.
@@ -127,26 +157,29 @@ def _start(job: dict[str, Any], out: int, err: int, done: int, namespaces: bool)
         (python.PyOS_AfterFork_Parent if pid else python.PyOS_AfterFork_Child)()
     else:
         pid = os.fork()
-    if pid < 0:
-        os.close(out)
-        os.close(err)
-        os.write(done, json.dumps({"code": -signal.SIGKILL, "memory": False}).encode())
-        os.close(done)
-        raise SystemExit("no new namespaces")
     if pid == 0:
         try:
-            _keep(job, out, err, namespaces, tasks_before)
+            _keep(job, given, namespaces, tasks_before)
         finally:
             os._exit(125)
-    os.close(out)
-    os.close(err)
+    for descriptor in (out, err, go):
+        os.close(descriptor)
+    if pid < 0:
+        _say(done, code=-signal.SIGKILL)
+        os.close(done)
+        raise SystemExit("no new namespaces")
     return _Run(pid, done, limits["memory_bytes"], limits["processes"] + 8)
 
 
-def _keep(job: dict[str, Any], out: int, err: int, namespaces: bool, tasks_before: int) -> None:
+def _keep(
+    job: dict[str, Any], given: array.array[int], namespaces: bool, tasks_before: int
+) -> None:
     """The parent of one program: init of its pid namespace, or a subreaper."""
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    _libc.prctl(1, signal.SIGKILL if namespaces else signal.SIGTERM, 0, 0, 0)  # with the server
     if namespaces:
         _map_user()
         _mounts(job["folder"])
@@ -156,12 +189,13 @@ def _keep(job: dict[str, Any], out: int, err: int, namespaces: bool, tasks_befor
         work = job["folder"] + "/work"
     _libc.prctl(4, 0, 0, 0, 0)  # not dumpable: the program cannot look into this process
     stdin = os.open(job["stdin"], os.O_RDONLY)
-    for source, target in ((stdin, 0), (out, 1), (err, 2)):
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in (stdin, *given)]
+    for target, source in enumerate(high):
         os.dup2(source, target)
-    os.closerange(3, 1 << 12)
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    os.closerange(_GO + 1, 1 << 12)
     child = os.fork()
     if child == 0:
+        os.close(_DONE)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         _libc.prctl(4, 1, 0, 0, 0)
         os.setsid()
@@ -173,15 +207,18 @@ def _keep(job: dict[str, Any], out: int, err: int, namespaces: bool, tasks_befor
                 os.environ[name] = f"{job['folder']}/{part}"
         _fence(job, namespaces, tasks_before)
         _fresh_randomness()
-        os._exit(play.play(job["args"]))
+        with os.fdopen(_GO) as go:
+            args = go.readline()
+        os._exit(play.play(json.loads(args)) if args else 0)
     signal.signal(signal.SIGTERM, lambda *_: _end(child, 128 + signal.SIGTERM, namespaces))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-    for stream in (0, 1, 2):
+    for stream in (0, 1, 2, _GO):
         os.close(stream)
     while True:
         pid, status = os.wait()
         if pid == child:
             code = os.waitstatus_to_exitcode(status)
+            _say(_DONE, code=code)
             _end(child, code if code >= 0 else 128 - code, namespaces)
 
 
