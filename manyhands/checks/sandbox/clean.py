@@ -18,7 +18,7 @@ _INVISIBLE = "\u200b-\u200d\u2060-\u2064\u206a-\u206f\ufeff\u00ad\u180e\ufff9-\u
 _TAGS = "\U000e0000-\U000e007f\U000e0100-\U000e01ef"
 _CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 _FORBIDDEN = re.compile(f"[{_BIDI}{_INVISIBLE}{_TAGS}{_CONTROL}]")
-_TAG = re.compile(r"<\s*[a-zA-Z/!]")
+_TAG = re.compile(r"<[a-zA-Z/!?]")  # as the HTML standard: nothing between < and the name
 
 
 def clean(text: str) -> str:

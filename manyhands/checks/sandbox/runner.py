@@ -141,7 +141,7 @@ async def run_in(
             outcome = replace(
                 outcome, status=RunStatus.DISK, limit=f"disk_bytes={limits.disk_bytes}"
             )
-        return told(outcome, job, scratch, isolation)
+        return await anyio.to_thread.run_sync(told, outcome, job, scratch, isolation)
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(scratch.remove)

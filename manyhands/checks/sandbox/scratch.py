@@ -8,21 +8,20 @@ import fnmatch
 import os
 import shutil
 import stat
-import struct
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from manyhands.checks.sandbox.contracts import SandboxRun
+from manyhands.checks.sandbox.png import PngRefused, rewrite_png
 from manyhands.errors import InputError
 
-__all__ = ["Collected", "Scratch", "collect", "png_size", "remove_tree"]
+__all__ = ["Collected", "Scratch", "collect", "remove_tree"]
 
 MiB = 1024 * 1024
 _COLLECT_BYTES = 64 * MiB  # all collected files of one run
 _COLLECT_FILES = 256
-_PIXELS = 50_000_000  # of one PNG: 200 MB when decoded
 _NAME = 200  # bytes
 _DEPTH = 8
 
@@ -103,6 +102,7 @@ def collect(folder: Path, patterns: tuple[str, ...], given: Mapping[str, object]
 
     Never follows a link, opens a FIFO or a device, or reads a file with a second name.
     A pattern without `/` matches top-level names only. Files in `given` (the inputs) stay.
+    A PNG comes out rewritten (`png.rewrite_png`).
     """
     files: dict[str, bytes] = {}
     refused: dict[str, str] = {}
@@ -124,7 +124,10 @@ def collect(folder: Path, patterns: tuple[str, ...], given: Mapping[str, object]
             except OSError as error:
                 reason = error.strerror or "cannot be read"
         if not reason:
-            reason = _content_objection(name, content)
+            try:
+                content = rewrite_png(content) if name.lower().endswith(".png") else content
+            except PngRefused as error:
+                reason = error.fault.value
         if reason:
             if len(refused) < _COLLECT_FILES:
                 refused[_shown(name)] = reason
@@ -173,25 +176,6 @@ def _objection(name: str, info: os.stat_result) -> str:
     if info.st_nlink != 1:
         return "hard link"
     return ""
-
-
-def _content_objection(name: str, content: bytes) -> str:
-    if not name.lower().endswith(".png"):
-        return ""
-    size = png_size(content)
-    if size is None:
-        return "not a PNG"
-    if size[0] * size[1] > _PIXELS:
-        return f"image of {size[0]} x {size[1]} pixels, the limit is {_PIXELS} pixels"
-    return ""
-
-
-def png_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels that a PNG's header states; None when it is no PNG."""
-    if len(content) < 33 or content[:8] != b"\x89PNG\r\n\x1a\n" or content[12:16] != b"IHDR":
-        return None
-    width, height = struct.unpack(">II", content[16:24])
-    return (width, height) if width and height else None
 
 
 def _shown(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from manyhands.checks.sandbox.clean import clean, has_html
 
-__all__ = ["SpecFault", "check_plotly", "check_vega_lite", "is_png", "without_markup"]
+__all__ = ["SpecFault", "check_plotly", "check_vega_lite", "without_markup"]
 
 _SPEC_BYTES = 4 * 1024 * 1024
 _DEPTH = 60
@@ -94,11 +94,6 @@ def without_markup(spec: Any) -> Any:
         text = clean(spec)
         return text.replace("<", "\uff1c").replace(">", "\uff1e") if has_html(text) else text
     return spec
-
-
-def is_png(content: bytes) -> bool:
-    """Whether the bytes begin as a PNG; nothing else is shown as an image."""
-    return content.startswith(b"\x89PNG\r\n\x1a\n")
 
 
 def _shape(spec: object) -> list[tuple[SpecFault, str]]:
