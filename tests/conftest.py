@@ -26,6 +26,7 @@ def settings_in() -> Callable[[Path], Settings]:
             env={
                 "MANYHANDS_JOURNAL__PATH": str(folder / "journal.db"),
                 "MANYHANDS_MEMORY__PATH": str(folder / "memory.db"),
+                "MANYHANDS_ROUTING__PATH": str(folder / "learning.db"),
             },
         )
 

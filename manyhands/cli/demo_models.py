@@ -200,7 +200,9 @@ def say(request: ScriptedRequest, roles: Mapping[str, str]) -> str:
             return _block(_TESTS)
         case "coder":
             again = "what failed" in prompt
-            return "The row number is not the time.\n\n" * again + _block(_RIGHT if again else _WRONG)
+            return "The row number is not the time.\n\n" * again + _block(
+                _RIGHT if again else _WRONG
+            )
         case "mathematician":
             return "Differentiate term by term.\n" + _block("b + 2*c*t", "")
         case "illustrator":

@@ -20,6 +20,8 @@ _COMMANDS = {
     "demo": ("manyhands.cli.commands.demo", "The main job on real data, with scripted models."),
     "doctor": ("manyhands.cli.commands.doctor", "What is missing, each with its next command."),
     "eval": ("manyhands.cli.commands.eval", "Measure your models on machine-graded tasks."),
+    "learning": ("manyhands.cli.commands.learning", "What checks taught about your models."),
+    "memory": ("manyhands.cli.commands.memory", "What is remembered: find, correct, forget."),
     "rehearsal": ("manyhands.cli.commands.rehearsal", "A server that plays scripted models."),
     "roles": ("manyhands.cli.commands.roles", "List, show, write and build roles."),
     "runs": ("manyhands.cli.commands.runs", "List, show, export and resume runs."),

@@ -178,10 +178,14 @@ class RoutingSettings(Section):
     Attributes:
         mode: `roles` takes the role's tier, `learned` weighs recorded outcomes as well.
         escalate: after a failed repair the next stronger tier is tried once.
+        path: where outcomes of checked attempts are kept.
     """
 
     mode: Literal["roles", "learned"] = "roles"
     escalate: bool = True
+    path: Path = Field(default_factory=lambda: user_data_folder() / "learning.db")
+
+    _home = field_validator("path", mode="before")(_expanded)
 
 
 class ApprovalRule(StrEnum):

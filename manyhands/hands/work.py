@@ -28,6 +28,7 @@ from manyhands.recover import fenced_blocks
 
 __all__ = [
     "ABSTAIN",
+    "Begin",
     "Desk",
     "Draft",
     "Hand",
@@ -109,6 +110,14 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Begin:
+    """The tier that begins a step; `why` is told when it is not the role's own."""
+
+    tier: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Try:
     number: int
     tier: str
@@ -128,15 +137,26 @@ class Hand(ABC, Generic[RequestT]):
     async def draft(self, request: RequestT, desk: Desk, tier: str, last: Draft | None) -> Draft:
         """One attempt, checked. `last` is the attempt before, whose evidence goes along."""
 
-    async def work(self, request: RequestT, desk: Desk) -> HandResult:
+    async def work(
+        self,
+        request: RequestT,
+        desk: Desk,
+        begin: Begin | None = None,
+        *,
+        escalate: bool = True,
+    ) -> HandResult:
         """Answer the request.
 
         An attempt whose checks fail, or that brings nothing usable, is repaired once by the same
         tier and then tried one tier up. Faults of the engine are not repaired here.
+
+        Args:
+            begin: the tier to begin with; the role's own when None.
+            escalate: whether the next stronger tier may be tried.
         """
         attempts: list[Attempt] = []
         last: Draft | None = None
-        for one in self._tries(desk.voice):
+        for one in self._tries(desk.voice, begin, escalate=escalate):
             if one.number > 1 and one.why:
                 reason = NoteReason.TIER_UP if one.tier != attempts[-1].tier else NoteReason.RETRY
                 await desk.voice.note(reason, one.why, desk.step)
@@ -148,11 +168,12 @@ class Hand(ABC, Generic[RequestT]):
         assert last is not None
         return self._give_up(last, attempts)
 
-    def _tries(self, voice: Voice) -> Sequence[_Try]:
-        tier = voice.role(self.role).tier
-        tries = [_Try(1, tier, ""), _Try(2, tier, "the checks go back to the hand once")]
+    def _tries(self, voice: Voice, begin: Begin | None, *, escalate: bool) -> Sequence[_Try]:
+        first = begin or Begin(voice.role(self.role).tier)
+        tier = first.tier
+        tries = [_Try(1, tier, first.why), _Try(2, tier, "the checks go back to the hand once")]
         above = voice.tier_above(tier)
-        if above is not None:
+        if escalate and above is not None:
             tries.append(_Try(3, above, f"one tier up: {above}"))
         return tries
 

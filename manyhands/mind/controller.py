@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from manyhands.errors import BudgetExceeded, EngineError, SandboxError
-from manyhands.hands.contracts import CodeRequest, HandName, HandResult, Status
+from manyhands.errors import BudgetExceeded, EngineError, SandboxError, StorageError
+from manyhands.hands.contracts import CodeRequest, HandName, HandRequest, HandResult, Status
 from manyhands.hands.registry import HANDS
-from manyhands.hands.work import Desk
+from manyhands.hands.work import Begin, Desk
 from manyhands.journal.events import Condensed, Note, NoteReason, StepDone, StepStarted
 from manyhands.mind.answer import StepReport
 from manyhands.mind.condense import condense
@@ -24,6 +24,7 @@ class Controller:
     def __init__(self, toolbox: Toolbox, done: Mapping[str, HandResult] | None = None) -> None:
         self._box = toolbox
         self._hands = {name: make() for name, make in HANDS.items()}
+        self._done = frozenset(done or ())
         self._results: dict[str, HandResult] = dict(done or {})
         self._requests: dict[str, str] = {}
         self.notes: dict[str, str] = {}
@@ -108,10 +109,25 @@ class Controller:
                 status=Status.CANNOT,
                 summary=f"It needs {', '.join(broken)}, which brought nothing.",
             )
+        hand = self._hands[step.hand]
         try:
-            return await self._hands[step.hand].work(request, self._desk(step))
+            result = await hand.work(
+                request, self._desk(step), self._begin(step, request), escalate=self._box.escalate
+            )
         except (EngineError, SandboxError) as error:
             return HandResult(hand=step.hand, status=Status.FAILED, summary=str(error))
+        if self._box.routes is not None:
+            try:
+                self._box.routes.learn(step.hand, request, step.id, result)
+            except StorageError as error:
+                await self._box.emit(Note(reason=NoteReason.MEMORY, text=str(error), step=step.id))
+        return result
+
+    def _begin(self, step: PlanStep, request: HandRequest) -> Begin | None:
+        if self._box.routes is None:
+            return None
+        own = self._box.voice.role(self._hands[step.hand].role).tier
+        return self._box.routes.begin(step.hand, request, own)
 
     def _desk(self, step: PlanStep) -> Desk:
         notes = "\n\n".join(self.notes[need] for need in step.needs if need in self.notes)
@@ -135,6 +151,8 @@ class Controller:
                 self.handles[step.id] = whole.id
             note = condense(step.id, result, self._box.note_tokens, whole.id)
         self.notes[step.id] = note.note
+        if step.id in self._done:
+            return  # a former process has told it
         await self._box.emit(
             StepDone(
                 step=step.id,

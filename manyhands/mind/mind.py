@@ -13,27 +13,23 @@ import anyio
 from manyhands import __version__
 from manyhands.broker.contracts import Approver, Rule, deny_all
 from manyhands.errors import InputError, ManyhandsError
-from manyhands.hands.contracts import HandResult
 from manyhands.hands.work import Source
 from manyhands.journal.events import (
-    Answered,
     Event,
-    Framed,
     RunFinished,
     RunOutcome,
     RunStarted,
-    StepDone,
 )
 from manyhands.journal.records import RunState
 from manyhands.journal.store import Journal, new_id
+from manyhands.mind import past
 from manyhands.mind.answer import Answer
 from manyhands.mind.budget import Budget, Purse
 from manyhands.mind.data import DataFile, open_data
-from manyhands.mind.frame import Frame
-from manyhands.mind.packing import Turn
 from manyhands.mind.question import Question, Recall, Review
 from manyhands.mind.recorder import Recorder
-from manyhands.mind.run import Reached, Run
+from manyhands.mind.routes import Routes
+from manyhands.mind.run import Run
 from manyhands.mind.tools import Toolbox
 from manyhands.redaction import redact
 
@@ -161,7 +157,7 @@ class Mind:
             raise InputError(f"There is no role {role!r}.", hint=f"Roles: {known}.")
         files = open_data(data if isinstance(data, Mapping) else list(data))
         with self.journal() as journal:
-            turns = _turns(journal, conversation_id)
+            turns = past.turns(journal, conversation_id)
             run_id = new_id("run")
             asked = Question(
                 text=text,
@@ -217,7 +213,7 @@ class Mind:
                 conversation_id=started.conversation_id,
                 role=started.role,
                 hands=started.hands,
-                turns=_turns(journal, started.conversation_id, before=record.id),
+                turns=past.turns(journal, started.conversation_id, before=record.id),
                 context=started.context,
                 council=started.council,
                 save_folder=started.save_folder,
@@ -294,7 +290,7 @@ class Mind:
                     max_steps=budgets.steps,
                     recall=recall,
                     review=review,
-                    reached=_reached(events),
+                    reached=past.reached(events),
                 )
                 answer = await run.answer()
             outcome = RunOutcome.ASKED if answer.question_back else RunOutcome.ANSWERED
@@ -347,6 +343,8 @@ class Mind:
                     for name, file in files.items()
                 },
                 note_tokens=self.settings.budgets.note_tokens,
+                routes=Routes(self.settings, recorder.run_id),
+                escalate=self.settings.routing.escalate,
             )
             yield toolbox, self._recall()
 
@@ -381,36 +379,3 @@ class Mind:
             return "\n".join(hit.text for hit in hits), [hit.id for hit in hits]
 
         return recall
-
-
-def _turns(journal: Journal, conversation_id: str, before: str = "") -> tuple[Turn, ...]:
-    """The answered turns of a conversation, oldest first; empty for a new one."""
-    if not conversation_id:
-        return ()
-    turns = []
-    for run in journal.conversation(conversation_id).runs:
-        if run.id == before:
-            break
-        if run.answer:
-            turns.append(Turn(run.question, run.answer))
-    return tuple(turns)
-
-
-def _reached(events: Sequence[Event]) -> Reached:
-    """What the events of an unfinished run say was reached."""
-    frame: Frame | None = None
-    revisions = 0
-    written = ""
-    done: dict[str, HandResult] = {}
-    for event in events:
-        match event.body:
-            case Framed():
-                frame = Frame.model_validate(event.body.frame)
-                revisions = event.body.revision
-            case StepDone():
-                done[event.body.step] = HandResult.model_validate(event.body.result)
-            case Answered():
-                written = event.body.text
-            case _:
-                pass
-    return Reached(frame=frame, revisions=revisions, done=done, written=written)

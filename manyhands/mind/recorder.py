@@ -27,14 +27,14 @@ class Recorder:
         self, journal: Journal, run_id: str, seq: int, show: Callable[[Event], None]
     ) -> None:
         self._journal = journal
-        self._run_id = run_id
+        self.run_id = run_id
         self._seq = seq
         self._show = show
 
     def record(self, body: Body) -> None:
         """Write and show; no await stands between, so that a cancelled task can still write."""
         clean = BODY.validate_python(redact_value(body.model_dump(mode="json")))
-        event = Event(run_id=self._run_id, seq=self._seq + 1, at=time.time(), body=clean)
+        event = Event(run_id=self.run_id, seq=self._seq + 1, at=time.time(), body=clean)
         if event.durable:
             self._journal.append(event)
             self._seq += 1
@@ -50,7 +50,7 @@ class Recorder:
     async def keep(self, name: str, media_type: str, content: bytes) -> Artifact:
         """Store an artifact of this run."""
         artifact_id = await anyio.to_thread.run_sync(
-            self._journal.keep, self._run_id, name, media_type, content
+            self._journal.keep, self.run_id, name, media_type, content
         )
         return Artifact(id=artifact_id, name=name, media_type=media_type, size=len(content))
 

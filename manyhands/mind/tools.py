@@ -10,6 +10,7 @@ from manyhands.hands.bench import Bench
 from manyhands.hands.contracts import Artifact
 from manyhands.hands.voice import Emit, Voice
 from manyhands.hands.work import Source
+from manyhands.mind.routes import Routes
 
 __all__ = ["Keep", "Toolbox"]
 
@@ -22,6 +23,8 @@ class Toolbox:
     """The same for every step of a run.
 
     Attributes:
+        routes: chooses the tier that begins a step and keeps its outcome; without, the role's own.
+        escalate: whether a failed repair goes one tier up.
         open: the content of an artifact by its id.
         remember: writes a statement to memory and gives its id; None where memory is off.
     """
@@ -34,4 +37,6 @@ class Toolbox:
     broker: Broker
     sources: Mapping[str, Source]
     note_tokens: int
+    routes: Routes | None = None
+    escalate: bool = True
     remember: Callable[[str], Awaitable[str]] | None = None

@@ -37,6 +37,7 @@ class Stage:
             "MANYHANDS_CONFIG": str(self.folder / "config.toml"),
             "MANYHANDS_JOURNAL__PATH": str(self.folder / "journal.db"),
             "MANYHANDS_MEMORY__PATH": str(self.folder / "memory.db"),
+            "MANYHANDS_ROUTING__PATH": str(self.folder / "learning.db"),
             **self.env,
         }
 

@@ -1,0 +1,47 @@
+"""What the journal says of the past: a conversation's turns, and what an unfinished run reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from manyhands.hands.contracts import HandResult
+from manyhands.journal.events import Answered, Event, Framed, StepDone
+from manyhands.journal.store import Journal
+from manyhands.mind.frame import Frame
+from manyhands.mind.packing import Turn
+from manyhands.mind.run import Reached
+
+__all__ = ["reached", "turns"]
+
+
+def turns(journal: Journal, conversation_id: str, before: str = "") -> tuple[Turn, ...]:
+    """The answered turns of a conversation, oldest first; empty for a new one."""
+    if not conversation_id:
+        return ()
+    found = []
+    for run in journal.conversation(conversation_id).runs:
+        if run.id == before:
+            break
+        if run.answer:
+            found.append(Turn(run.question, run.answer))
+    return tuple(found)
+
+
+def reached(events: Sequence[Event]) -> Reached:
+    """What the events of an unfinished run say was reached."""
+    frame: Frame | None = None
+    revisions = 0
+    written = ""
+    done: dict[str, HandResult] = {}
+    for event in events:
+        match event.body:
+            case Framed():
+                frame = Frame.model_validate(event.body.frame)
+                revisions = event.body.revision
+            case StepDone():
+                done[event.body.step] = HandResult.model_validate(event.body.result)
+            case Answered():
+                written = event.body.text
+            case _:
+                pass
+    return Reached(frame=frame, revisions=revisions, done=done, written=written)
