@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from anyio import to_thread
 from anyio.lowlevel import checkpoint
 
 from manyhands.errors import InputError, ManyhandsError
+from manyhands.memory.derived import rebuild_near, rebuild_words
 from manyhands.memory.embedding import (
     Embedder,
     Progress,
@@ -25,19 +26,34 @@ from manyhands.memory.hot import FAMILIES, Filter, HotIndex
 from manyhands.memory.profile import BUILT_IN, Profile
 from manyhands.memory.ranking import best_first, fold_and_pack, fuse, parts_of
 from manyhands.memory.records import Family, Hit, Trust, read_item, seconds_of
-from manyhands.memory.signals import Signal, gather, read_question
+from manyhands.memory.signal_names import Signal
+from manyhands.memory.signals import gather, read_question
 from manyhands.memory.standing import settle
+from manyhands.memory.statistics import statistics
 from manyhands.memory.store import Row, Store, Written, open_store
 from manyhands.memory.transfer import exported_lines, read_lines
 from manyhands.memory.vectors import ModelState, VectorShelf
 
-__all__ = ["Memory"]
+__all__ = ["Explained", "Memory"]
 
 #: Candidates that are read at a time beyond k: some will be copies of others.
 _READ_AHEAD = 4
 _MOST_HITS = 1_000
 #: Items up to which a search runs in the caller's own thread when the index is fresh.
 _INLINE = 150_000
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """How a query is looked up.
+
+    Attributes:
+        stems: its words as they are looked up.
+        model: whose vectors are searched; "" for words alone.
+    """
+
+    stems: tuple[str, ...]
+    model: str
 
 
 class Memory:
@@ -293,11 +309,16 @@ class Memory:
                 for row in self._store.rows(page):
                     yield row, float(scores[order[place[row.pk]]]), place[row.pk]
 
-        def parts(at: int) -> Mapping[str, float]:
+        def explained(at: int) -> tuple[Profile, Mapping[str, float]]:
             profile = self._profiles[FAMILIES[families[at]]]
-            return parts_of(found.signals[order[at]], profile, vectors=vectors)
+            return profile, parts_of(found.signals[order[at]], profile, vectors=vectors)
 
-        return fold_and_pack(ranked(), parts, k=k, budget_tokens=budget)
+        return fold_and_pack(ranked(), explained, k=k, budget_tokens=budget)
+
+    def explain(self, query: str) -> Explained:
+        """How a query is looked up; the hits of `recall` carry their scores' parts."""
+        searched = self._hot.model_name if self._embedder is not None else ""
+        return Explained(read_question(query, None).stems, searched)
 
     async def show(self, item_id: str) -> Row:
         """One memory with all that is known of it."""
@@ -328,6 +349,16 @@ class Memory:
         """Remove memories from every table, index and log, down to the bytes of the files."""
         named = [ids] if isinstance(ids, str) else list(ids)
         return await to_thread.run_sync(erase, self._store, named)
+
+    async def stats(self) -> dict[str, Any]:
+        """How much there is, how it is searched, and whether the file is sound."""
+        return await to_thread.run_sync(statistics, self._store, self._shelf)
+
+    async def rebuild(self) -> int:
+        """Make all that is derived anew from the plain tables; how many memories there are."""
+        count = await to_thread.run_sync(rebuild_words, self._store)
+        await to_thread.run_sync(rebuild_near, self._store)
+        return count
 
     async def contradictions(self, item_id: str) -> list[Row]:
         """Other facts on the subject of a fact, superseded ones among them, newest first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from manyhands.errors import StorageError
+from manyhands.errors import InputError, StorageError
 
 __all__ = ["filesystem_of", "look_at_the_place"]
 
@@ -29,7 +29,7 @@ def filesystem_of(path: Path, mounts: str) -> str:
     return kind
 
 
-def look_at_the_place(path: Path, mounts: str | None = None) -> None:
+def look_at_the_place(path: Path, mounts: str | None = None, *, must_exist: bool = False) -> None:
     """Refuse a network folder and a file that is no whole SQLite file; nothing is changed.
 
     Raises:
@@ -52,6 +52,11 @@ def look_at_the_place(path: Path, mounts: str | None = None) -> None:
         with path.open("rb") as file:
             head = file.read(100)
     except FileNotFoundError:
+        if must_exist:
+            raise InputError(
+                f"Nothing is remembered yet: there is no file {str(path)!r}.",
+                hint='The first memory makes it: manyhands memory add "…"',
+            ) from None
         return
     except OSError as error:
         raise StorageError(

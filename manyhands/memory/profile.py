@@ -11,7 +11,7 @@ import numpy as np
 
 from manyhands.memory.arrays import F32
 from manyhands.memory.records import Family
-from manyhands.memory.signals import SIGNALS, Signal
+from manyhands.memory.signal_names import SIGNALS, Signal
 
 __all__ = ["BUILT_IN", "BUILT_IN_VERSION", "Profile", "read_profile"]
 

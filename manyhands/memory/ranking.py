@@ -13,7 +13,8 @@ from manyhands.memory.arrays import F32
 from manyhands.memory.hot import FAMILIES, HotIndex
 from manyhands.memory.profile import Profile
 from manyhands.memory.records import Family, Hit
-from manyhands.memory.signals import SIGNALS, Candidates
+from manyhands.memory.signal_names import SIGNALS
+from manyhands.memory.signals import Candidates
 from manyhands.memory.store import Row
 
 __all__ = ["best_first", "estimate_tokens", "fold_and_pack", "fuse", "parts_of"]
@@ -52,7 +53,7 @@ def best_first(scores: F32, most: int) -> NDArray[np.int64]:
 
 def fold_and_pack(
     ranked: Iterable[tuple[Row, float, int]],
-    parts: Callable[[int], Mapping[str, float]],
+    explained: Callable[[int], tuple[Profile, Mapping[str, float]]],
     *,
     k: int,
     budget_tokens: int | None,
@@ -63,7 +64,7 @@ def fold_and_pack(
 
     Args:
         ranked: rows, best first, each with its score and its place among the candidates.
-        parts: the score's parts of the candidate at a place.
+        explained: the profile and the score's parts of the candidate at a place.
     """
     hits: list[Hit] = []
     place: dict[bytes, int] = {}
@@ -85,6 +86,7 @@ def fold_and_pack(
                 continue
             left -= cost
         place[same] = len(hits)
+        profile, parts = explained(candidate)
         hits.append(
             Hit(
                 id=item.id,
@@ -97,7 +99,8 @@ def fold_and_pack(
                 time=item.time,
                 speaker=item.speaker,
                 trust=item.trust,
-                parts=parts(candidate),
+                parts=parts,
+                profile=f"{profile.family} {profile.version}",
                 handle=f"memory:{item.id}",
                 superseded_by=row.superseded_by,
                 meta=item.meta,

@@ -157,6 +157,7 @@ class Hit:
         handle: `memory:ID`, by which it can be shown, edited and forgotten.
         superseded_by: the id of the newer fact; "" while it holds.
         copies: ids of the same text that were folded into this hit.
+        profile: the fusion profile that weighed it: family and version.
     """
 
     id: str
@@ -173,6 +174,7 @@ class Hit:
     handle: str
     superseded_by: str = ""
     copies: tuple[str, ...] = ()
+    profile: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 

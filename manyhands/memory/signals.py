@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,11 @@ from manyhands.memory.arrays import F32, best_of
 from manyhands.memory.hot import Filter, HotIndex
 from manyhands.memory.marks import Mark, asks_when
 from manyhands.memory.postings import K1, B, TermScores
+from manyhands.memory.signal_names import SIGNALS, Signal
 from manyhands.memory.views import ViewRole
 from manyhands.memory.words import STOP_WORDS, stems
 
-__all__ = ["Candidates", "Question", "Signal", "gather", "read_question"]
+__all__ = ["Candidates", "Question", "gather", "read_question"]
 
 #: Candidates that each of the two searches may name.
 _FROM_EACH = 120
@@ -30,41 +30,6 @@ _MOST_STEMS = 64
 _ALL = 1_200
 
 
-class Signal(StrEnum):
-    """One number for one candidate, about 0 to 1; profiles weigh them by name."""
-
-    WORDS = "words"  # BM25, as a share of the best
-    WINDOW = "window"  # BM25 of the item with its two neighbours
-    COVER = "cover"  # share of the question's information that it holds
-    RAREST = "rarest"  # whether it holds the question's rarest word
-    WORDS_RANK = "words_rank"  # 1 / (1 + rank / 5) by words
-    VECTOR = "vector"  # cosine with the item as a whole
-    VECTOR_SCALED = "vector_scaled"  # that, between the candidates' median and their best
-    AFTER = "after"  # cosine with the turn and the two before it
-    PART = "part"  # greatest cosine with a sentence or part
-    VECTOR_RANK = "vector_rank"  # 1 / (1 + rank / 5) by vectors
-    BOTH = "both"  # words x vector_scaled
-    NEAR_WORDS = "near_words"  # the better neighbour's words
-    NEAR_VECTOR = "near_vector"  # the better neighbour's vector
-    THREAD_WORDS = "thread_words"  # the thread's best words
-    THREAD_VECTOR = "thread_vector"
-    LENGTH = "length"  # log of the number of words, 1 at 400
-    SPEAKER = "speaker"  # the question names its speaker
-    OTHER_SPEAKER = "other_speaker"  # the question names another speaker
-    WHEN = "when"  # the question asks for a time and the item names one
-    ASKS = "asks"  # the item is itself a question
-    SHORT = "short"
-    NUMBER = "number"  # how many, how much; and the item has a number
-    RECENT = "recent"  # rank by time among the candidates
-    CLOSED = "closed"  # superseded by a newer fact
-    # Query-adaptive: the same signals, weighed by how well the question's words are held.
-    WORDS_SURE = "words_sure"  # words x the best cover
-    VECTOR_SURE = "vector_sure"  # vector_scaled x the best cover
-    WORDS_LONG = "words_long"  # words x the question's length
-    VECTOR_LONG = "vector_long"  # vector_scaled x the question's length
-
-
-SIGNALS = tuple(Signal)
 #: Signals for which an item's neighbours are looked at.
 _BESIDE = frozenset({Signal.WINDOW, Signal.NEAR_WORDS, Signal.NEAR_VECTOR})
 _AT = {signal: place for place, signal in enumerate(SIGNALS)}

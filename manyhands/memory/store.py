@@ -425,7 +425,7 @@ def open_store(path: Path, *, read_only: bool = False) -> Store:
     Raises:
         NewerFormat, StorageFull, StorageError: said in words; the file is as it was.
     """
-    look_at_the_place(path)
+    look_at_the_place(path, must_exist=read_only)
     writer = None if read_only else open_database(path, MIGRATIONS)
     try:
         if writer is not None:

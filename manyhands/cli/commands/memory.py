@@ -1,0 +1,377 @@
+"""`manyhands memory`: what is remembered, in the user's hands."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from manyhands.memory import Hit, Memory
+
+__all__ = ["command"]
+
+_T = TypeVar("_T")
+
+
+@click.group("memory")
+def command() -> None:
+    """What is remembered: find it, correct it, make it forgotten.
+
+    A memory belongs to the project that you are in (its repository or folder); --everywhere looks
+    into all of them.
+    """
+
+
+def _with_memory(
+    work: Callable[[Memory], Awaitable[_T]],
+    *,
+    words_only: bool = False,
+    read_only: bool = False,
+    everywhere: bool = False,
+    notices: bool = False,
+) -> _T:
+    """Open the user's memory, do something with it, and tell its notices."""
+    import anyio
+
+    from manyhands.memory.opening import open_memory, project_of
+    from manyhands.settings import load_settings
+
+    async def play() -> _T:
+        settings = load_settings()
+        scope = "" if everywhere else project_of(Path.cwd())
+        async with open_memory(
+            settings, scope=scope, words_only=words_only, read_only=read_only
+        ) as memory:
+            try:
+                return await work(memory)
+            finally:
+                for notice in memory.notices if notices else ():
+                    click.echo(notice, err=True)
+
+    return anyio.run(play)
+
+
+def _here(everywhere: bool) -> list[str] | None:
+    """Where to look: this project and what belongs to none, or everywhere."""
+    from manyhands.memory.opening import project_of
+
+    return None if everywhere else [project_of(Path.cwd()), ""]
+
+
+@command.command("add")
+@click.argument("text")
+@click.option("--kind", default="fact", show_default=True, help="fact, lesson, episode, …")
+@click.option("--id", "item_id", default="", help="Its id; made from the text when not given.")
+@click.option("--subject", default="", help="What a fact is about; a newer one supersedes it.")
+@click.option("--tag", "tags", multiple=True, help="Repeatable.")
+@click.option("--source", default="", help="Where it comes from.")
+@click.option("--global", "global_", is_flag=True, help="It belongs to no project.")
+def add(
+    text: str, kind: str, item_id: str, subject: str, tags: tuple[str, ...], source: str,
+    global_: bool,
+) -> None:  # fmt: skip
+    """Remember TEXT (`-` reads it from standard input) on your word."""
+    import hashlib
+
+    told = sys.stdin.read() if text == "-" else text
+    name = item_id or f"{kind}-{hashlib.blake2b(told.encode(), digest_size=5).hexdigest()}"
+
+    async def work(memory: Memory) -> None:
+        raw = {
+            "id": name, "kind": kind, "text": told, "subject": subject, "tags": tags,
+            "source": source or "said by the user",
+        }  # fmt: skip
+        written = await memory.add(raw)
+        done = "remembered" if written.new else "changed" if written.changed else "known already"
+        click.echo(f"{name}: {done}")
+        for other in written.superseded:
+            click.echo(f"  supersedes {other}")
+        for row in await memory.contradictions(name):
+            if not row.superseded_by:
+                click.echo(f"  stands beside {row.item.id}: {row.item.text[:80]}")
+
+    _with_memory(work, everywhere=global_)
+
+
+@command.command("search")
+@click.argument("query")
+@click.option("-k", default=10, show_default=True, help="At most so many hits.")
+@click.option("--kind", "kinds", multiple=True, help="Only this kind; repeatable.")
+@click.option("--since", default="", help="Only what is newer, e.g. 2026-01-31.")
+@click.option("--until", default="", help="Only what is older.")
+@click.option("--tokens", default=0, help="At most so many tokens together.")
+@click.option("--everywhere", is_flag=True, help="In all projects.")
+@click.option("--words", is_flag=True, help="By words alone; no model server is asked.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+def search(
+    query: str, k: int, kinds: tuple[str, ...], since: str, until: str, tokens: int,
+    everywhere: bool, words: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Find what is remembered about QUERY, best first."""
+    hits = _search(
+        query, k=k, kinds=kinds or None, since=since, until=until,
+        budget_tokens=tokens or None, everywhere=everywhere, words=words,
+    )  # fmt: skip
+    if as_json:
+        click.echo(json.dumps([_told(hit) for hit in hits], ensure_ascii=False, indent=2))
+        return
+    if not hits:
+        click.echo("Nothing is remembered about that here. --everywhere looks in all projects.")
+    for hit in hits:
+        _show_hit(hit)
+
+
+@command.command("why")
+@click.argument("query")
+@click.option("-k", default=5, show_default=True)
+@click.option("--everywhere", is_flag=True, help="In all projects.")
+@click.option("--words", is_flag=True, help="By words alone; no model server is asked.")
+def why(query: str, k: int, everywhere: bool, words: bool) -> None:
+    """Explain the ranking for QUERY: each signal's part in each score."""
+    from manyhands.memory.signal_names import SIGNALS_TOLD, Signal
+
+    async def work(memory: Memory) -> None:
+        hits = await memory.recall(query, k=k, scope=_here(everywhere))
+        question = memory.explain(query)
+        click.echo(f"looked up by the stems: {' '.join(question.stems) or '(none)'}")
+        click.echo(f"vectors: {question.model or 'none, words alone'}")
+        for hit in hits:
+            _show_hit(hit)
+            click.echo(f"    profile: {hit.profile}")
+            for name in sorted(hit.parts, key=lambda part: -abs(hit.parts[part])):
+                click.echo(f"    {hit.parts[name]:+.3f}  {name:14} {SIGNALS_TOLD[Signal(name)]}")
+
+    _with_memory(work, words_only=words, notices=True)
+
+
+@command.command("show")
+@click.argument("item_id")
+def show(item_id: str) -> None:
+    """All that is known of one memory."""
+
+    async def work(memory: Memory) -> None:
+        row = await memory.show(item_id.removeprefix("memory:"))
+        item = row.item
+        for name, value in (
+            ("id", item.id), ("kind", item.kind), ("trust", item.trust), ("scope", item.scope),
+            ("source", item.source), ("context", item.context), ("speaker", item.speaker),
+            ("time", _day(item.time)), ("added", _day(row.added)), ("subject", item.subject),
+            ("valid from", _day(row.valid_from)), ("valid to", _day(row.valid_to)),
+            ("superseded by", row.superseded_by), ("tags", ", ".join(item.tags)),
+            ("meta", json.dumps(dict(item.meta), ensure_ascii=False) if item.meta else ""),
+        ):  # fmt: skip
+            if value:
+                click.echo(f"{name:>13}  {value}")
+        click.echo(f"\n{item.text}")
+        for other in await memory.contradictions(item.id):
+            state = f"superseded by {other.superseded_by}" if other.superseded_by else "holds"
+            click.echo(f"\non the same subject, {state}: {other.item.id}: {other.item.text[:200]}")
+
+    _with_memory(work, words_only=True, read_only=True)
+
+
+@command.command("edit")
+@click.argument("item_id")
+@click.option("--text", default=None, help="The new text; without it your editor opens.")
+@click.option("--confirm", is_flag=True, help="Make a proposal the fact it wants to be.")
+def edit(item_id: str, text: str | None, confirm: bool) -> None:
+    """Correct a memory, or confirm what a model proposed."""
+    name = item_id.removeprefix("memory:")
+
+    async def work(memory: Memory) -> None:
+        if confirm:
+            await memory.confirm(name)
+            click.echo(f"{name}: confirmed")
+            return
+        old = (await memory.show(name)).item.text
+        new = text if text is not None else click.edit(old)
+        if new is None or new == old:
+            click.echo(f"{name}: as it was")
+            return
+        await memory.edit(name, text=new)
+        click.echo(f"{name}: changed")
+
+    _with_memory(work)
+
+
+@command.command("forget")
+@click.argument("ids", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(ids: tuple[str, ...], yes: bool) -> None:
+    """Remove memories from every table, index and log, down to the bytes of the file."""
+    names = [item_id.removeprefix("memory:") for item_id in ids]
+    if not yes:
+        click.confirm(f"Forget {', '.join(names)} for good?", abort=True)
+
+    async def work(memory: Memory) -> None:
+        done = await memory.forget(names)
+        click.echo(f"{done.items} of {len(names)} forgotten.")
+        if not done.clean:
+            click.echo(
+                "Another process is reading the file; run this again so that no byte stays.",
+                err=True,
+            )
+
+    _with_memory(work, words_only=True)
+
+
+@command.command("export")
+@click.argument("file", type=click.Path(dir_okay=False), default="-")
+@click.option("--here", is_flag=True, help="Only this project.")
+def export(file: str, here: bool) -> None:
+    """Write all memories to FILE (`-`: standard output) as JSON lines."""
+
+    from manyhands.memory.opening import project_of
+
+    async def work(memory: Memory) -> list[str]:
+        return await memory.export(scope=project_of(Path.cwd()) if here else None)
+
+    lines = _with_memory(work, words_only=True, read_only=True)
+    with click.open_file(file, "w", encoding="utf-8") as out:
+        out.writelines(line + "\n" for line in lines)
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+def import_(file: str) -> None:
+    """Read memories from an export; what is there already stays as it is."""
+
+    async def work(memory: Memory) -> None:
+        with click.open_file(file, encoding="utf-8") as lines:
+            written = await memory.import_(lines)
+        told = (len(written.new), len(written.changed), len(written.same))
+        click.echo("{} new, {} changed, {} known already".format(*told))
+
+    _with_memory(work)
+
+
+@command.command("stats")
+@click.option("--json", "as_json", is_flag=True)
+def stats(as_json: bool) -> None:
+    """How much is remembered, how it is searched, and whether the file is sound."""
+
+    async def work(memory: Memory) -> dict[str, Any]:
+        return await memory.stats()
+
+    told = _with_memory(work, words_only=True, read_only=True)
+    if as_json:
+        click.echo(json.dumps(told, indent=2))
+        return
+    for name, value in told.items():
+        listed = ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(
+            value, dict
+        ) else value  # fmt: skip
+        click.echo(f"{name:>12}  {listed}")
+
+
+@command.command("index")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--watch", is_flag=True, help="Go on taking in what changes; Ctrl-C ends it.")
+@click.option("--words", is_flag=True, help="Do not embed now; no model server is asked.")
+@click.option("--reembed", is_flag=True, help="Embed what has no vector of today's model yet.")
+@click.option("--rebuild", is_flag=True, help="Make the derived indexes anew from the memories.")
+def index(paths: tuple[Path, ...], watch: bool, words: bool, reembed: bool, rebuild: bool) -> None:
+    """Remember the notebooks, Python, Markdown and table files under PATHS.
+
+    Only what has changed is read; `.gitignore` is honoured.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from manyhands.memory.ingest.indexing import IndexReport, index_paths, watch_paths
+    from manyhands.memory.opening import project_of
+
+    if not (paths or reembed or rebuild):
+        raise click.UsageError("Name what to index, for example: manyhands memory index .")
+    scope = project_of(Path.cwd())
+
+    def told(report: IndexReport) -> None:
+        click.echo(
+            f"{report.files} files, {report.unchanged} unchanged; {report.added} pieces new, "
+            f"{report.changed} changed, {report.removed} removed"
+        )
+        for name, reason in report.refused:
+            click.echo(f"  not read: {name}: {reason}", err=True)
+        if not report.gitignore:
+            click.echo("  git is not here: .gitignore was not honoured", err=True)
+
+    async def work(memory: Memory) -> None:
+        if rebuild:
+            click.echo(f"{await memory.rebuild()} memories indexed anew")
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            if reembed:
+                task = bar.add_task("embedding", total=None)
+                sent = await memory.reembed(
+                    lambda done, total: bar.update(task, completed=done, total=total)
+                )
+                click.echo(f"{sent} texts embedded")
+            if paths:
+                reading = bar.add_task("reading", total=None)
+                report = await index_paths(
+                    memory, list(paths), scope=scope,
+                    progress=lambda done, total, name: bar.update(
+                        reading, completed=done, total=total, description=name[:40] or "embedding"
+                    ),
+                )  # fmt: skip
+                told(report)
+        if watch:
+            await watch_paths(memory, list(paths), scope=scope, told=told)
+
+    try:
+        _with_memory(work, words_only=words, notices=not words)
+    except KeyboardInterrupt:
+        raise click.Abort from None
+
+
+def _search(query: str, *, everywhere: bool, words: bool, **where: Any) -> list[Hit]:
+    async def work(memory: Memory) -> list[Hit]:
+        return await memory.recall(query, scope=_here(everywhere), **where)
+
+    return _with_memory(work, words_only=words, notices=True)
+
+
+def _show_hit(hit: Hit) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    old = f" · superseded by {hit.superseded_by}" if hit.superseded_by else ""
+    copies = f" · and {len(hit.copies)} copies" if hit.copies else ""
+    console.print(Text(f"{hit.score:.3f}  {hit.id}", style="bold"), soft_wrap=True)
+    told = " · ".join(
+        part
+        for part in (hit.kind, str(hit.trust), hit.speaker, _day(hit.time), hit.context)
+        if part
+    )
+    console.print(Text(f"    {told}{old}{copies}", style="dim"), soft_wrap=True)
+    lines = hit.text.strip().splitlines()
+    more = f"  (+{len(lines) - 4} lines)" if len(lines) > 4 else ""
+    for line in lines[:4]:
+        console.print(Text(f"    {line[:160]}"), soft_wrap=True)
+    if more:
+        console.print(Text(f"   {more}", style="dim"))
+
+
+def _told(hit: Hit) -> dict[str, Any]:
+    return {
+        "id": hit.id, "score": hit.score, "text": hit.text, "kind": hit.kind, "scope": hit.scope,
+        "source": hit.source, "context": hit.context, "time": hit.time, "speaker": hit.speaker,
+        "trust": hit.trust, "parts": dict(hit.parts), "handle": hit.handle,
+        "superseded_by": hit.superseded_by, "copies": list(hit.copies), "meta": dict(hit.meta),
+    }  # fmt: skip
+
+
+def _day(time: float | None) -> str:
+    from datetime import datetime
+
+    if time is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):
+        return f"{time:g} s"
