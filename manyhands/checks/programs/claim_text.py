@@ -6,7 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Statement", "agrees", "numbers_named", "read_claim"]
+__all__ = [
+    "Statement",
+    "agrees",
+    "number_steps",
+    "numbers_named",
+    "read_claim",
+    "statistic_named",
+]
 
 _STATS = {
     "mean": "mean", "average": "mean", "sum": "sum", "total": "sum", "maximum": "max",
@@ -158,7 +165,7 @@ def numbers_named(text: str) -> dict[str, int]:
         ),
         ("rolling", r"(?:moving|rolling) (?:average|mean|sum) (?:of|over) (?:the last )?(\d+)"),
         ("head", r"first (\d+)"),
-        ("tail", r"last (\d+)"),
+        ("tail", r"(?:last|latest|most recent) (\d+)"),
         ("nlargest", r"top (\d+)"),
         ("nsmallest", r"bottom (\d+)"),
     ):
@@ -166,3 +173,27 @@ def numbers_named(text: str) -> dict[str, int]:
         if match:
             found.setdefault(key, int(match.group(1)))
     return found
+
+
+def number_steps(text: str) -> list[tuple[float, float]]:
+    """Every number of a sentence, with half a unit of its last digit."""
+    found = re.findall(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?![\w-])", text)
+    return [_number(one.rstrip(",")) for one in found]
+
+
+def statistic_named(text: str) -> str | None:
+    """The one statistic that a sentence speaks of; None when it names none, or several."""
+    words = {
+        "mean": ("mean", "average"),
+        "median": ("median",),
+        "sum": ("total", "sum", "altogether", "all together"),
+        "max": ("maximum", "max"),
+        "min": ("minimum", "min"),
+        "std": ("standard deviation",),
+    }
+    named = {
+        key
+        for key, forms in words.items()
+        if any(re.search(rf"\b{form}\b", text, re.I) for form in forms)
+    }
+    return named.pop() if len(named) == 1 else None

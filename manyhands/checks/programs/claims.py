@@ -2,184 +2,31 @@
 
 from __future__ import annotations
 
-import ast
 import json
+import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
-from manyhands.checks.programs.claim_text import agrees, numbers_named, read_claim
+from manyhands.checks.programs.claim_text import Statement, agrees, read_claim
+from manyhands.checks.programs.claim_traps import TableFacts, Trap, TrapKind, traps_in
 from manyhands.checks.programs.figures import place_data
 from manyhands.checks.programs.link import INSIDE
-from manyhands.checks.programs.static import find_function
-from manyhands.checks.sandbox.contracts import Isolation, SandboxPolicy, SandboxRun
+from manyhands.checks.programs.meddling import meddling
+from manyhands.checks.sandbox.contracts import (
+    Isolation,
+    SandboxPolicy,
+    SandboxResult,
+    SandboxRun,
+)
 from manyhands.checks.sandbox.runner import run
 
-__all__ = ["Trap", "TrapKind", "check_claim", "traps_in"]
+__all__ = ["check_claim"]
 
-
-class TrapKind(StrEnum):
-    """A fault that makes a wrong claim look right."""
-
-    DROPPED_GAPS = "rows with gaps left out"
-    FILLED_GAPS = "gaps filled in"
-    INNER_JOIN = "rows lost in a join"
-    MANY_JOIN = "rows multiplied in a join"
-    DEGREES = "degrees of freedom"
-    WINDOW = "off-by-one window"
-    LEAKAGE = "later rows used for earlier ones"
-    FLOAT_EQUAL = "floats compared with =="
-    CONSTANT = "does not read the table"
-
-
-@dataclass(frozen=True, slots=True)
-class Trap:
-    """A trap in the program's text.
-
-    Attributes:
-        without: the program with the trap taken out; empty when there is no such program.
-        decides: the trap alone refutes the claim.
-    """
-
-    kind: TrapKind
-    line: int
-    what: str
-    without: str = ""
-    decides: bool = False
-
-
-def _call_name(node: ast.AST) -> str:
-    if not isinstance(node, ast.Call):
-        return ""
-    function = node.func
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
-def _replaced(tree: ast.Module, node: ast.AST, new: Callable[[Any], ast.expr]) -> str:
-    """The program with one node exchanged."""
-    index = next(at for at, other in enumerate(ast.walk(tree)) if other is node)
-    copy = ast.parse(ast.unparse(tree))
-    target = list(ast.walk(copy))[index]
-
-    class Exchange(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> Any:
-            if node is target:
-                return new(self.generic_visit(node))
-            return self.generic_visit(node)
-
-    return ast.unparse(ast.fix_missing_locations(Exchange().visit(copy)))
-
-
-def _keyword(call: ast.Call, name: str, value: ast.expr) -> ast.Call:
-    kept = [k for k in call.keywords if k.arg != name]
-    return ast.Call(call.func, call.args, [*kept, ast.keyword(name, value)])
-
-
-def traps_in(code: str, text: str = "") -> list[Trap]:
-    """Traps that the text of a claim's program shows. Raises SyntaxError."""
-    tree = ast.parse(ast.unparse(ast.parse(code)))
-    said = text.lower()
-    named = numbers_named(text)
-    found: list[Trap] = []
-    for node in ast.walk(tree):
-        name, line = _call_name(node), getattr(node, "lineno", 0)
-        if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
-            if any(
-                isinstance(s, ast.Constant) and isinstance(s.value, float) for s in node.comparators
-            ):
-                found.append(Trap(TrapKind.FLOAT_EQUAL, line, ast.unparse(node)))
-            continue
-        if not isinstance(node, ast.Call):
-            continue
-        whole = ast.unparse(node)
-        method = isinstance(node.func, ast.Attribute)
-        if name in ("dropna", "fillna") and method:
-            kind = TrapKind.DROPPED_GAPS if name == "dropna" else TrapKind.FILLED_GAPS
-            if _about_gaps(said) or (name == "dropna" and not _whole_rows(node)):
-                continue
-            if isinstance(node.func, ast.Attribute):
-                found.append(Trap(kind, line, whole, _replaced(tree, node, lambda n: n.func.value)))
-        elif name == "merge":
-            how = next((k.value for k in node.keywords if k.arg == "how"), None)
-            if how is None or (isinstance(how, ast.Constant) and how.value == "inner"):
-                left = _replaced(tree, node, lambda n: _keyword(n, "how", ast.Constant("left")))
-                found.append(Trap(TrapKind.INNER_JOIN, line, whole, left))
-            found.append(Trap(TrapKind.MANY_JOIN, line, whole, _replaced(tree, node, _one_to_one)))
-        elif name in ("std", "var", "sem"):
-            found += _degrees(tree, node, said, whole)
-        elif name in ("rolling", "head", "tail", "nlargest", "nsmallest"):
-            given = (
-                node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
-            )
-            if name in named and isinstance(given, int) and given != named[name]:
-                what = f"{whole}, the text says {named[name]}"
-                found.append(Trap(TrapKind.WINDOW, line, what, decides=True))
-            if any(k.arg == "center" and getattr(k.value, "value", 0) for k in node.keywords):
-                found.append(Trap(TrapKind.LEAKAGE, line, whole, _replaced(tree, node, _no_center)))
-        elif name == "shift" and node.args and ast.unparse(node.args[0]).startswith("-"):
-            decides = any(w in said for w in ("predict", "forecast", "lagged", "previous"))
-            found.append(Trap(TrapKind.LEAKAGE, line, whole, decides=decides))
-    function = find_function(tree, "claim")
-    if function is not None and function.args.args:
-        table = function.args.args[0].arg
-        used = any(isinstance(n, ast.Name) and n.id == table for n in ast.walk(function))
-        if not used:
-            found.append(Trap(TrapKind.CONSTANT, function.lineno, "the table is not used"))
-    return found
-
-
-def _about_gaps(said: str) -> bool:
-    """Whether the sentence itself speaks of gaps: then what the program does is its meaning."""
-    return any(
-        w in said for w in ("complete", "missing", "gap", "filled", "treat", "known", "null")
-    )
-
-
-def _whole_rows(call: ast.Call) -> bool:
-    """Whether gaps in any column cost the row; one column's gaps never count in its statistics."""
-    target = call.func.value if isinstance(call.func, ast.Attribute) else None
-    one = isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant)
-    return not one and not any(k.arg in ("subset", "axis") for k in call.keywords)
-
-
-def _one_to_one(call: ast.Call) -> ast.expr:
-    """The join with one row of the right table for each key."""
-    keys = next((k.value for k in call.keywords if k.arg in ("on", "right_on")), None)
-    at = (
-        0
-        if isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") != "pd"
-        else 1
-    )
-    if keys is None or len(call.args) <= at:
-        return call
-    subset = keys if isinstance(keys, ast.List) else ast.List([keys], ast.Load())
-    drop = ast.Attribute(call.args[at], "drop_duplicates", ast.Load())
-    args = list(call.args)
-    args[at] = ast.Call(drop, [], [ast.keyword("subset", subset)])
-    return ast.Call(call.func, args, call.keywords)
-
-
-def _no_center(call: ast.Call) -> ast.expr:
-    return _keyword(call, "center", ast.Constant(False))
-
-
-def _degrees(tree: ast.Module, node: ast.Call, said: str, whole: str) -> list[Trap]:
-    """A standard deviation of a sample divides by n - 1, of a population by n."""
-    numpy = isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") in (
-        "np",
-        "numpy",
-    )
-    given = next((k.value for k in node.keywords if k.arg == "ddof"), None)
-    value = given.value if isinstance(given, ast.Constant) else (0 if numpy else 1)
-    wanted = 0 if "population" in said else 1
-    if value == wanted:
-        return []
-    new = _replaced(tree, node, lambda n: _keyword(n, "ddof", ast.Constant(wanted)))
-    return [Trap(TrapKind.DEGREES, node.lineno, whole, new)]
+_OTHER = "another table: "  # prefix of the tables that have nothing to do with the claim
+_KEPT = "duplicate rows"  # leaving them out is no correction, only a hint
 
 
 async def check_claim(
@@ -192,8 +39,12 @@ async def check_claim(
 
     The rule: *refuted* when `claim(df)` is false, when it is true only because of a trap (it is
     false once the trap is taken out of the program or of the data), or when the sentence, read and
-    recomputed without the program, is false. *undetermined* when the program fails, does not
-    depend on the data, or contradicts a recomputation that bears the text out. Else *supported*.
+    recomputed without the program, is false. *undetermined* when the program fails, is also true
+    of tables that have nothing to do with this one, reaches into the interpreter, or contradicts a
+    recomputation that bears the text out. Else *supported*.
+
+    The table is read, changed and recomputed in one sandbox; the program runs in another, on
+    tables in a random order, and is not told which of them is the real one.
     """
     started = time.monotonic()
     evidence: dict[str, Any] = {"method": "claim(df) on the data, traps taken out one by one"}
@@ -201,54 +52,121 @@ async def check_claim(
     def outcome(verdict: Verdict, summary: str) -> CheckOutcome:
         return CheckOutcome(verdict, summary, time.monotonic() - started, evidence)
 
+    statement = read_claim(text)
+    files, inputs, job = place_data(claim_code, csv)
+    looked = await _look(job["data"], files, inputs, statement, policy)
+    evidence["isolation"] = looked.isolation.value
+    said = _read(looked, "claim_tables.json")
+    if "tables" not in said:
+        return outcome(Verdict.UNDETERMINED, f"the table cannot be read: {_why(looked)}")
+    evidence["rows"] = said["rows"]
+    facts = TableFacts(tuple(said["columns"]), said["groups"])
     try:
-        traps = traps_in(claim_code, text)
+        traps = traps_in(claim_code, text, facts)
+        reached = meddling(claim_code)
     except (SyntaxError, ValueError, RecursionError) as error:
         return outcome(Verdict.UNDETERMINED, f"the claim's program does not parse: {error}")
-    statement = read_claim(text)
-    programs = {"own": claim_code} | {str(at): t.without for at, t in enumerate(traps) if t.without}
-    files, inputs, job = place_data(claim_code, csv)
-    job = {"csv": job["data"], "programs": programs, "ask": statement.ask if statement else None}
-    made = await run(
-        SandboxRun(
-            code=(INSIDE / "table_claim.py").read_text(),
-            inputs=inputs,
-            files={**files, "claim_job.json": json.dumps(job).encode()},
-            collect=("claim.json",),
-        ),
-        policy,
-    )
-    evidence["isolation"] = made.isolation.value
     evidence["traps"] = [{"kind": t.kind.value, "line": t.line, "what": t.what} for t in traps]
-    try:
-        said = json.loads(made.files["claim.json"])
-        own = said["programs"]["own"]
-    except (KeyError, ValueError, TypeError):
-        why = made.limit or (made.stderr.strip().splitlines() or [made.status.value])[-1][:300]
-        return outcome(Verdict.UNDETERMINED, f"the claim's program could not be run: {why}")
-    evidence["rows"] = said["rows"]
-    verdict, summary = _decide(said, own, traps, statement, evidence)
+    programs = {"own": job["code"]}
+    programs |= {str(at): t.without for at, t in enumerate(traps) if t.without}
+    made, told = await _run_programs(programs, said["tables"], looked, (files, inputs, job), policy)
+    if "own" not in told:
+        return outcome(Verdict.UNDETERMINED, f"the claim's program could not be run: {_why(made)}")
+    verdict, summary = _decide(said.get("recomputed"), told, traps, statement, evidence)
+    if verdict is Verdict.SUPPORTED and reached:
+        return outcome(Verdict.UNDETERMINED, f"the program reaches into Python: {reached[0]}")
     if verdict is Verdict.SUPPORTED and made.isolation is Isolation.NONE:
         return outcome(Verdict.UNDETERMINED, f"{summary}, but it was run without isolation")
     return outcome(verdict, summary)
 
 
+async def _look(
+    data: str,
+    files: dict[str, bytes],
+    inputs: dict[str, Path],
+    statement: Statement | None,
+    policy: SandboxPolicy | None,
+) -> SandboxResult:
+    """Our own look at the table: no line of the claim's program is in this sandbox."""
+    ask = {"csv": data, "ask": statement.ask if statement else None}
+    job = SandboxRun(
+        code=(INSIDE / "table_facts.py").read_text(),
+        inputs=inputs,
+        files={**files, "claim_job.json": json.dumps(ask).encode()},
+        collect=("claim_tables.json", "table_*.csv"),
+    )
+    return await run(job, policy)
+
+
+async def _run_programs(
+    programs: dict[str, str],
+    tables: Sequence[str],
+    looked: SandboxResult,
+    placed: tuple[dict[str, bytes], dict[str, Path], dict[str, Any]],
+    policy: SandboxPolicy | None,
+) -> tuple[SandboxResult, dict[str, dict[str, Any]]]:
+    """Each program on the table, the claim's own also on the changed tables, in random order.
+
+    Returns what each said: `own`, the number of a trap, or the name of a changed table.
+    """
+    files, inputs, job = placed
+    runs = [(name, name, job["data"]) for name in programs]
+    changed = {}
+    for at, name in enumerate(tables):
+        content = looked.files.get(f"table_{at}.csv")
+        if content is not None:
+            changed[f"table_{at}.csv"] = content
+            runs.append((name, "own", f"table_{at}.csv"))
+    random.SystemRandom().shuffle(runs)
+    order = {"programs": programs, "runs": [[program, table] for _, program, table in runs]}
+    made = await run(
+        SandboxRun(
+            code=(INSIDE / "table_claim.py").read_text(),
+            inputs=inputs,
+            files={**files, **changed, "claim_job.json": json.dumps(order).encode()},
+            collect=("claim.json",),
+        ),
+        policy,
+    )
+    replies = _read(made, "claim.json").get("replies")
+    if not isinstance(replies, list) or len(replies) != len(runs):
+        return made, {}
+    return made, {
+        name: reply
+        for (name, _, _), reply in zip(runs, replies, strict=True)
+        if isinstance(reply, dict)
+    }
+
+
+def _read(result: SandboxResult, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(result.files.get(name, b"{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _why(result: SandboxResult) -> str:
+    last = (result.stderr.strip().splitlines() or [result.status.value])[-1][:300]
+    return result.limit or last
+
+
 def _decide(
-    said: dict[str, Any],
-    own: dict[str, Any],
-    traps: list[Trap],
-    statement: Any,
+    recomputed: Any,
+    told: Mapping[str, dict[str, Any]],
+    traps: Sequence[Trap],
+    statement: Statement | None,
     evidence: dict[str, Any],
 ) -> tuple[Verdict, str]:
-    recomputed = said.get("recomputed")
+    own = told["own"]
     borne_out: bool | None = None
     if statement is not None and recomputed is not None:
         borne_out = agrees(statement, recomputed)
         evidence["recomputed"] = {"value": recomputed, "stated": statement.stated}
-    if "error" in own:
+    if own.get("value") not in (True, False):
         if borne_out is False:
             return Verdict.REFUTED, f"recomputed from the table: {recomputed}"
-        return Verdict.UNDETERMINED, f"the claim's program failed: {own['error']}"
+        return Verdict.UNDETERMINED, f"the claim's program failed: {own.get('error')}"
     evidence["claim"] = own["value"]
     evidence["seen"] = own.get("seen", [])
     if not own["value"]:
@@ -260,17 +178,19 @@ def _decide(
     for at, trap in enumerate(traps):
         if trap.decides:
             return Verdict.REFUTED, f"{trap.kind}: {trap.what}"
-        if said["programs"].get(str(at), {}).get("value") is False:
+        if told.get(str(at), {}).get("value") is False:
             return Verdict.REFUTED, f"true only through {trap.kind}: {trap.what}"
-    for name, result in said["tables"].items():
-        if result.get("value") is False and name != "duplicate rows":
-            return Verdict.REFUTED, f"true only through {name}"
-        if result.get("value") is False:
+    changed = {name: reply for name, reply in told.items() if not name.isdigit() and name != "own"}
+    others = [reply for name, reply in changed.items() if name.startswith(_OTHER)]
+    for name, reply in changed.items():
+        if reply.get("value") is False and not name.startswith(_OTHER):
+            if name != _KEPT:
+                return Verdict.REFUTED, f"true only through {name}"
             evidence["duplicates"] = "false once duplicate rows are left out"
-    if any(t.kind is TrapKind.CONSTANT for t in traps):
+    if not borne_out and any(t.kind is TrapKind.CONSTANT for t in traps):
         return Verdict.UNDETERMINED, "the program does not read the table"
-    if said["scrambled"].get("value") is True and borne_out is None:
-        evidence["scrambled"] = "also true for a table with other values"
+    if not borne_out and others and all(reply.get("value") is True for reply in others):
+        return Verdict.UNDETERMINED, "the program is true of any table"
     independent = " and by recomputing the text" if borne_out else ""
     evidence["independent"] = bool(borne_out)
     return Verdict.SUPPORTED, f"the claim holds by its program{independent}"

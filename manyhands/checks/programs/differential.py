@@ -6,16 +6,16 @@ import ast
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
-from manyhands.checks.programs.examples import examples_in
-from manyhands.checks.programs.inputs import generate, parameters
+from manyhands.checks.programs.examples import examples_in, known_arguments
+from manyhands.checks.programs.inputs import generate, parameter_names, parameters, words_of
 from manyhands.checks.programs.inside.literals import NotPlain, decode, encode
 from manyhands.checks.programs.link import INSIDE, inside_files
-from manyhands.checks.sandbox.contracts import Isolation, SandboxPolicy, SandboxRun
+from manyhands.checks.sandbox.contracts import Isolation, Limits, SandboxPolicy, SandboxRun
 from manyhands.checks.sandbox.runner import run
 
 __all__ = [
@@ -32,7 +32,13 @@ REL_TOLERANCE = 1e-9
 ABS_TOLERANCE = 1e-12
 _INPUTS = 400
 _FEWEST = 5  # usable inputs below which generated inputs decide nothing
+_ENOUGH = 150  # usable inputs below which more are looked for
+_ROUNDS = 4
+_SEEDS = 40  # inputs that the next round starts from
 _CALL_S = 2.0
+_QUICK_S = 0.2  # a generated input that costs the reference more is left out
+_BUDGET_S = 5.0  # of the reference, for one round
+_LIMITS = Limits(wall_s=90.0, cpu_s=40.0)
 _RESULTS = "results.jsonl"
 _OUT_OF_TIME = "OutOfTime"
 
@@ -59,10 +65,11 @@ async def call_all(
     *,
     policy: SandboxPolicy | None = None,
     strict: bool = True,
+    budget_s: float = _LIMITS.cpu_s,
 ) -> Answers:
     """Call `entry_point` with each argument list (tagged JSON), in one sandbox.
 
-    `strict`: a call that takes longer than its 2 s is the last.
+    `strict`: a call that takes longer than its 2 s is the last. None begins after `budget_s`.
     """
     setup = {
         "code": code,
@@ -70,6 +77,7 @@ async def call_all(
         "file": _RESULTS,
         "seconds": _CALL_S,
         "strict": strict,
+        "budget": budget_s,
         "calls": [{"id": at, "args": list(args), "kwargs": {}} for at, args in enumerate(calls)],
     }
     job = SandboxRun(
@@ -77,6 +85,7 @@ async def call_all(
         files=inside_files("literals.py"),
         stdin=json.dumps({"setup": setup}).encode() + b"\n",
         collect=(_RESULTS,),
+        limits=_LIMITS,
     )
     result = await run(job, policy)
     lines = _lines(result.files.get(_RESULTS, b""))
@@ -198,14 +207,6 @@ async def differential(
     """
     started = time.monotonic()
     given = inputs is not None
-    rows = [list(r) if isinstance(r, (list, tuple)) else [r] for r in inputs or ()]
-    if not given:
-        known = examples_in(f"{prompt}\n{reference}\n{answer}", entry_point)
-        shapes = parameters(reference, entry_point)
-        hinted = parameters(answer, entry_point)
-        if len(hinted) == len(shapes):
-            shapes = tuple(h if s.kind == "any" else s for s, h in zip(shapes, hinted, strict=True))
-        rows = generate(shapes, [e.args for e in known], count, seed) if shapes else [[]]
     evidence: dict[str, Any] = {
         "method": "same inputs for both programs, each in its own sandbox",
         "inputs": "given" if given else "generated",
@@ -217,37 +218,127 @@ async def differential(
     def outcome(verdict: Verdict, summary: str) -> CheckOutcome:
         return CheckOutcome(verdict, summary, time.monotonic() - started, evidence)
 
-    calls = [[encode(item) for item in row] for row in rows]
-    first = await call_all(reference, entry_point, calls, policy=policy, strict=False)
-    evidence["isolation"] = first.isolation.value
-    if first.broken:
-        return outcome(Verdict.UNDETERMINED, f"the reference cannot be used: {first.broken}")
-    stated = _stated_exceptions(reference)
-    usable = [
-        at
-        for at, reply in enumerate(first.replies)
-        if "value" in reply
-        or (
-            (_raised(reply) != _OUT_OF_TIME and "raised" in reply)
-            and (given or _raised(reply) in stated)
-        )
-    ]
-    evidence["usable_inputs"] = len(usable)
-    if len(usable) < (1 if given else min(_FEWEST, len(calls))):
-        text = f"the reference answers only {len(usable)} of {len(calls)} inputs"
+    if inputs is not None:
+        rows = [list(r) if isinstance(r, (list, tuple)) else [r] for r in inputs]
+        calls = [[encode(item) for item in row] for row in rows]
+        told = await call_all(reference, entry_point, calls, policy=policy, strict=False)
+        known = _Known.of(calls, told, lambda reply: _raised(reply) != _OUT_OF_TIME)
+    else:
+        known = await _explore(reference, answer, entry_point, prompt, seed, count, policy)
+    evidence["isolation"] = known.isolation.value
+    if known.broken:
+        return outcome(Verdict.UNDETERMINED, f"the reference cannot be used: {known.broken}")
+    evidence["usable_inputs"] = len(known.calls)
+    if len(known.calls) < (1 if given else min(_FEWEST, known.tried)):
+        text = f"the reference answers only {len(known.calls)} of {known.tried} inputs"
         return outcome(Verdict.UNDETERMINED, text)
-    second = await call_all(answer, entry_point, [calls[at] for at in usable], policy=policy)
+    second = await call_all(answer, entry_point, known.calls, policy=policy)
     if second.broken:
         return outcome(Verdict.REFUTED, f"the answer cannot be used: {second.broken}")
-    for at, got in zip(usable, second.replies, strict=False):
-        difference = compare(first.replies[at], got)
+    for call, want, got in zip(known.calls, known.replies, second.replies, strict=False):
+        difference = compare(want, got)
         if difference:
-            evidence["counterexample"] = {"args": [_show(item) for item in calls[at]]}
+            evidence["counterexample"] = {"args": [_show(item) for item in call]}
             return outcome(Verdict.REFUTED, difference)
-    if len(second.replies) < len(usable):
-        at = usable[len(second.replies)]
-        evidence["counterexample"] = {"args": [_show(item) for item in calls[at]]}
+    if len(second.replies) < len(known.calls):
+        call = known.calls[len(second.replies)]
+        evidence["counterexample"] = {"args": [_show(item) for item in call]}
         return outcome(Verdict.REFUTED, second.died or "it stopped before the last input")
-    if first.isolation is Isolation.NONE:
+    if known.isolation is Isolation.NONE:
         return outcome(Verdict.UNDETERMINED, "equal on every input, but without isolation")
-    return outcome(Verdict.SUPPORTED, f"equal to the reference on {len(usable)} inputs")
+    return outcome(Verdict.SUPPORTED, f"equal to the reference on {len(known.calls)} inputs")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Calls that count, and what the reference made of them.
+
+    Attributes:
+        tried: how many calls the reference was given.
+    """
+
+    calls: list[list[Any]]
+    replies: list[dict[str, Any]]
+    tried: int
+    isolation: Isolation
+    broken: str = ""
+
+    @classmethod
+    def of(
+        cls, calls: list[list[Any]], told: Answers, counts: Callable[[dict[str, Any]], bool]
+    ) -> _Known:
+        pairs = [
+            (call, reply)
+            for call, reply in zip(calls, told.replies, strict=False)
+            if ("value" in reply or "raised" in reply) and counts(reply)
+        ]
+        kept, replies = [call for call, _ in pairs], [reply for _, reply in pairs]
+        return cls(kept, replies, len(calls), told.isolation, told.broken)
+
+
+async def _explore(
+    reference: str,
+    answer: str,
+    entry_point: str,
+    prompt: str,
+    seed: int,
+    count: int,
+    policy: SandboxPolicy | None,
+) -> _Known:
+    """Generate inputs, in rounds: the later ones start from inputs that the reference accepts.
+
+    Among these, inputs with a rare result come first: they lie where the function decides.
+    """
+    text = f"{prompt}\n{reference}"
+    shapes = parameters(reference, entry_point)
+    hinted = parameters(answer, entry_point)
+    if len(hinted) == len(shapes):
+        shapes = tuple(h if s.kind == "any" else s for s, h in zip(shapes, hinted, strict=True))
+    examples: list[tuple[Any, ...]] = [e.args for e in examples_in(prompt, entry_point)]
+    examples += [e.args for e in examples_in(reference, entry_point)]
+    examples += known_arguments(text, entry_point, parameter_names(reference, entry_point))
+    words = words_of(reference, answer)
+    stated = _stated_exceptions(reference)
+
+    def counts(reply: dict[str, Any]) -> bool:
+        quick = reply.get("seconds", 0.0) <= _QUICK_S
+        return quick and ("value" in reply or _raised(reply) in stated)
+
+    found: dict[str, tuple[list[Any], dict[str, Any]]] = {}
+    tried: set[str] = set()
+    seeds: list[tuple[Any, ...]] = examples
+    for turn in range(_ROUNDS):
+        wanted = count if turn else count // 2
+        rows = generate(shapes, seeds, wanted, seed + turn, words) if shapes else [[]]
+        encoded = [[encode(item) for item in row] for row in rows]
+        fresh = {json.dumps(call): call for call in encoded}
+        calls = [call for key, call in fresh.items() if key not in tried]
+        tried |= fresh.keys()
+        told = await call_all(
+            reference, entry_point, calls, policy=policy, strict=False, budget_s=_BUDGET_S
+        )
+        if told.broken:
+            return _Known([], [], len(tried), told.isolation, told.broken)
+        known = _Known.of(calls, told, counts)
+        for call, reply in zip(known.calls, known.replies, strict=True):
+            found.setdefault(json.dumps(call), (call, reply))
+        if not shapes or (turn and len(found) >= min(_ENOUGH, count // 2)):
+            break
+        seeds = _seeds(list(found.values())) or examples
+    calls = [call for call, _ in found.values()]
+    replies = [reply for _, reply in found.values()]
+    return _Known(calls, replies, len(tried), told.isolation)
+
+
+def _seeds(found: Sequence[tuple[list[Any], dict[str, Any]]]) -> list[tuple[Any, ...]]:
+    """Inputs with the rarest results first."""
+    by_result: dict[str, list[list[Any]]] = {}
+    for call, reply in found:
+        by_result.setdefault(json.dumps(reply.get("value", _raised(reply))), []).append(call)
+    rows: list[list[Any]] = []
+    queues = sorted(by_result.values(), key=len)
+    while len(rows) < _SEEDS and any(queues):
+        for queue in queues:
+            if queue and len(rows) < _SEEDS:
+                rows.append(queue.pop(0))
+    return [tuple(decode(item) for item in row) for row in rows]

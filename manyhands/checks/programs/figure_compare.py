@@ -71,13 +71,14 @@ def in_order(numbers: Sequence[float]) -> bool:
 
 def compare_figure(facts: Json, wanted: Json, expect: Json) -> list[Fault]:
     """Every fault of the figure against `wanted` (recomputed data) and `expect` (the request)."""
-    # Imported here: the module of the marks needs the words of this one.
+    # Imported here: these modules need the words of this one.
+    from manyhands.checks.programs import figure_bars as bars
     from manyhands.checks.programs import figure_marks as marks
 
     checkers: dict[str, Callable[[Json, Json, Json], list[Fault]]] = {
         "line": marks.lines, "step": marks.lines, "area": marks.areas, "scatter": marks.scatter,
-        "bar": marks.bars, "barh": marks.bars, "column": marks.bars, "hist": marks.histogram,
-        "histogram": marks.histogram, "pie": marks.pie, "heatmap": marks.heat, "heat": marks.heat,
+        "bar": bars.bars, "barh": bars.bars, "column": bars.bars, "hist": bars.histogram,
+        "histogram": bars.histogram, "pie": marks.pie, "heatmap": marks.heat, "heat": marks.heat,
         "box": marks.boxes, "boxplot": marks.boxes,
     }  # fmt: skip
     chart = str(expect.get("chart", "")).lower()

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.programs.figure_compare import compare_figure
 from manyhands.checks.programs.link import INSIDE
+from manyhands.checks.programs.meddling import meddling
 from manyhands.checks.sandbox.contracts import (
     Isolation,
     RunStatus,
@@ -22,7 +25,7 @@ from manyhands.checks.sandbox.contracts import (
     SandboxRun,
 )
 from manyhands.checks.sandbox.runner import run
-from manyhands.errors import InputError
+from manyhands.errors import InputError, fault_in
 
 __all__ = ["FigureRun", "check_figure", "clean_png", "place_data", "run_figure"]
 
@@ -129,10 +132,7 @@ async def check_figure(
     """
     started = time.monotonic()
     files, inputs, job = place_data(code, data)
-    figure = await _run(job, inputs, files, policy)
-    source: dict[str, Path] = {_DATA: inputs[_DATA]} if _DATA in inputs else {}
-    kept = {_DATA: files[_DATA]} if _DATA in files else {}
-    again = await _trusted({"data": _DATA, "expect": dict(expect)}, kept, source, policy)
+    figure, again = await _both(files, inputs, job, expect, policy)
     evidence: dict[str, Any] = {
         "method": "facts of the drawn figure against the data recomputed in another sandbox",
         "isolation": figure.result.isolation.value,
@@ -163,10 +163,41 @@ async def check_figure(
     if faults:
         text = "; ".join(f.what for f in faults[:3])
         return outcome(Verdict.REFUTED, text), figure.png, figure.facts
+    reached = meddling(code)
+    if reached:
+        text = f"the chart looks right, but the program reaches into Python: {reached[0]}"
+        return outcome(Verdict.UNDETERMINED, text), figure.png, figure.facts
     if figure.result.isolation is Isolation.NONE:
         text = "the chart shows the data, but it was run without isolation"
         return outcome(Verdict.UNDETERMINED, text), figure.png, figure.facts
     return outcome(Verdict.SUPPORTED, "the chart shows the data"), figure.png, figure.facts
+
+
+async def _both(
+    files: dict[str, bytes],
+    inputs: dict[str, Path],
+    job: dict[str, Any],
+    expect: Mapping[str, Any],
+    policy: SandboxPolicy | None,
+) -> tuple[FigureRun, SandboxResult]:
+    """The program's figure, and what it has to show, each from a sandbox of its own."""
+    source: dict[str, Path] = {_DATA: inputs[_DATA]} if _DATA in inputs else {}
+    kept = {_DATA: files[_DATA]} if _DATA in files else {}
+    found: list[SandboxResult] = []
+
+    async def recompute() -> None:
+        found.append(await _trusted({"data": _DATA, "expect": dict(expect)}, kept, source, policy))
+
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(recompute)
+            figure = await _run(job, inputs, files, policy)
+    except BaseExceptionGroup as group:
+        fault = fault_in(group)
+        if fault is None:
+            raise
+        raise fault from None
+    return figure, found[0]
 
 
 def place_data(code: str, data: Data) -> tuple[dict[str, bytes], dict[str, Path], dict[str, Any]]:

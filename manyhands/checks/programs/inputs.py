@@ -5,13 +5,22 @@ from __future__ import annotations
 import ast
 import contextlib
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from manyhands.checks.programs.static import find_function
 
-__all__ = ["Shape", "generate", "parameters", "shape_of_hint"]
+__all__ = [
+    "Shape",
+    "Words",
+    "generate",
+    "parameter_names",
+    "parameters",
+    "shape_of_hint",
+    "words_of",
+]
 
 _TEXT = "aabbcdexyz ABZ0129.,-_()[]{}!?"
 
@@ -35,17 +44,53 @@ _GUESSES = (
 )
 
 
-def parameters(source: str, entry_point: str) -> tuple[Shape, ...]:
-    """Shapes of the required positional parameters; empty when the function is not found."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Texts and whole numbers that a program compares with: values on the borders of its cases."""
+
+    texts: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
+
+
+def words_of(*sources: str) -> Words:
+    """The constants of programs, docstrings left out."""
+    texts: dict[str, None] = {}
+    numbers: dict[int, None] = {}
+    for source in sources:
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+        docs = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Constant) or id(node) in docs:
+                continue
+            if isinstance(node.value, str) and 0 < len(node.value) <= 30:
+                texts[node.value] = None
+            elif type(node.value) is int and abs(node.value) < 10_000:
+                numbers[node.value] = None
+    return Words(tuple(texts), tuple(numbers))
+
+
+def _required(source: str, entry_point: str) -> list[ast.arg]:
     try:
         function = find_function(ast.parse(source), entry_point)
     except (SyntaxError, ValueError):
-        return ()
+        return []
     if function is None:
-        return ()
+        return []
     arguments = [*function.args.posonlyargs, *function.args.args]
-    required = arguments[: len(arguments) - len(function.args.defaults)] or arguments
-    return tuple(shape_of_hint(argument.annotation) for argument in required)
+    return arguments[: len(arguments) - len(function.args.defaults)] or arguments
+
+
+def parameters(source: str, entry_point: str) -> tuple[Shape, ...]:
+    """Shapes of the required positional parameters; empty when the function is not found."""
+    return tuple(shape_of_hint(argument.annotation) for argument in _required(source, entry_point))
+
+
+def parameter_names(source: str, entry_point: str) -> tuple[str, ...]:
+    """Names of the required positional parameters."""
+    return tuple(argument.arg for argument in _required(source, entry_point))
 
 
 def shape_of_hint(node: ast.expr | None) -> Shape:
@@ -86,7 +131,11 @@ def shape_of_hint(node: ast.expr | None) -> Shape:
 
 
 def generate(
-    shapes: Sequence[Shape], examples: Sequence[Sequence[Any]], count: int, seed: int
+    shapes: Sequence[Shape],
+    examples: Sequence[Sequence[Any]],
+    count: int,
+    seed: int,
+    words: Words = Words(),
 ) -> list[list[Any]]:
     """`count` argument lists, about half of them perturbed examples, the rest from the shapes.
 
@@ -97,7 +146,7 @@ def generate(
     width = len(shapes) or (len(examples[0]) if examples else 0)
     usable = [list(e) for e in examples if len(e) == width]
     makers = [
-        _Maker(shapes[at] if at < len(shapes) else ANY, [e[at] for e in usable], dice)
+        _Maker(shapes[at] if at < len(shapes) else ANY, [e[at] for e in usable], dice, words)
         for at in range(width)
     ]
     rows: list[list[Any]] = [_copy(e) for e in usable][:count]
@@ -164,7 +213,7 @@ def _shape_of(value: Any) -> Shape:
 class _Maker:
     """Makes values for one parameter."""
 
-    def __init__(self, shape: Shape, seen: list[Any], dice: random.Random) -> None:
+    def __init__(self, shape: Shape, seen: list[Any], dice: random.Random, words: Words) -> None:
         self._dice = dice
         self._shape = shape
         if _vague(shape) and seen:
@@ -176,7 +225,12 @@ class _Maker:
         if numbers and min(numbers) >= 0:
             self._low = 1 if min(numbers) > 0 else 0
         self._big = max([30, *(int(abs(n)) for n in numbers if abs(n) < 1e6)])
-        letters = "".join(text for value in seen for text in _texts(value))
+        texts = [text for value in seen for text in _texts(value)]
+        letters = "".join(texts)
+        parts = [part for text in texts for part in re.findall(r"\w+|[^\w\s]+", text)]
+        self._tokens = list(dict.fromkeys([*parts, *words.texts]))
+        self._glue = " " if any(" " in text for text in texts) or not texts else ""
+        self._borders = [n for n in words.numbers if n >= self._low]
         # Three letters or brackets only: the domain is likely closed.
         self._text = letters if letters and not any(c.isalnum() for c in letters) else ""
         self._text = self._text or letters * 2 + _TEXT
@@ -199,6 +253,8 @@ class _Maker:
 
     def _int(self) -> int:
         dice = self._dice
+        if self._borders and dice.random() < 0.2:
+            return max(self._low, dice.choice(self._borders) + dice.choice((-1, 0, 0, 1)))
         spread = dice.choice((3, 3, 10, 10, self._big, self._big, 4 * self._big))
         return dice.randint(max(self._low, -spread), spread)
 
@@ -215,6 +271,8 @@ class _Maker:
             return dice.random() < 0.5
         if kind == "none":
             return None
+        if kind == "str" and self._tokens and dice.random() < 0.4:
+            return self._glue.join(dice.choice(self._tokens) for _ in range(dice.randint(0, 5)))
         if kind == "str":
             pool = dice.choice((self._text, dice.sample(self._text, min(3, len(self._text)))))
             return "".join(dice.choice(pool) for _ in range(dice.randint(0, self._upper + 4)))
@@ -255,7 +313,10 @@ class _Maker:
             )
             return max(near_f, float(self._low)) if self._low >= 0 else near_f
         if isinstance(value, str):
-            return "".join(self._shuffle(list(value), lambda: dice.choice(self._text)))
+            return self._other_text(value)
+        nested = isinstance(value, list) and any(isinstance(v, list) for v in value)
+        if nested and dice.random() < 0.6:
+            return self._other_leaf(_copy(value))
         if isinstance(value, list):
             maker = self._item_maker(value)
             return self._shuffle([_copy(item) for item in value], maker)
@@ -273,6 +334,33 @@ class _Maker:
                 out[key] = self.perturb(out[key])
             return out
         return self.make()
+
+    def _other_text(self, value: str) -> str:
+        dice = self._dice
+        move = dice.random()
+        if move < 0.4 and self._tokens:
+            glue = " " if " " in value else self._glue
+            parts = value.split(glue) if glue else re.findall(r"\w+|\W+", value)
+            return glue.join(self._shuffle(parts, lambda: dice.choice(self._tokens)))
+        if move < 0.5 and value:
+            at = dice.randrange(len(value))
+            return value[:at] + value[at:].swapcase()
+        return "".join(self._shuffle(list(value), lambda: dice.choice(self._text)))
+
+    def _other_leaf(self, rows: list[Any]) -> list[Any]:
+        """The same nesting: two inner items exchanged, one put over another, or one changed."""
+        dice = self._dice
+        spots = [(row, at) for row in rows if isinstance(row, list) for at in range(len(row))]
+        if not spots:
+            return rows
+        for _ in range(dice.choice((1, 1, 2, 5))):
+            (a, i), (b, j) = dice.choice(spots), dice.choice(spots)
+            move = dice.randrange(3)
+            if move == 0:
+                a[i], b[j] = b[j], a[i]
+            else:
+                a[i] = _copy(b[j]) if move == 1 else self.perturb(a[i])
+        return rows
 
     def _item_maker(self, value: list[Any]) -> Any:
         if value:

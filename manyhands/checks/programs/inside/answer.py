@@ -2,9 +2,11 @@
 
 It is told the code, the entry point and the arguments of each call, never the tests. Whatever
 the code does in here, all it can send out is a return value, an exception or silence.
-Lines in: {"setup": {code, entry_point, file?, seconds?, calls?}}, then {"id", "args", "kwargs"}.
+Lines in: {"setup": {code, entry_point, file?, seconds?, calls?, strict?, budget?}}, then
+{"id", "args", "kwargs"}.
 Lines out: {"id", "value" | "raised" | "not_plain", "args"?}; `args` holds changed arguments.
-With `calls`, they are answered in order into the file named `file` and the process ends.
+With `calls`, they are answered in order into the file named `file`, with the seconds that each
+took, until the last, the first that is too slow (`strict`), or `budget` seconds; then it ends.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import json
 import os
 import signal
 import sys
+import time
 import types
 from typing import Any, TextIO
 
@@ -98,13 +101,19 @@ def main() -> None:
     say({"id": -1, "value": True})
     if "calls" in setup:
         signal.signal(signal.SIGALRM, _alarm)
+        clock = time.perf_counter
+        begun = clock()
         for call in setup["calls"]:
+            if clock() - begun > setup["budget"]:
+                return
+            start = clock()
             signal.setitimer(signal.ITIMER_REAL, setup["seconds"])
             try:
                 line = reply(function, call)
             except OutOfTime as error:
                 line = {"id": call["id"], "raised": describe(error)}
             signal.setitimer(signal.ITIMER_REAL, 0)
+            line["seconds"] = clock() - start
             say(line)
             if line.get("raised", {}).get("type") == OutOfTime.__name__ and setup["strict"]:
                 return

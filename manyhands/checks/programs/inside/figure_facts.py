@@ -3,7 +3,8 @@
 
 Reads figure_job.json {code, data, inline?}; writes figure_facts.json and figure.png. The program
 shares this process: the extraction uses methods saved before it started and reports which of
-them it replaced. A program that sets out to forge this file can; an honest fault cannot.
+them it replaced. A program that sets out to forge this file can; an honest fault cannot, and
+the signs of such a program in its text keep it from being supported (`meddling`).
 """
 
 from __future__ import annotations
