@@ -78,6 +78,7 @@ class HotIndex:
         self.family = Growing(np.int8)
         self.scope = Growing(np.int32)
         self.thread = Growing(np.int32)
+        self.session = Growing(np.int32)
         self.position = Growing(np.float64)
         self.time = Growing(np.float64)
         self.speaker = Growing(np.int32)
@@ -85,7 +86,9 @@ class HotIndex:
         self.marks = Growing(np.uint8)
         self.first_row = Growing(np.int64)
         self.rows = Growing(np.int32)
-        self.kinds, self.scopes, self.threads, self.speakers = (_Names() for _ in range(4))
+        self.kinds, self.scopes, self.threads, self.sessions, self.speakers = (
+            _Names() for _ in range(5)
+        )
         self.families: set[Family] = set()
         self.slot_of: dict[int, int] = {}
         self.dead = 0
@@ -173,6 +176,11 @@ class HotIndex:
         self.family.extend([FAMILIES.index(Family(name)) for name in families])
         self.scope.extend([self.scopes.of(name) for name in scopes])
         self.thread.extend([self.threads.of(pair) for pair in zip(scopes, threads, strict=True)])
+        # One thread on one day is one session.
+        days = (None if time is None else time // 86_400 for time in times)
+        self.session.extend(
+            [self.sessions.of(told) for told in zip(scopes, threads, days, strict=True)]
+        )
         self.position.extend(positions)
         self.time.extend([a if t is None else t for t, a in zip(times, added, strict=True)])
         self.speaker.extend([self.speakers.of(name.casefold()) for name in speakers])

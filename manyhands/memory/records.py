@@ -59,7 +59,7 @@ class Refusal(StrEnum):
     BAD_KIND = "the kind is not a word of lower-case letters, digits, - and _"
     EMPTY = "the text is empty"
     TOO_LONG = "the text is longer than 4,000,000 characters"
-    BAD_TIME = "the time is no number of seconds and no ISO date"
+    BAD_TIME = "the time is no number of seconds, no date and no text"
     BAD_TRUST = "trust is not one of checked, user, file, model"
     BAD_META = "meta is not a JSON object"
     BAD_FIELD = "a field is not a text"
@@ -258,11 +258,15 @@ def read_item(raw: Mapping[str, Any], *, scope: str = "") -> Item:
         if not isinstance(value, str) or len(value) > 100_000:
             raise RefusedItem(Refusal.BAD_FIELD, item_id, name)
         texts[name] = _clean(value)
+    meta = _meta(raw.get("meta"), item_id)
     try:
         time = seconds_of(raw.get("time"))
     except (ValueError, OverflowError) as error:
-        raise RefusedItem(Refusal.BAD_TIME, item_id, repr(raw.get("time"))[:60]) from error
-    meta = _meta(raw.get("meta"), item_id)
+        told = raw.get("time")
+        if not isinstance(told, str) or len(told) > _LONGEST_NAME:
+            raise RefusedItem(Refusal.BAD_TIME, item_id, repr(told)[:60]) from error
+        # A date that cannot be read is still found by its words.
+        time, meta = None, {**meta, "time_text": _clean(told)}
     tags = raw.get("tags") or ()
     position = raw.get("position")
     if not isinstance(position, int | float | None) or isinstance(tags, str):

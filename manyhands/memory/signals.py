@@ -135,7 +135,7 @@ def _tell_words(
     table[:, _AT[Signal.WORDS]] = words
     table[:, _AT[Signal.WORDS_RANK]] = _by_rank(words)
     if Signal.THREAD_WORDS in needed:
-        table[:, _AT[Signal.THREAD_WORDS]] = _best_of_thread(hot.thread.view[slots], words)
+        table[:, _AT[Signal.THREAD_WORDS]] = _best_of_session(hot.session.view[slots], words)
     own = hot.words.frequencies(terms.terms, slots)
     if len(terms.idf):
         held = own > 0
@@ -206,7 +206,7 @@ def _tell_vectors(
         beside = np.where(around >= 0, top[place], 0)
         table[:, _AT[Signal.NEAR_VECTOR]] = np.maximum(beside.max(axis=0), 0)
     if Signal.THREAD_VECTOR in needed:
-        table[:, _AT[Signal.THREAD_VECTOR]] = _best_of_thread(hot.thread.view[slots], scaled)
+        table[:, _AT[Signal.THREAD_VECTOR]] = _best_of_session(hot.session.view[slots], scaled)
 
 
 def _tell_rest(
@@ -276,8 +276,8 @@ def _by_rank(values: F32) -> F32:
     return found
 
 
-def _best_of_thread(threads: NDArray[np.int32], values: F32) -> F32:
-    _, inverse = np.unique(threads, return_inverse=True)
+def _best_of_session(sessions: NDArray[np.int32], values: F32) -> F32:
+    _, inverse = np.unique(sessions, return_inverse=True)
     best = _greatest(inverse, values, int(inverse.max()) + 1)
     found: F32 = best[inverse]
     return found

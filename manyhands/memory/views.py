@@ -42,7 +42,7 @@ def _day(time: float | None) -> str:
     if time is None:
         return ""
     try:
-        return datetime.fromtimestamp(time, UTC).strftime("%A %d %B %Y")
+        return datetime.fromtimestamp(time, UTC).strftime("%A %d %B %Y").replace(" 0", " ")
     except (ValueError, OverflowError, OSError):
         return ""
 
@@ -66,7 +66,7 @@ def words_of(item: Item) -> tuple[str, str]:
     tags = " ".join(item.tags)
     around = [item.context, item.speaker, item.subject, tags]
     if item.family is Family.DIALOGUE:
-        around.append(_day(item.time))
+        around += [_day(item.time), str(item.meta.get("time_text") or "")]
     return (
         "\n".join(part for part in (item.text, _caption(item), _output(item)) if part),
         " ".join(part for part in around if part),

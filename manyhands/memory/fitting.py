@@ -1,0 +1,134 @@
+"""Fitting a fusion profile to pairs of questions and what answers them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manyhands.memory.arrays import F32
+from manyhands.memory.profile import Profile
+from manyhands.memory.records import Family
+from manyhands.memory.signal_names import SIGNALS, Signal
+
+__all__ = ["FamilyFit", "FitReport", "Lesson", "fit_family", "recall_at"]
+
+#: Fewer pairs than this say nothing that holds for others.
+FEWEST_PAIRS = 12
+_FOLDS = 4
+#: Candidates of one question that are learned from, the best by today's profile first.
+_HARDEST = 160
+_STEPS = 400
+_RATE = 0.05
+_SHRINK = 2e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """The candidates of one question: their signals, and which of them are relevant.
+
+    Attributes:
+        missed: relevant memories that are no candidates.
+    """
+
+    signals: F32
+    relevant: NDArray[np.bool_]
+    missed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyFit:
+    """What fitting one family gave.
+
+    Attributes:
+        before, after: recall@10 on pairs that were not fitted on, averaged over the folds.
+        kept: whether the fitted profile is used from now on.
+    """
+
+    family: Family
+    pairs: int
+    before: float
+    after: float
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FitReport:
+    """What `Memory.fit` did, by family; `unused` pairs named nothing that is remembered."""
+
+    families: tuple[FamilyFit, ...]
+    unused: int
+
+
+def recall_at(lessons: Sequence[Lesson], weights: F32, k: int = 10) -> float:
+    """Mean share of the relevant that is among the best k."""
+    shares = []
+    for lesson in lessons:
+        order = np.argsort(-(lesson.signals @ weights), kind="stable")[:k]
+        total = int(lesson.relevant.sum()) + lesson.missed
+        shares.append(float(lesson.relevant[order].sum()) / total if total else 0.0)
+    return float(np.mean(shares)) if shares else 0.0
+
+
+def fit_family(
+    lessons: Sequence[Lesson], today: Profile, *, vectors: bool
+) -> tuple[float, float, dict[Signal, float]]:
+    """Recall@10 of today's profile and of fitted ones on held-out folds, and weights from all.
+
+    The folds are stripes: every fourth pair. What is fitted is a softmax over each question's
+    candidates, by gradient descent with momentum and a pull towards zero.
+    """
+    now = today.array(vectors=vectors)
+    before, after = [], []
+    for fold in range(_FOLDS):
+        held = list(lessons[fold::_FOLDS])
+        rest = [one for number, one in enumerate(lessons) if number % _FOLDS != fold]
+        before.append(recall_at(held, now))
+        after.append(recall_at(held, _learn(rest, now)))
+    weights = _scaled(_learn(lessons, now), now, lessons)
+    told = {signal: round(float(w), 5) for signal, w in zip(SIGNALS, weights, strict=True) if w}
+    return float(np.mean(before)), float(np.mean(after)), told
+
+
+def _learn(lessons: Sequence[Lesson], now: F32) -> F32:
+    kept = [_hardest(lesson, now) for lesson in lessons if lesson.relevant.any()]
+    if not kept:
+        return now
+    signals = np.concatenate([lesson.signals for lesson in kept]).astype(np.float64)
+    wanted = np.concatenate([lesson.relevant / lesson.relevant.sum() for lesson in kept])
+    starts = np.cumsum([0, *(len(lesson.signals) for lesson in kept)])[:-1]
+    sizes = np.diff(np.append(starts, len(signals)))
+    # Signals that never differ within a question cannot rank and are left at zero.
+    spread = signals.std(axis=0)
+    useful = spread > 1e-6
+    scaled = np.where(useful, signals / np.where(useful, spread, 1), 0)
+    weights = now.astype(np.float64) * spread
+    mean, square = np.zeros_like(weights), np.zeros_like(weights)
+    for step in range(1, _STEPS + 1):
+        scores = scaled @ weights
+        scores -= np.repeat(np.maximum.reduceat(scores, starts), sizes)
+        shares = np.exp(scores)
+        shares /= np.repeat(np.add.reduceat(shares, starts), sizes)
+        slope = scaled.T @ (shares - wanted) / len(kept) + _SHRINK * weights
+        # Adam's two running means (Kingma and Ba, 2015).
+        mean = 0.9 * mean + 0.1 * slope
+        square = 0.999 * square + 0.001 * slope**2
+        weights -= _RATE * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+    found: F32 = np.where(useful, weights / np.where(useful, spread, 1), 0).astype(np.float32)
+    return found
+
+
+def _hardest(lesson: Lesson, now: F32) -> Lesson:
+    order = np.argsort(-(lesson.signals @ now), kind="stable")[:_HARDEST]
+    chosen = np.union1d(order, np.flatnonzero(lesson.relevant))
+    return Lesson(lesson.signals[chosen], lesson.relevant[chosen], lesson.missed)
+
+
+def _scaled(weights: F32, now: F32, lessons: Sequence[Lesson]) -> F32:
+    """The weights with scores spread as today's, so that families stay comparable."""
+    signals = np.concatenate([lesson.signals for lesson in lessons])
+    ours, theirs = float((signals @ weights).std()), float((signals @ now).std())
+    found: F32 = weights * np.float32(theirs / ours) if ours > 0 else weights
+    return found
