@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,7 @@ class Mind:
         door: which door asks; written to the journal.
         simulated: the models are scripted; every answer then says so.
         approve: asks a person about an effect; without it nothing that needs asking happens.
+        observe: called with every event, for instance to write spans; it must not raise.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Mind:
         door: str = "python",
         simulated: bool = False,
         approve: Approver = deny_all,
+        observe: Callable[[Event], None] | None = None,
     ) -> None:
         from manyhands.roles.loader import load_roles
         from manyhands.settings import load_settings
@@ -69,6 +71,7 @@ class Mind:
         self._door = door
         self.simulated = simulated
         self._approve = approve
+        self._observe = observe
 
     def journal(self) -> Journal:
         """Open the journal of these settings."""
@@ -236,7 +239,16 @@ class Mind:
     ) -> AsyncGenerator[Event | Answer]:
         """Run in a task of its own and hand out its events; leaving cancels the task."""
         send, receive = anyio.create_memory_object_stream[Event | Answer](math.inf)
-        recorder = Recorder(journal, question.run_id, events[-1].seq, send.send_nowait)
+        watch = self._observe
+
+        def show(event: Event) -> None:
+            if watch is not None:
+                watch(event)
+            send.send_nowait(event)
+
+        recorder = Recorder(journal, question.run_id, events[-1].seq, show)
+        if watch is not None:
+            watch(events[0])
         failure: ManyhandsError | None = None
         left = False
         yield events[0]

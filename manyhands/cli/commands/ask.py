@@ -39,12 +39,17 @@ def command(
     from rich.console import Console
 
     from manyhands.cli.asking import exit_code, play, tell
+    from manyhands.cli.observing import writer_from_environment
     from manyhands.cli.reviewing import approve_at_terminal, review_at_terminal
     from manyhands.mind.mind import Mind
 
     text = sys.stdin.read() if question == "-" else question
     console = Console(stderr=as_json)
-    mind = Mind(door="cli", approve=approve_at_terminal(console))
+    mind = Mind(
+        door="cli",
+        approve=approve_at_terminal(console),
+        observe=writer_from_environment(),
+    )
     if continue_ and not conversation:
         with mind.journal() as journal:
             latest = journal.conversations(limit=1)

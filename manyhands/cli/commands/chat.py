@@ -25,12 +25,17 @@ def command(
     from rich.console import Console
 
     from manyhands.cli.asking import play, tell
+    from manyhands.cli.observing import writer_from_environment
     from manyhands.cli.reviewing import approve_at_terminal
     from manyhands.errors import ManyhandsError
     from manyhands.mind.mind import Mind
 
     console = Console()
-    mind = Mind(door="cli", approve=approve_at_terminal(console))
+    mind = Mind(
+        door="cli",
+        approve=approve_at_terminal(console),
+        observe=writer_from_environment(),
+    )
     with mind.journal() as journal:
         if list_only:
             for item in journal.conversations():

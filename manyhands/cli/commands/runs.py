@@ -48,8 +48,9 @@ def list_runs(limit: int, as_json: bool) -> None:
 
 @command.command("show")
 @click.argument("run_id")
-def show(run_id: str) -> None:
-    """A run as a readable trace, with its answer."""
+@click.option("--html", "html", type=click.Path(dir_okay=False), help="Write one page here.")
+def show(run_id: str, html: str | None) -> None:
+    """A run as a readable tree, with its answer; --html writes it as one self-contained page."""
     from rich.console import Console
     from rich.text import Text
 
@@ -61,7 +62,16 @@ def show(run_id: str) -> None:
     console = Console()
     with Journal.open(load_settings().journal.path) as journal:
         record = journal.run(run_id)
-        for event in journal.events(record.id):
+        events = journal.events(record.id)
+        if html is not None:
+            from manyhands.trace.html import page_of
+
+            Path(html).write_text(
+                page_of(record, events, journal.artifacts_of(record.id)), encoding="utf-8"
+            )
+            click.echo(f"Written: {html}")
+            return
+        for event in events:
             line = line_of(event.body)
             if line is not None:
                 console.print(text_of(line), highlight=False)
@@ -104,3 +114,49 @@ def resume(run_id: str, as_json: bool) -> None:
     answer = play(lambda: mind.resume(run_id), console, quiet=as_json)
     tell(answer, console, as_json=as_json)
     sys.exit(exit_code(answer))
+
+
+@command.command("replay")
+@click.argument("run_id")
+@click.option("--json", "as_json", is_flag=True)
+def replay(run_id: str, as_json: bool) -> None:
+    """Play a run again with its recorded model answers; programs and checks run anew.
+
+    The replay is a run of its own in the journal, marked as simulated. Exit code 1 when it ends
+    in another status or asks the models something that the run never asked.
+    """
+    from rich.console import Console
+
+    from manyhands.cli.asking import play, tell
+    from manyhands.cli.replaying import Cassette, on_cassette
+    from manyhands.journal.store import Journal
+    from manyhands.mind.mind import Mind
+    from manyhands.settings import load_settings
+
+    settings = load_settings()
+    with Journal.open(settings.journal.path) as journal:
+        record = journal.run(run_id)
+        cassette = Cassette.of(journal.events(record.id))
+    asked = cassette.question
+    console = Console(stderr=as_json)
+    with on_cassette(settings, cassette) as rehearsed:
+        mind = Mind(rehearsed, door="replay", simulated=True)
+        answer = play(
+            lambda: mind.stream(
+                asked.question,
+                data=asked.data,
+                role=asked.role,
+                hands=asked.hands,
+                council=asked.council,
+                context=asked.context,
+            ),
+            console,
+            quiet=as_json,
+        )
+    tell(answer, console, as_json=as_json)
+    same = str(answer.status) == record.status and not cassette.missed
+    console.print(
+        f"Replayed {record.id}: {answer.status}, it was {record.status or record.state}; "
+        f"{cassette.missed} calls were not in the record."
+    )
+    sys.exit(0 if same else 1)

@@ -1,0 +1,64 @@
+"""Replaying a run: its recorded answers are played by the rehearsal server, all else runs anew."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from manyhands.errors import InputError
+from manyhands.hands.voice import digest
+from manyhands.journal.events import Event, RunStarted, Said
+from manyhands.rehearsal.script import Fault, Reply, ScriptedRequest
+from manyhands.rehearsal.stage import scripted_tiers
+from manyhands.settings import Settings
+
+__all__ = ["Cassette", "on_cassette"]
+
+
+@dataclass
+class Cassette:
+    """The answers of a run by what was asked; equal questions get their answers in order.
+
+    Attributes:
+        missed: how many calls asked something that the run never asked.
+    """
+
+    question: RunStarted
+    missed: int = 0
+    _answers: dict[str, list[Said]] = field(default_factory=lambda: defaultdict(list))
+    _played: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    @classmethod
+    def of(cls, events: Sequence[Event]) -> Cassette:
+        """Make one from a run's events; raises `InputError` when they hold no answers."""
+        first = events[0].body
+        if not isinstance(first, RunStarted):
+            raise InputError("The run was erased.", hint="Only a run that is kept can be replayed.")
+        made = cls(first)
+        for event in events:
+            if isinstance(event.body, Said):
+                made._answers[event.body.digest].append(event.body)
+        if not made._answers:
+            raise InputError("The run holds no model answers.", hint="It stopped before the first.")
+        return made
+
+    def reply(self, request: ScriptedRequest) -> Reply:
+        """The recorded answer to this request, else a server fault."""
+        told = [(str(message["role"]), str(message["content"])) for message in request.messages]
+        key = digest(told, request.format)
+        answers = self._answers.get(key, [])
+        if not answers:
+            self.missed += 1
+            return Reply("", fault=Fault.HTTP_500)
+        said = answers[min(self._played[key], len(answers) - 1)]
+        self._played[key] += 1
+        return Reply(said.text, thinking=said.thinking, done_reason=said.done_reason)
+
+
+@contextmanager
+def on_cassette(settings: Settings, cassette: Cassette) -> Iterator[Settings]:
+    """Settings whose models are a rehearsal server that plays the cassette."""
+    with scripted_tiers(settings, cassette.reply) as rehearsed:
+        yield rehearsed
