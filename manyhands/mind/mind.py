@@ -16,6 +16,8 @@ from manyhands.errors import InputError, ManyhandsError
 from manyhands.hands.work import Source
 from manyhands.journal.events import (
     Event,
+    Note,
+    NoteReason,
     RunFinished,
     RunOutcome,
     RunStarted,
@@ -26,8 +28,9 @@ from manyhands.mind import past
 from manyhands.mind.answer import Answer
 from manyhands.mind.budget import Budget, Purse
 from manyhands.mind.data import DataFile, open_data
-from manyhands.mind.question import Question, Recall, Review
+from manyhands.mind.question import Question, Review
 from manyhands.mind.recorder import Recorder
+from manyhands.mind.remembering import Remembering
 from manyhands.mind.routes import Routes
 from manyhands.mind.run import Run
 from manyhands.mind.tools import Toolbox
@@ -294,17 +297,22 @@ class Mind:
         )
         outcome, error = RunOutcome.STOPPED, ""
         try:
-            async with self._tools(recorder, files, purse, events) as (toolbox, recall):
+            memory = self._memory(question)
+            async with self._tools(recorder, files, purse, events, memory) as toolbox:
                 run = Run(
                     question=question,
                     toolbox=toolbox,
                     purse=purse,
                     max_steps=budgets.steps,
-                    recall=recall,
+                    recall=memory.recall if memory is not None else None,
                     review=review,
                     reached=past.reached(events),
                 )
                 answer = await run.answer()
+                if memory is not None and answer.steps:
+                    fault = await memory.keep(answer)
+                    if fault:
+                        recorder.record(Note(reason=NoteReason.MEMORY, text=fault))
             outcome = RunOutcome.ASKED if answer.question_back else RunOutcome.ANSWERED
             return answer
         except Exception as fault:
@@ -328,7 +336,8 @@ class Mind:
         files: Mapping[str, DataFile],
         purse: Purse,
         events: Sequence[Event],
-    ) -> AsyncIterator[tuple[Toolbox, Recall | None]]:
+        memory: Remembering | None,
+    ) -> AsyncIterator[Toolbox]:
         from manyhands.broker.broker import Broker
         from manyhands.hands.bench import Bench
         from manyhands.hands.voice import Voice
@@ -355,10 +364,11 @@ class Mind:
                     for name, file in files.items()
                 },
                 note_tokens=self.settings.budgets.note_tokens,
-                routes=Routes(self.settings, recorder.run_id),
+                routes=Routes(self.settings, recorder.run_id, learns=not self.simulated),
                 escalate=self.settings.routing.escalate,
+                remember=memory.remember if memory is not None else None,
             )
-            yield toolbox, self._recall()
+            yield toolbox
 
     def _rules(self) -> dict[str, Rule]:
         rules = self.settings.approvals
@@ -375,19 +385,9 @@ class Mind:
         async with TierModels(self.settings) as models:
             yield models
 
-    def _recall(self) -> Recall | None:
-        memory = self.settings.memory
-        if not memory.enabled or not memory.path.exists():
+    def _memory(self, question: Question) -> Remembering | None:
+        """Memory, unless it is off or the models only play: scripted words are not remembered."""
+        if not self.settings.memory.enabled or self.simulated:
             return None
-
-        async def recall(question: str) -> tuple[str, Sequence[str]]:
-            from manyhands.memory import Memory
-
-            store = await Memory.open(memory.path)
-            try:
-                hits = await store.recall(question, k=8, budget_tokens=memory.budget_tokens)
-            finally:
-                await store.close()
-            return "\n".join(hit.text for hit in hits), [hit.id for hit in hits]
-
-        return recall
+        folder = Path(question.save_folder) if question.save_folder else Path.cwd()
+        return Remembering(self.settings, question.run_id, question.text, folder)

@@ -34,11 +34,16 @@ def ladder_of(settings: Settings) -> dict[str, str]:
 
 
 class Routes:
-    """Chooses by the settings: the role's own tier, or what the outcomes say."""
+    """Chooses by the settings: the role's own tier, or what the outcomes say.
 
-    def __init__(self, settings: Settings, run_id: str) -> None:
+    Args:
+        learns: whether outcomes are kept; those of scripted models teach nothing.
+    """
+
+    def __init__(self, settings: Settings, run_id: str, *, learns: bool = True) -> None:
         self._settings = settings
         self._run_id = run_id
+        self._learns = learns
 
     def begin(self, hand: HandName, request: HandRequest, own: str) -> Begin:
         """The tier that begins a step.
@@ -55,6 +60,8 @@ class Routes:
 
     def learn(self, hand: HandName, request: HandRequest, step: str, result: HandResult) -> None:
         """Keep what the checks said about each attempt."""
+        if not self._learns:
+            return
         found = outcomes_of(
             result,
             at=time.time(),
