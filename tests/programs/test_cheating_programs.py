@@ -205,7 +205,8 @@ CHEATS = {
     ),
     "a signal handler that exits well": (
         "import os, signal\nfor n in (2, 10, 12, 14, 15):\n"
-        "    signal.signal(n, lambda *a: os._exit(0))\nsignal.setitimer(signal.ITIMER_REAL, 0.001)\n"
+        "    signal.signal(n, lambda *a: os._exit(0))\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.001)\n"
         "def fold(xs):\n    while True:\n        pass\n"
     ),
     # --- not an answer

@@ -177,7 +177,7 @@ def numbers_named(text: str) -> dict[str, int]:
 
 def number_steps(text: str) -> list[tuple[float, float]]:
     """Every number of a sentence, with half a unit of its last digit."""
-    found = re.findall(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?![\w-])", text)
+    found = re.findall(r"(?<![\w.])(?<!\w-)-?\d[\d,]*(?:\.\d+)?(?![\w-])", text)
     return [_number(one.rstrip(",")) for one in found]
 
 

@@ -53,9 +53,14 @@ class Trap:
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """What the words of a claim may name: columns, and column -> its few different texts."""
+    """What the words of a claim may name: columns, and column -> its few different texts.
+
+    Attributes:
+        numeric: the columns that hold numbers.
+    """
 
     columns: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -331,7 +336,8 @@ def _names(tree: ast.Module, text: str, table: TableFacts) -> Iterator[Trap]:
     """One column (or group) of the text that the program leaves out, one that it uses instead."""
     constants = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}  # noqa: E501  # fmt: skip
     constants |= {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
-    pools = [(TrapKind.COLUMN, table.columns)]
+    texts = tuple(name for name in table.columns if name not in table.numeric)
+    pools = [(TrapKind.COLUMN, table.numeric), (TrapKind.COLUMN, texts)]
     pools += [(TrapKind.VALUE, tuple(values)) for values in table.groups.values()]
     for kind, names in pools:
         told = {n for n in names if _mentions(text, n)}

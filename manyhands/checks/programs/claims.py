@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import random
 import time
@@ -15,6 +16,7 @@ from manyhands.checks.programs.claim_traps import TableFacts, Trap, TrapKind, tr
 from manyhands.checks.programs.figures import place_data
 from manyhands.checks.programs.link import INSIDE
 from manyhands.checks.programs.meddling import meddling
+from manyhands.checks.programs.static import find_function
 from manyhands.checks.sandbox.contracts import (
     Isolation,
     SandboxPolicy,
@@ -52,6 +54,12 @@ async def check_claim(
     def outcome(verdict: Verdict, summary: str) -> CheckOutcome:
         return CheckOutcome(verdict, summary, time.monotonic() - started, evidence)
 
+    try:
+        reached = meddling(claim_code)
+        if find_function(ast.parse(claim_code), "claim") is None:
+            return outcome(Verdict.UNDETERMINED, "the program defines no function claim(df)")
+    except (SyntaxError, ValueError, RecursionError) as error:
+        return outcome(Verdict.UNDETERMINED, f"the claim's program does not parse: {error}")
     statement = read_claim(text)
     files, inputs, job = place_data(claim_code, csv)
     looked = await _look(job["data"], files, inputs, statement, policy)
@@ -60,12 +68,8 @@ async def check_claim(
     if "tables" not in said:
         return outcome(Verdict.UNDETERMINED, f"the table cannot be read: {_why(looked)}")
     evidence["rows"] = said["rows"]
-    facts = TableFacts(tuple(said["columns"]), said["groups"])
-    try:
-        traps = traps_in(claim_code, text, facts)
-        reached = meddling(claim_code)
-    except (SyntaxError, ValueError, RecursionError) as error:
-        return outcome(Verdict.UNDETERMINED, f"the claim's program does not parse: {error}")
+    facts = TableFacts(tuple(said["columns"]), tuple(said["numeric"]), said["groups"])
+    traps = traps_in(claim_code, text, facts)
     evidence["traps"] = [{"kind": t.kind.value, "line": t.line, "what": t.what} for t in traps]
     programs = {"own": job["code"]}
     programs |= {str(at): t.without for at, t in enumerate(traps) if t.without}

@@ -145,7 +145,11 @@ def same(a: Any, b: Any) -> bool:
 def _stated_exceptions(source: str) -> frozenset[str]:
     """Names of the exceptions that the text raises on purpose."""
     names = set()
-    for node in ast.walk(ast.parse(source)):
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):  # then it does not load either
+        return frozenset()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Raise) and node.exc is not None:
             exc = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
             if isinstance(exc, ast.Name):

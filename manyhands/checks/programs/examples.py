@@ -56,7 +56,7 @@ def known_arguments(text: str, entry_point: str, names: Sequence[str]) -> list[t
                 found.append(tuple(ast.literal_eval(argument) for argument in node.args))
     columns = []
     for name in names:
-        matches = re.finditer(rf"(?<![\w.]){re.escape(name)}\s*(?:=|:|is)\s*(?=\S)", text)
+        matches = re.finditer(rf"(?<![\w.])(?:\w+_)?{re.escape(name)}\s*(?:=|:|is)\s*(?=\S)", text)
         texts = [_literal_prefix(text[m.end() :].split("\n", 1)[0]) for m in matches]
         columns.append([ast.literal_eval(one) for one in texts if one])
     if columns:
@@ -108,6 +108,8 @@ def _literal_prefix(text: str) -> str:
     text = text.strip().strip("`")
     for end in range(len(text), 0, -1):
         if end < len(text) and (text[end].isalnum() or text[end] in "_'\""):
+            continue
+        if text[end - 1] in ", ":  # a comma would make it a tuple
             continue
         if text[end : end + 1] == "." and text[end + 1 : end + 2].strip():
             continue

@@ -2,8 +2,8 @@
 # ruff: noqa: PTH123
 """Reads a table, recomputes what a sentence says of it, and writes changed versions of it.
 
-Reads claim_job.json {csv, ask?}; writes claim_tables.json {rows, columns, groups, tables,
-recomputed?} and table_N.csv for each name in `tables`: the table with a trap taken out, or
+Reads claim_job.json {csv, ask?}; writes claim_tables.json {rows, columns, numeric, groups,
+tables, recomputed?} and table_N.csv for each name in `tables`: the table with a trap taken out, or
 another table with the same columns. No line of the claim's program runs here.
 """
 
@@ -148,6 +148,7 @@ def main() -> None:
         job = json.load(file)
     frame = pd.read_csv(job["csv"])
     out: dict[str, Any] = {"rows": len(frame), "columns": [str(c) for c in frame.columns]}
+    out["numeric"] = [str(c) for c in frame.select_dtypes("number").columns]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         out["groups"] = _groups(frame)

@@ -1,0 +1,300 @@
+"""Each kind of case: supported, refuted, undetermined, and refused when a part is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from manyhands.checks.outcome import CheckOutcome, Verdict
+from manyhands.checks.programs.kinds import HANDLERS
+from manyhands.errors import InputError
+
+pytestmark = pytest.mark.anyio
+
+PROMPT = (
+    "from math import gcd\n\n"
+    "def helper(a):\n    return a * a\n\n"
+    'def lcm(a: int, b: int) -> int:\n    """Least common multiple.\n\n'
+    '    >>> lcm(4, 6)\n    12\n    """\n'
+)
+BODY = "    return a * b // gcd(a, b) if a and b else 0\n"
+TESTS = (
+    "def check(candidate):\n    assert candidate(4, 6) == 12\n    assert candidate(0, 3) == 0\n"
+    "    assert lcm(5, 1) == helper(2) + 1\n"
+)
+SLOW = (
+    "def lcm(a: int, b: int) -> int:\n    if not a or not b:\n        return 0\n    n = abs(a)\n"
+    "    while n % b:\n        n += abs(a)\n    return n * (1 if a * b > 0 else -1)\n"
+)
+TABLE = "day,shop,sales\n2024-01-01,A,3\n2024-01-02,B,5\n2024-01-03,A,4\n2024-01-04,B,\n"
+BARS = (
+    "import matplotlib.pyplot as plt\ns = df.groupby('shop')['sales'].sum()\n"
+    "fig, ax = plt.subplots()\nax.bar(s.index, s.values)\nax.set_title('Sales by shop')\n"
+)
+ASKED = {"chart": "bar", "x": "shop", "y": "sales", "agg": "sum", "title": "Sales by shop"}
+
+
+async def check(kind: str, **case: Any) -> CheckOutcome:
+    return await HANDLERS[kind](case)
+
+
+# --- python --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [BODY, PROMPT + BODY, f"def lcm(a, b):\n{BODY}"])
+async def test_a_right_program_is_supported_as_a_body_or_a_whole(code: str) -> None:
+    told = await check("python", prompt=PROMPT, code=code, entry_point="lcm", tests=TESTS)
+    assert told.verdict is Verdict.SUPPORTED, told
+    assert told.evidence["calls"] == 3
+
+
+async def test_the_examples_of_the_task_are_the_tests_when_none_are_given() -> None:
+    right = await check("python", prompt=PROMPT, code=BODY, entry_point="lcm")
+    wrong = await check("python", prompt=PROMPT, code="    return a * b\n", entry_point="lcm")
+    assert (right.verdict, wrong.verdict) == (Verdict.SUPPORTED, Verdict.REFUTED)
+
+
+async def test_a_wrong_program_is_refuted_with_its_counterexample() -> None:
+    told = await check(
+        "python", prompt=PROMPT, code="    return a * b\n", entry_point="lcm", tests=TESTS
+    )
+    assert told.verdict is Verdict.REFUTED
+    assert told.evidence["counterexample"]["args"] == ["4", "6"]
+    assert told.evidence["counterexample"]["returned"] == "24"
+    assert told.evidence["assertion"] == "assert candidate(4, 6) == 12"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def lcm(a, b:\n",
+        "def other(a, b):\n    return 1\n",
+        "    return unknown_name\n",
+        "import no_such",
+    ],
+)
+async def test_a_program_that_cannot_run_is_refuted(code: str) -> None:
+    told = await check("python", prompt=PROMPT, code=code, entry_point="lcm", tests=TESTS)
+    assert told.verdict is Verdict.REFUTED, told
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "def check(candidate):\n    pass\n",
+        "def check(candidate):\n    candidate(4, 6)\n",
+        "def check(candidate):\n    candidate(4, 6)\n    assert True\n",
+        "def check(candidate):\n    assert isinstance(candidate(4, 6), int)\n",
+        "def check(candidate):\n    try:\n        assert candidate(4, 6) == 7\n"
+        "    except AssertionError:\n        pass\n",
+        "def check(candidate:\n",
+        "def check(candidate):\n    assert undefined == candidate\n",
+        "import os\ndef check(candidate):\n    os._exit(0)\n",
+        "raise SystemExit(0)\n",
+    ],
+)
+async def test_tests_that_look_at_nothing_or_break_leave_it_undetermined(tests: str) -> None:
+    told = await check("python", prompt=PROMPT, code=BODY, entry_point="lcm", tests=tests)
+    assert told.verdict is Verdict.UNDETERMINED, told
+
+
+async def test_changes_in_place_come_back_to_the_tests() -> None:
+    tests = (
+        "def check(candidate):\n    xs = [3, 1, 2]\n    candidate(xs)\n    assert xs == [1, 2, 3]\n"
+    )
+    good = await check("python", code="def f(xs):\n    xs.sort()\n", entry_point="f", tests=tests)
+    bad = await check("python", code="def f(xs):\n    sorted(xs)\n", entry_point="f", tests=tests)
+    assert (good.verdict, bad.verdict) == (Verdict.SUPPORTED, Verdict.REFUTED)
+
+
+async def test_an_exception_that_the_tests_expect_is_right() -> None:
+    tests = (
+        "def check(candidate):\n    try:\n        candidate(-1)\n"
+        "    except ValueError:\n        return\n"
+        "    assert False\n"
+    )
+    raising = "def f(n):\n    if n < 0:\n        raise ValueError('n')\n    return n\n"
+    good = await check("python", code=raising, entry_point="f", tests=tests)
+    bad = await check("python", code="def f(n):\n    return n\n", entry_point="f", tests=tests)
+    assert (good.verdict, bad.verdict) == (Verdict.SUPPORTED, Verdict.REFUTED)
+
+
+@pytest.mark.parametrize("case", [{}, {"code": BODY}, {"code": 3, "entry_point": "f"}])
+async def test_a_python_case_that_lacks_a_part_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        await check("python", **case)
+
+
+# --- differential --------------------------------------------------------------------------
+
+
+async def test_an_equal_program_is_supported_with_its_seed_and_number_of_inputs() -> None:
+    told = await check("differential", a=SLOW, b=PROMPT + BODY, entry_point="lcm", seed=7)
+    assert told.verdict is Verdict.SUPPORTED, told
+    assert told.evidence["seed"] == 7
+    assert told.evidence["usable_inputs"] >= 100
+
+
+async def test_a_difference_at_a_border_is_found_and_shown() -> None:
+    wrong = SLOW.replace("not a or not b", "not a")
+    told = await check("differential", a=SLOW, b=wrong, entry_point="lcm")
+    assert told.verdict is Verdict.REFUTED
+    assert told.evidence["counterexample"]["args"][1] == "0"
+
+
+async def test_given_inputs_are_the_only_ones() -> None:
+    a, b = "def f(n):\n    return n\n", "def f(n):\n    return abs(n)\n"
+    same = await check("differential", a=a, b=b, entry_point="f", inputs=[[1], [2]])
+    other = await check("differential", a=a, b=b, entry_point="f", inputs=[[1], [-2]])
+    assert same.verdict is Verdict.SUPPORTED
+    assert other.evidence["counterexample"] == {"args": ["-2"]}
+
+
+async def test_an_answer_that_never_ends_is_refuted() -> None:
+    wrong = "def f(n):\n    while n > 2:\n        pass\n    return n\n"
+    told = await check(
+        "differential", a="def f(n):\n    return n\n", b=wrong, entry_point="f", inputs=[[1], [3]]
+    )
+    assert told.verdict is Verdict.REFUTED
+    assert "longer than" in told.summary
+
+
+async def test_inputs_outside_of_the_reference_s_domain_count_for_nothing() -> None:
+    a = "def f(n: int) -> int:\n    return 100 // n\n"
+    b = "def f(n: int) -> int:\n    return 100 // n if n else 5\n"
+    assert (await check("differential", a=a, b=b, entry_point="f")).verdict is Verdict.SUPPORTED
+    stated = "def f(n: int) -> int:\n    if not n:\n        raise ValueError\n    return 100 // n\n"
+    told = await check("differential", a=stated, b=b, entry_point="f")
+    assert told.verdict is Verdict.REFUTED
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["def f(n:\n", "raise OSError\n", "def f(n: int):\n    return object()\n", "f = 3\n"],
+)
+async def test_a_reference_that_cannot_be_used_leaves_it_undetermined(reference: str) -> None:
+    told = await check(
+        "differential", a=reference, b="def f(n: int):\n    return n\n", entry_point="f"
+    )
+    assert told.verdict is Verdict.UNDETERMINED, told
+
+
+@pytest.mark.parametrize(
+    "case", [{"a": "x"}, {"a": SLOW, "b": SLOW, "entry_point": "f", "inputs": 3}]
+)
+async def test_a_differential_case_that_lacks_a_part_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        await check("differential", **case)
+
+
+# --- table_claim ---------------------------------------------------------------------------
+
+
+async def test_a_right_claim_is_supported_and_recomputed_from_its_text() -> None:
+    told = await check(
+        "table_claim",
+        csv=TABLE,
+        claim_code="def claim(df):\n    return df['sales'].sum() == 12\n",
+        text="The sum of sales is 12.",
+    )
+    assert told.verdict is Verdict.SUPPORTED, told
+    assert told.evidence["independent"] is True
+
+
+async def test_a_claim_is_refuted_by_its_program_or_by_its_text() -> None:
+    false = await check(
+        "table_claim", csv=TABLE, claim_code="def claim(df):\n    return len(df) == 9\n"
+    )
+    text = await check(
+        "table_claim",
+        csv=TABLE,
+        claim_code="def claim(df):\n    return len(df) == 4\n",
+        text="There are 5 rows.",
+    )
+    assert (false.verdict, text.verdict) == (Verdict.REFUTED, Verdict.REFUTED)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def claim(df):\n    return True\n",
+        "def claim(df):\n    return len(df) >= 0\n",
+        "def claim(df):\n    return df['nothing'].sum() == 1\n",
+        "def claim(df:\n",
+        "",
+        "import os\nopen('claim.json', 'w').write('{\"replies\": [{\"value\": true}]}')\n"
+        "os._exit(0)\n",
+        "def claim(df):\n    raise SystemExit(0)\n",
+    ],
+)
+async def test_a_claim_program_that_says_nothing_leaves_it_undetermined(code: str) -> None:
+    told = await check("table_claim", csv=TABLE, claim_code=code, text="Much was sold.")
+    assert told.verdict is Verdict.UNDETERMINED, told
+
+
+@pytest.mark.parametrize("case", [{"csv": TABLE}, {"claim_code": ""}, {"csv": 3, "claim_code": ""}])
+async def test_a_table_claim_that_lacks_a_part_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        await check("table_claim", **case)
+
+
+# --- figure --------------------------------------------------------------------------------
+
+
+async def test_a_right_chart_is_supported() -> None:
+    told = await check("figure", code=BARS, data=TABLE, expect=ASKED)
+    assert told.verdict is Verdict.SUPPORTED, told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        (".sum()", ".mean()", "data"),
+        ("'Sales by shop'", "'Profit'", "title"),
+        ("ax.set_title", "ax.patches[0].set_alpha(0)\nax.set_title", "hidden"),
+        ("ax.set_title", "ax.set_ylim(4, 9)\nax.set_title", "baseline"),
+    ],
+)
+async def test_a_wrong_chart_is_refuted_with_what_is_wrong(old: str, new: str, kind: str) -> None:
+    told = await check("figure", code=BARS.replace(old, new), data=TABLE, expect=ASKED)
+    assert told.verdict is Verdict.REFUTED, told
+    assert kind in {fault["kind"] for fault in told.evidence["faults"]}
+
+
+@pytest.mark.parametrize("code", ["", "1 / 0\n"])
+async def test_a_program_without_a_chart_is_refuted(code: str) -> None:
+    told = await check("figure", code=code, data=TABLE, expect=ASKED)
+    assert told.verdict is Verdict.REFUTED, told
+
+
+@pytest.mark.parametrize(
+    ("code", "expect"),
+    [
+        (BARS, {"chart": "bar", "x": "no such column", "y": "sales", "agg": "sum"}),
+        (BARS + "import gc\n", ASKED),
+    ],
+)
+async def test_a_chart_that_cannot_be_trusted_or_compared_is_undetermined(
+    code: str, expect: dict[str, Any]
+) -> None:
+    told = await check("figure", code=code, data=TABLE, expect=expect)
+    assert told.verdict is Verdict.UNDETERMINED, told
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"code": BARS, "data": TABLE},
+        {"code": BARS, "expect": ASKED},
+        {"data": TABLE, "expect": ASKED},
+    ],
+)
+async def test_a_figure_case_that_lacks_a_part_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        await check("figure", **case)
+
+
+async def test_a_data_file_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        await check("figure", code=BARS, data="nowhere.csv", expect=ASKED)
