@@ -58,7 +58,11 @@ async def perform_effects(
             if one.tool is EffectTool.REMEMBER:
                 effect, act = _remember(one, toolbox)
             else:
-                effect, act = await _save(one, by_id, toolbox, folder)
+                saving = await _save(one, by_id, toolbox, folder)
+                if isinstance(saving, EffectTold):
+                    told.append(saving)
+                    continue
+                effect, act = saving
         except InputError as error:
             told.append(
                 EffectTold(
@@ -94,7 +98,7 @@ def _remember(one: WantedEffect, toolbox: Toolbox) -> tuple[Effect, Act]:
 
 async def _save(
     one: WantedEffect, by_id: dict[str, StepReport], toolbox: Toolbox, folder: str
-) -> tuple[Effect, Act]:
+) -> tuple[Effect, Act] | EffectTold:
     if not folder:
         raise InputError("This door saves no files.", hint="Ask at the command line.")
     report = by_id.get(one.step)
@@ -107,6 +111,11 @@ async def _save(
     path = target_path(Path(folder), one.path or artifact.name)
     content = await toolbox.open(artifact.id)
     before = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+    if before is not None and f"sha256:{before}" == artifact.id:
+        # Also what a crash left behind: the same content in its place needs no effect.
+        return EffectTold(
+            tool=one.tool, summary=f"write {path}", state="done", detail="it is there already"
+        )
     effect = Effect(
         "save_file",
         {"path": str(path), "content": artifact.id, "replaces": before},

@@ -34,8 +34,9 @@ class Recorder:
     def record(self, body: Body) -> None:
         """Write and show; no await stands between, so that a cancelled task can still write."""
         clean = BODY.validate_python(redact_value(body.model_dump(mode="json")))
-        event = Event(run_id=self.run_id, seq=self._seq + 1, at=time.time(), body=clean)
+        event = Event(run_id=self.run_id, seq=self._seq, at=time.time(), body=clean)
         if event.durable:
+            event = event.model_copy(update={"seq": self._seq + 1})
             self._journal.append(event)
             self._seq += 1
         try:

@@ -17,6 +17,7 @@ from pathlib import Path
 import anyio
 
 from manyhands.broker.contracts import Choice, Effect
+from manyhands.journal.events import Event
 from manyhands.journal.store import Journal
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
@@ -48,7 +49,15 @@ async def approve(effect: Effect, why: str) -> Choice:
 
 async def live(folder: Path, url: str, cut: int | None, resume: str = "") -> None:
     """One life of a run: to its end, or until event `cut` is in the journal."""
-    mind = Mind(settings_of(folder, url), roles=ROLES, approve=approve, simulated=True)
+
+    def kill(event: Event) -> None:
+        """Called at once when an event is in the journal, before anything else goes on."""
+        if event.durable and event.seq == cut:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    mind = Mind(
+        settings_of(folder, url), roles=ROLES, approve=approve, simulated=True, observe=kill
+    )
     if resume:
         stream = mind.resume(resume)
     else:
@@ -56,8 +65,6 @@ async def live(folder: Path, url: str, cut: int | None, resume: str = "") -> Non
     async for item in stream:
         if isinstance(item, Answer):
             (folder / "answer.json").write_text(item.model_dump_json())
-        elif item.seq == cut:
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def life(folder: Path, url: str, cut: int | None, resume: str = "") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +80,10 @@ async def ask(
     return answer, bodies
 
 
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 def saving(path: str = "out/derivative.txt") -> Says:
     frame = plan(math_step("d", "x**2"), effects=[{"tool": "save_file", "step": "d", "path": path}])
     texts = {"framer": frame, "mathematician": "```\n2*x\n```"}
@@ -95,7 +98,7 @@ async def test_a_file_is_saved_after_approval(settings: Settings, tmp_path: Path
     assert [effect.state for effect in answer.effects] == ["done"]
     (asked,) = person.asked
     assert asked.arguments["path"] == str(tmp_path / "out" / "derivative.txt")
-    assert os.listdir(tmp_path / "out") == ["derivative.txt"]
+    assert names_in(tmp_path / "out") == ["derivative.txt"]
 
 
 @pytest.mark.anyio
