@@ -2,12 +2,14 @@
 """Runs every program of a corpus behind one tier and prints, per program, what went wrong outside.
 
 Run as a program by `test_corpus.py`, as an unprivileged user when the tests run as root:
-`arena.py TIER KIND CORPUS`. Prints one JSON object per program:
+`arena.py TIER KIND CORPUS [ID,...]`, KIND being `hostile`, `benign`, or `pool`: hostile programs in
+one fork server, each followed by an honest program there. Prints one JSON object per program:
 `{"id", "status", "expect", "violations": [...], "stdout", "stderr"}`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -18,19 +20,32 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
 
-from manyhands.checks.sandbox.contracts import Isolation, Limits, SandboxRun
+from manyhands.checks.sandbox.contracts import (
+    Isolation,
+    Limits,
+    SandboxPolicy,
+    SandboxResult,
+    SandboxRun,
+)
 from manyhands.checks.sandbox.environment import hands_python
+from manyhands.checks.sandbox.forks import ForkServer
 from manyhands.checks.sandbox.inside.watch import descendants
 from manyhands.checks.sandbox.runner import run_in
 
 WALL_S = 3.0
 LIMITS = Limits(wall_s=WALL_S, cpu_s=WALL_S)
 SUPERVISOR_GROWTH = 250 << 20
+HONEST = """
+import json, math, os, sys
+import numpy
+print(numpy.arange(5).sum(), math.gcd(12, 18), json.dumps({"a": 1}), os.listdir("."))
+"""
+HONEST_SAYS = "10 6 {\"a\": 1} ['main.py']\n"
 
 
 class Arena:
@@ -143,54 +158,87 @@ def _owned(pid: str) -> bool:
         return False
 
 
-async def main(tier: str, kind: str, corpus: Path) -> None:
+async def main(tier: str, kind: str, corpus: Path, only: str = "") -> None:
     isolation = Isolation(tier)
-    python = hands_python()
     manifest = json.loads((corpus / "manifest.json").read_text())
-    programs = manifest["programs"] if kind == "hostile" else [{"id": i} for i in manifest]
+    programs = [{"id": i} for i in manifest] if kind == "benign" else manifest["programs"]
+    if only:
+        programs = [program for program in programs if program["id"] in only.split(",")]
     with tempfile.TemporaryDirectory(prefix="arena-", dir="/var/tmp") as folder:
         arena = Arena(Path(folder))
         scratches = Path(folder) / "scratch"
         scratches.mkdir()
         tempfile.tempdir = str(scratches)
         try:
-            for program in programs:
-                code = (corpus / f"{program['id']}.py").read_text()
-                print(json.dumps(await play(arena, isolation, python, program, code, kind)),
-                      flush=True)  # fmt: skip
+            async with contextlib.AsyncExitStack() as stack:
+                run = await runner(isolation, kind, stack)
+                for program in programs:
+                    code = (corpus / f"{program['id']}.py").read_text()
+                    record = await play(arena, run, program, code, kind)
+                    print(json.dumps(record), flush=True)
         finally:
             arena.decoy.kill()
             arena.decoy.wait()
 
 
-async def play(
-    arena: Arena, isolation: Isolation, python: Path, program: dict, code: str, kind: str
-) -> dict:
-    job = SandboxRun(
-        code=code,
-        files={"_attack.json": arena.attack},
-        collect=("*.png", "*.svg", "*.pkl", "charts/*", "*.txt", "core*"),
-    )
+Run = Callable[[SandboxRun], Awaitable[SandboxResult]]
+
+
+async def runner(isolation: Isolation, kind: str, stack: contextlib.AsyncExitStack) -> Run:
+    """How a program is run: by itself, or in one fork server that stays."""
+    if kind != "pool":
+        python = hands_python()
+
+        async def alone(job: SandboxRun) -> SandboxResult:
+            return await run_in(isolation, python, job, job.limits or LIMITS)
+
+        return alone
+    policy = SandboxPolicy(backend=isolation.value, limits=LIMITS)
+    pool = await stack.enter_async_context(ForkServer(("numpy",), policy))
+
+    async def pooled(job: SandboxRun) -> SandboxResult:
+        result = await pool.run(job)
+        honest = await pool.run(SandboxRun(code=HONEST))
+        if (honest.status, honest.stdout) != ("ok", HONEST_SAYS):
+            result.refused_files["next"] = f"{honest.status} {honest.stdout} {honest.stderr}"
+        return result
+
+    return pooled
+
+
+async def play(arena: Arena, run: Run, program: dict, code: str, kind: str) -> dict:
     limits = LIMITS
     if kind == "benign":
         limits = Limits(wall_s=60, cpu_s=40)
     elif program["cat"] == "memory":  # a slow machine touches less than 2 GiB in that time
         limits = Limits(wall_s=20, cpu_s=10, memory_bytes=768 << 20)
+    elif program["cat"] == "disk":
+        limits = Limits(wall_s=20, cpu_s=10)
     elif program["cat"] == "network":  # its tools wait and try again by themselves
-        limits = replace(LIMITS, wall_s=10)
+        limits = Limits(wall_s=10, cpu_s=WALL_S)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     started = time.monotonic()
-    result = await run_in(isolation, python, job, limits)
+    result = await run(
+        SandboxRun(
+            code=code,
+            files={"_attack.json": arena.attack},
+            collect=("*.png", "*.svg", "*.pkl", "charts/*", "*.txt", "core*"),
+            limits=limits,
+        )
+    )
     took = time.monotonic() - started
     violations = arena.violations(result.stdout, result.stderr, result.files)
-    violations += arena.survivors()
+    if kind != "pool":  # the server and what waits in it stay
+        violations += arena.survivors()
     if took > limits.wall_s + 2:
         violations.append(f"took {took:.1f} s")
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
     if grown > SUPERVISOR_GROWTH:
         violations.append(f"the supervisor grew by {grown >> 20} MiB")
+    if "next" in result.refused_files:
+        violations.append(f"the next program was wrong: {result.refused_files['next'][:500]}")
     left = os.listdir(tempfile.gettempdir())
-    if left:
+    if left and kind != "pool":
         violations.append(f"left behind: {left}")
     if "artifact_rejected" in program.get("inv", ()) and result.files:
         violations.append("the image bomb came out")
@@ -208,4 +256,4 @@ async def play(
 
 
 if __name__ == "__main__":
-    anyio.run(main, sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    anyio.run(main, sys.argv[1], sys.argv[2], Path(sys.argv[3]), "".join(sys.argv[4:]))

@@ -10,7 +10,11 @@ import pytest
 
 CORPORA = Path(__file__).resolve().parents[1] / "corpora"
 ARENA = Path(__file__).with_name("arena.py")
-HOSTILE = [p["id"] for p in json.loads((CORPORA / "hostile/manifest.json").read_text())["programs"]]
+PROGRAMS = json.loads((CORPORA / "hostile/manifest.json").read_text())["programs"]
+HOSTILE = [p["id"] for p in PROGRAMS]
+# What aims at the server, its next program or its keeper, and ends soon by itself.
+POOLED = [p["id"] for p in PROGRAMS if p["cat"] in {"warm", "judge", "crash", "inprocess", "syscall"}
+          or (p["cat"] == "process" and "timeout" not in p["expect"])]  # fmt: skip
 BENIGN = json.loads((CORPORA / "benign/manifest.json").read_text())
 TIERS = ("bwrap", "landlock")
 # What needs shared memory of multiprocessing: only a private /dev/shm can give it.
@@ -21,18 +25,14 @@ Record = dict[str, Any]
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=["hostile", "benign"])
-def _kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-def play(stage: Any, kind: str) -> dict[tuple[str, str], Record]:
+def play(stage: Any, kind: str, only: str = "") -> dict[tuple[str, str], Record]:
     """Both tiers at once, each under its own user where there are two."""
     records: dict[tuple[str, str], Record] = {}
+    corpus = CORPORA / ("benign" if kind == "benign" else "hostile")
     rounds = [TIERS] if stage.users else [(tier,) for tier in TIERS]
     for tiers in rounds:
         started = [
-            (tier, stage.start(ARENA, tier, kind, str(CORPORA / kind), user=TIERS.index(tier)))
+            (tier, stage.start(ARENA, tier, kind, str(corpus), only, user=TIERS.index(tier)))
             for tier in tiers
         ]
         for tier, process in started:
@@ -50,6 +50,11 @@ def hostile(stage: Any) -> dict[tuple[str, str], Record]:
 
 
 @pytest.fixture(scope="module")
+def pooled(stage: Any) -> dict[tuple[str, str], Record]:
+    return play(stage, "pool", ",".join(POOLED))
+
+
+@pytest.fixture(scope="module")
 def benign(stage: Any) -> dict[tuple[str, str], Record]:
     return play(stage, "benign")
 
@@ -62,6 +67,14 @@ def test_a_hostile_program_is_contained(
     record = hostile[tier, name]
     assert record["violations"] == [], record
     assert record["status"] in record["expect"], record
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("name", POOLED)
+def test_after_a_hostile_program_the_same_fork_server_answers_right(
+    pooled: dict[tuple[str, str], Record], tier: str, name: str
+) -> None:
+    assert pooled[tier, name]["violations"] == [], pooled[tier, name]
 
 
 @pytest.mark.parametrize("tier", TIERS)

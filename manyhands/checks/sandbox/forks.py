@@ -47,7 +47,7 @@ class _Fork:
     Attributes:
         done: end of the pipe on which keeper and server, not the program, tell its end.
         go: end of the pipe that starts it; -1 once used.
-        said: what came on `done`: code, memory.
+        said: what came on `done`: code, memory, disk.
         gone: set when every process of the fork is dead.
     """
 
@@ -303,7 +303,7 @@ async def _converse(fork: _Fork, limits: Limits) -> Outcome:
     async def watch_disk() -> None:
         while True:
             await anyio.sleep(_DISK_POLL_S)
-            full = disk_limit(fork.scratch, limits)
+            full = await anyio.to_thread.run_sync(disk_limit, fork.scratch, limits)
             if full:
                 halt(RunStatus.DISK, full)
 
@@ -318,6 +318,8 @@ async def _converse(fork: _Fork, limits: Limits) -> Outcome:
     seconds = time.monotonic() - started
     if fork.said.get("memory"):
         stop = stop or Stop(RunStatus.MEM, f"memory_bytes={limits.memory_bytes}")
+    if fork.said.get("disk"):
+        stop = stop or Stop(RunStatus.DISK, f"disk_bytes={limits.disk_bytes}")
     full = "" if stop else disk_limit(fork.scratch, limits)
     if full:
         stop = Stop(RunStatus.DISK, full)

@@ -132,6 +132,7 @@ def rlimits(limits: Limits) -> dict[str, int]:
         "cpu_s": int(limits.cpu_s + 0.999),
         "memory_bytes": limits.memory_bytes,
         "file_bytes": limits.file_bytes,
+        "disk_bytes": limits.disk_bytes,
         "descriptors": limits.descriptors,
         "processes": limits.processes,
     }

@@ -242,16 +242,28 @@ class Tree:
         while not self.ended.is_set():
             await anyio.sleep(pause)
             started = time.monotonic()
-            if self.over_disk():
+            stop = await anyio.to_thread.run_sync(self._disk_stop)
+            if stop is not None:
+                self.halt(stop.status, stop.limit)
                 return
             pause = max(_DISK_POLL_S, 5 * (time.monotonic() - started))
 
     def over_disk(self) -> bool:
         """Whether the run's files pass their limits; notes it when they do."""
-        limit = disk_limit(self._scratch, self.limits)
+        stop = self._disk_stop()
+        if stop is not None:
+            self.halt(stop.status, stop.limit)
+        return stop is not None
+
+    def _disk_stop(self) -> Stop | None:
+        alive = self.process.returncode is None
+        held = watch.held(self.process.pid) if alive else watch.Held(0, 0)
+        limit = disk_limit(self._scratch, self.limits, held.disk_bytes)
         if limit:
-            self.halt(RunStatus.DISK, limit)
-        return bool(limit)
+            return Stop(RunStatus.DISK, limit)
+        if held.kernel_bytes > self.limits.memory_bytes // watch.KERNEL_SHARE:
+            return Stop(RunStatus.MEM, f"memory_bytes={self.limits.memory_bytes} in the kernel")
+        return None
 
     def kill(self) -> None:
         """Send the end to every process without waiting for it; `end` waits."""
@@ -309,10 +321,14 @@ class Tree:
                     os.kill(below, signal.SIGKILL)
 
 
-def disk_limit(scratch: Scratch, limits: Limits) -> str:
-    """Which limit the files of a run pass, with its value; empty when none."""
+def disk_limit(scratch: Scratch, limits: Limits, nameless_bytes: int = 0) -> str:
+    """Which limit the files of a run pass, with its value; empty when none.
+
+    Args:
+        nameless_bytes: size of files that are deleted and still open.
+    """
     use = watch.disk_use(str(scratch.root), limits.disk_bytes, limits.files)
-    if use.allocated_bytes > limits.disk_bytes:
+    if use.allocated_bytes + nameless_bytes > limits.disk_bytes:
         return f"disk_bytes={limits.disk_bytes}"
     return f"files={limits.files}" if use.entries > limits.files else ""
 

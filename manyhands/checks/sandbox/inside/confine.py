@@ -218,7 +218,10 @@ _CHECKED: dict[str, tuple[int, int]] = {
     "clone": (56, 220), "clone3": (435, 435), "socket": (41, 198), "fcntl": (72, 25),
     "ioctl": (16, 29), "mmap": (9, 222), "prlimit64": (302, 261), "personality": (135, 92),
     "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "truncate": (76, 45),
-    "pidfd_send_signal": (424, 424),
+    "pidfd_send_signal": (424, 424), "prctl": (157, 167), "setsockopt": (54, 208),
+    "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119), "sched_setparam": (142, 118), "sched_setattr": (314, 274),
+    "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240),
 }  # fmt: skip
 
 _LD, _JEQ, _JGT, _JGE, _JSET, _RET = 0x20, 0x15, 0x25, 0x35, 0x45, 0x06
@@ -226,6 +229,8 @@ _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW* flag but NEWTIME, which clone has no bit for
 _SHARED_ANONYMOUS_MAX = 16 << 20  # bytes; larger ones could hide from the memory monitor
 _AF_UNIX, _F_SETPIPE_SZ, _TIOCSTI, _TIOCLINUX = 1, 1031, 0x5412, 0x541C
+_F_SETOWN, _F_SETOWN_EX, _SET_DUMPABLE, _SOL_SOCKET = 8, 15, 4, 1
+_BUFFER_SIZES = (7, 8, 32, 33)  # SO_SNDBUF, SO_RCVBUF and their FORCE forms
 
 
 def seccomp(*, unix_sockets: bool, owns_files: bool, abi: int) -> None:
@@ -278,7 +283,8 @@ def _filter(machine: str, unix_sockets: bool, owns_files: bool, abi: int) -> lis
         deny(_CHECKED["truncate"], errno.EPERM)
     if abi < 6 and not owns_files:
         deny(_CHECKED["kill"], errno.EPERM)
-        deny(_CHECKED["tkill"], errno.EPERM)
+        for name in ("tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"):
+            deny(_CHECKED[name], errno.EPERM)
         when("tgkill", _arg(0), _op(_JEQ, os.getpid(), 1, 0), _op(_RET, _ERRNO | errno.EPERM))
     deny(_CHECKED["pidfd_send_signal"], errno.EPERM)
     deny(_CHECKED["clone3"], errno.ENOSYS)  # its flags are in memory; libc then uses clone
@@ -288,7 +294,23 @@ def _filter(machine: str, unix_sockets: bool, owns_files: bool, abi: int) -> lis
         when("socket", _arg(0), _op(_JEQ, _AF_UNIX, 1, 0), _op(_RET, _ERRNO | errno.EACCES))
     else:
         deny(_CHECKED["socket"], errno.EACCES)
-    when("fcntl", _arg(1), _op(_JEQ, _F_SETPIPE_SZ, 0, 1), no)
+    # F_SETOWN lets the kernel send any signal to any process of the user.
+    owners = () if owns_files or abi >= 6 else (_F_SETOWN, _F_SETOWN_EX)
+    when("fcntl", _arg(1), *_any_of((_F_SETPIPE_SZ, *owners), no))
+    if not owns_files:  # without a pid namespace: nothing about other processes of the user
+        me = (0, os.getpid())
+        for name in ("sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr"):
+            when(name, _arg(0), *_none_of(me, no))
+        when("setpriority", _arg(0), *_none_of((0,), no), _arg(1), *_none_of(me, no))
+        when("ioprio_set", _arg(0), *_none_of((1,), no), _arg(1), *_none_of(me, no))
+    as_if = _op(_RET, _ERRNO)
+    # The monitor outside must be able to look at what a process holds.
+    when("prctl", _arg(0), _op(_JEQ, _SET_DUMPABLE, 0, 1), as_if)
+    when(
+        "setsockopt",
+        _arg(1), _op(_JEQ, _SOL_SOCKET, 0, len(_BUFFER_SIZES) + 2),
+        _arg(2), *_any_of(_BUFFER_SIZES, as_if),
+    )  # fmt: skip
     when("ioctl", _arg(1), _op(_JEQ, _TIOCSTI, 1, 0), _op(_JEQ, _TIOCLINUX, 0, 1), no)
     when("prlimit64", _arg(0), _op(_JEQ, 0, 1, 0), no)
     when("personality", _arg(0), _op(_JEQ, 0xFFFFFFFF, 1, 0), no)
@@ -305,6 +327,18 @@ def _filter(machine: str, unix_sockets: bool, owns_files: bool, abi: int) -> lis
 
 def _op(code: int, k: int, jump_true: int = 0, jump_false: int = 0) -> bytes:
     return struct.pack("=HBBI", code, jump_true, jump_false, k)
+
+
+def _any_of(values: tuple[int, ...], act: bytes) -> list[bytes]:
+    """`act` when the loaded word is one of `values`, else fall out of the end."""
+    last = len(values) - 1
+    tests = [_op(_JEQ, value, last - at, 1 if at == last else 0) for at, value in enumerate(values)]
+    return [*tests, act]
+
+
+def _none_of(values: tuple[int, ...], act: bytes) -> list[bytes]:
+    """`act` unless the loaded word is one of `values`."""
+    return [*(_op(_JEQ, value, len(values) - at, 0) for at, value in enumerate(values)), act]
 
 
 def _arg(index: int, *, high: bool = False) -> bytes:

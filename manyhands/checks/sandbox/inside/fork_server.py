@@ -10,7 +10,7 @@ runs nothing but this file. Standard input is a socket; a message is JSON:
 
 The descriptors: standard output; standard error; a pipe on which the program's keeper and this
 process, never the program, say in JSON lines how it ended (`code`: exit code or negative signal,
-`memory`: it passed the limit), closed when all its processes are dead; a pipe on which the
+`memory`, `disk`: it passed that limit), closed when all its processes are dead; a pipe on which the
 program's arguments come as a JSON line when it shall start, or nothing when it shall not.
 """
 
@@ -52,8 +52,9 @@ class _Run:
     done: int
     memory_bytes: int
     tasks: int
+    disk_bytes: int
     watched: bool = False
-    over: bool = False
+    over: str = ""
 
 
 def main() -> None:
@@ -112,8 +113,12 @@ def _serve(control: socket.socket, wake: int, runs: dict[int, _Run], namespaces:
 
 def _look(run: _Run, namespaces: bool) -> None:
     use = watch.tree_use(run.pid, run.memory_bytes)
-    if use.memory_bytes > run.memory_bytes:
-        run.over = True
+    held = watch.held(run.pid)
+    buffers = held.kernel_bytes > run.memory_bytes // watch.KERNEL_SHARE
+    if use.memory_bytes > run.memory_bytes or buffers:
+        run.over = "memory"
+    elif held.disk_bytes > run.disk_bytes:
+        run.over = "disk"
     if run.over or use.tasks > run.tasks:
         _kill(run, namespaces)
 
@@ -135,7 +140,8 @@ def _reap(runs: dict[int, _Run], *, block: bool = False) -> None:
         for key, run in list(runs.items()):
             if run.pid == pid:
                 code = os.waitstatus_to_exitcode(status)
-                _say(run.done, code=128 - code if code > 128 else code, memory=run.over)
+                said = {"code": 128 - code if code > 128 else code}
+                _say(run.done, **({**said, run.over: 1} if run.over else said))
                 os.close(run.done)
                 del runs[key]
 
@@ -168,7 +174,7 @@ def _start(job: dict[str, Any], given: array.array[int], namespaces: bool) -> _R
         _say(done, code=-signal.SIGKILL)
         os.close(done)
         raise SystemExit("no new namespaces")
-    return _Run(pid, done, limits["memory_bytes"], limits["processes"] + 8)
+    return _Run(pid, done, limits["memory_bytes"], limits["processes"] + 8, limits["disk_bytes"])
 
 
 def _keep(

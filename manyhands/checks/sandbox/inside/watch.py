@@ -11,10 +11,28 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["DiskUse", "TreeUse", "descendants", "disk_use", "tree_use"]
+__all__ = [
+    "KERNEL_SHARE",
+    "DiskUse",
+    "Held",
+    "TreeUse",
+    "descendants",
+    "disk_use",
+    "held",
+    "tree_use",
+]
 
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-_PATH_STEP = 3000  # bytes: a path longer than PATH_MAX is opened in steps
+KERNEL_SHARE = 4  # this part of a memory limit may lie in buffers of the kernel
+_SOCKET_BYTES = 212_992  # net.core.wmem_default; larger buffers are not granted inside
+_PIPE_BYTES = 65_536
+_FRAME_DEPTH = 12  # folders: with names of 255 bytes still below PATH_MAX
+_FOLDER = (
+    os.O_RDONLY
+    | getattr(os, "O_DIRECTORY", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +49,19 @@ class DiskUse:
 
     allocated_bytes: int
     entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a process tree keeps where neither its memory nor its folders show it.
+
+    Attributes:
+        disk_bytes: blocks of files that have no name any more.
+        kernel_bytes: what its pipes and sockets can hold in the kernel, at most.
+    """
+
+    disk_bytes: int
+    kernel_bytes: int
 
 
 def descendants(root: int) -> Iterator[int]:
@@ -76,6 +107,48 @@ def tree_use(root: int, limit_bytes: int) -> TreeUse:
     return TreeUse(sum(map(_proportional, pids)), tasks)
 
 
+def held(root: int) -> Held:
+    """Look through the descriptors and shared mappings of `root` and its descendants."""
+    disk: dict[tuple[int, int], int] = {}
+    kernel: dict[tuple[int, int], int] = {}
+    for pid in descendants(root):
+        try:
+            names = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            continue
+        for name in names:
+            try:
+                info = os.stat(f"/proc/{pid}/fd/{name}")
+            except OSError:
+                continue
+            key = (info.st_dev, info.st_ino)
+            if stat.S_ISREG(info.st_mode) and not info.st_nlink:
+                disk[key] = info.st_blocks * 512
+            elif stat.S_ISSOCK(info.st_mode):
+                kernel[key] = _SOCKET_BYTES
+            elif stat.S_ISFIFO(info.st_mode):
+                kernel[key] = _PIPE_BYTES
+        for key, size in _mapped_nameless(pid):
+            disk.setdefault(key, size)
+    return Held(sum(disk.values()), sum(kernel.values()))
+
+
+def _mapped_nameless(pid: int) -> Iterator[tuple[tuple[int, int], int]]:
+    """Shared mappings of deleted files: the descriptor may be closed, the blocks stay."""
+    try:
+        with open(f"/proc/{pid}/maps", "rb") as file:
+            lines = [line for line in file if line.endswith(b" (deleted)\n")]
+    except OSError:
+        return
+    for line in lines:
+        span, mode, _, device, inode = line.split(None, 5)[:5]
+        if mode.endswith(b"s") and b"/dev/zero" not in line:  # that is anonymous memory
+            first, _, last = span.partition(b"-")
+            major, _, minor = device.partition(b":")
+            key = (os.makedev(int(major, 16), int(minor, 16)), int(inode))
+            yield key, int(last, 16) - int(first, 16)
+
+
 def _proportional(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
@@ -96,45 +169,43 @@ def _proportional(pid: int) -> int:
 def disk_use(root: str, limit_bytes: int, limit_entries: int) -> DiskUse:
     """Count below `root`, stopping as soon as either limit is passed. Links are not followed."""
     allocated = entries = 0
-    waiting: list[tuple[str, ...]] = [()]
-    while waiting and allocated <= limit_bytes and entries <= limit_entries:
-        parts = waiting.pop()
-        try:
-            folder = _open_folder(root, parts)
-        except OSError:
-            continue
-        try:
-            with os.scandir(folder) as listing:
-                for entry in listing:
-                    entries += 1
-                    if entries > limit_entries:
-                        break
-                    try:
-                        info = os.stat(entry.name, dir_fd=folder, follow_symlinks=False)
-                    except OSError:
-                        continue
-                    allocated += info.st_blocks * 512
-                    if stat.S_ISDIR(info.st_mode):
-                        waiting.append((*parts, entry.name))
-        except OSError:
-            continue
-        finally:
-            os.close(folder)
-    return DiskUse(allocated, entries)
-
-
-def _open_folder(root: str, parts: tuple[str, ...]) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    folder = os.open(root, flags)
-    step: list[str] = []
-    length = 0
-    for index, part in enumerate(parts):
-        step.append(part)
-        length += len(os.fsencode(part)) + 1
-        if length > _PATH_STEP or index == len(parts) - 1:
+    # Per frame an open folder and paths below it that are still to be looked at: a path never gets
+    # long, and a chain of folders of any depth costs a descriptor per `_FRAME_DEPTH` of it.
+    frames = [(os.open(root, _FOLDER), ["."])]
+    try:
+        while frames and allocated <= limit_bytes and entries <= limit_entries:
+            base, waiting = frames[-1]
+            if not waiting:
+                frames.pop()
+                os.close(base)
+                continue
+            path = waiting.pop()
             try:
-                deeper = os.open("/".join(step), flags, dir_fd=folder)
-            finally:
+                folder = os.open(path, _FOLDER, dir_fd=base)
+            except OSError:
+                continue
+            below: list[str] = []
+            try:
+                with os.scandir(folder) as listing:
+                    for entry in listing:
+                        entries += 1
+                        if entries > limit_entries:
+                            break
+                        try:
+                            info = os.stat(entry.name, dir_fd=folder, follow_symlinks=False)
+                        except OSError:
+                            continue
+                        allocated += info.st_blocks * 512
+                        if stat.S_ISDIR(info.st_mode):
+                            below.append(entry.name)
+            except OSError:
+                pass
+            if below and path.count("/") >= _FRAME_DEPTH:
+                frames.append((folder, below))
+            else:
                 os.close(folder)
-            folder, step, length = deeper, [], 0
-    return folder
+                waiting += [f"{path}/{name}" for name in below]
+    finally:
+        for base, _ in frames:
+            os.close(base)
+    return DiskUse(allocated, entries)

@@ -1,0 +1,19 @@
+# d105_mapped_nameless [disk] deleted files, closed, kept by shared mappings
+# expect: ok|error|disk|mem|signal|timeout ; invariants: bounded_disk
+import json, os, sys, time, ctypes
+C = json.load(open("_attack.json")) if os.path.exists("_attack.json") else {}
+def esc(what): print("ESCAPED:" + what, flush=True)
+def safe(f, *a, **k):
+    try: return f(*a, **k)
+    except BaseException as e: print("blocked:", type(e).__name__, str(e)[:120], flush=True); return None
+l = ctypes.CDLL(None, use_errno=True)
+x86 = os.uname().machine == "x86_64"
+def call(n86, n64, *a):
+    r = l.syscall(ctypes.c_long(n86 if x86 else n64), *a); print(n86, r, ctypes.get_errno()); return r
+import mmap
+block = bytes(1 << 20); keep = []
+for i in range(50):
+    with open("gone", "wb+") as f:
+        for _ in range(40): f.write(block)
+        f.flush(); os.unlink("gone"); keep.append(mmap.mmap(f.fileno(), 40 << 20))
+esc("2 GB in mapped deleted files")

@@ -1,0 +1,15 @@
+# f106_closed_folders [disk] folders without permissions, immutable names, to break the removal
+# expect: ok ; invariants: cleanup_ok
+import json, os, sys, time, ctypes
+C = json.load(open("_attack.json")) if os.path.exists("_attack.json") else {}
+def esc(what): print("ESCAPED:" + what, flush=True)
+def safe(f, *a, **k):
+    try: return f(*a, **k)
+    except BaseException as e: print("blocked:", type(e).__name__, str(e)[:120], flush=True); return None
+l = ctypes.CDLL(None, use_errno=True)
+x86 = os.uname().machine == "x86_64"
+def call(n86, n64, *a):
+    r = l.syscall(ctypes.c_long(n86 if x86 else n64), *a); print(n86, r, ctypes.get_errno()); return r
+for i in range(20):
+    os.makedirs(f"d{i}/e/f"); open(f"d{i}/e/f/g", "w").close(); os.chmod(f"d{i}/e/f", 0); os.chmod(f"d{i}/e", 0o100); os.chmod(f"d{i}", 0)
+os.chmod(".", 0)

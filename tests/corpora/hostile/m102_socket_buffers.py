@@ -1,0 +1,25 @@
+# m102_socket_buffers [memory] fills socket pairs with kernel memory
+# expect: ok|error|mem|timeout ; invariants: bounded_mem
+import json, os, sys, time, ctypes
+C = json.load(open("_attack.json")) if os.path.exists("_attack.json") else {}
+def esc(what): print("ESCAPED:" + what, flush=True)
+def safe(f, *a, **k):
+    try: return f(*a, **k)
+    except BaseException as e: print("blocked:", type(e).__name__, str(e)[:120], flush=True); return None
+l = ctypes.CDLL(None, use_errno=True)
+x86 = os.uname().machine == "x86_64"
+def call(n86, n64, *a):
+    r = l.syscall(ctypes.c_long(n86 if x86 else n64), *a); print(n86, r, ctypes.get_errno()); return r
+import socket
+n = 0; keep = []
+for _ in range(100):
+    try: a, b = socket.socketpair()
+    except OSError as e: print(e); break
+    keep += [a, b]
+    for s in (a, b):
+        safe(s.setsockopt, socket.SOL_SOCKET, socket.SO_SNDBUF, 64 << 20); s.setblocking(False)
+        try:
+            while True: n += s.send(b"x" * 65536)
+        except OSError: pass
+print(n >> 20, "MiB in the kernel")
+if n > 256 << 20: esc(f"{n >> 20} MiB in socket buffers")

@@ -1,0 +1,17 @@
+# n104_listen_everywhere [network] binds TCP ports on every address: a server inside
+# expect: ok|error ; invariants: no_escape_text
+import json, os, sys, time, ctypes
+C = json.load(open("_attack.json")) if os.path.exists("_attack.json") else {}
+def esc(what): print("ESCAPED:" + what, flush=True)
+def safe(f, *a, **k):
+    try: return f(*a, **k)
+    except BaseException as e: print("blocked:", type(e).__name__, str(e)[:120], flush=True); return None
+l = ctypes.CDLL(None, use_errno=True)
+x86 = os.uname().machine == "x86_64"
+def call(n86, n64, *a):
+    r = l.syscall(ctypes.c_long(n86 if x86 else n64), *a); print(n86, r, ctypes.get_errno()); return r
+import socket
+def serve():
+    s = socket.socket(); s.bind(("0.0.0.0", 0)); s.listen(); print("listening inside", s.getsockname())
+    out = socket.create_connection(("127.0.0.1", C.get("tcp_port", 1)), 1); esc("reached host loopback")
+safe(serve)

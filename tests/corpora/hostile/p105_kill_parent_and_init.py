@@ -1,0 +1,15 @@
+# p105_kill_parent_and_init [process] SIGKILL and SIGSTOP to parent, pid 1 and the supervisor
+# expect: signal|ok|error|timeout ; invariants: supervisor_alive
+import json, os, sys, time, ctypes
+C = json.load(open("_attack.json")) if os.path.exists("_attack.json") else {}
+def esc(what): print("ESCAPED:" + what, flush=True)
+def safe(f, *a, **k):
+    try: return f(*a, **k)
+    except BaseException as e: print("blocked:", type(e).__name__, str(e)[:120], flush=True); return None
+l = ctypes.CDLL(None, use_errno=True)
+x86 = os.uname().machine == "x86_64"
+def call(n86, n64, *a):
+    r = l.syscall(ctypes.c_long(n86 if x86 else n64), *a); print(n86, r, ctypes.get_errno()); return r
+for pid in (os.getppid(), 1, C.get("supervisor_pid", 0)):
+    if pid > 1 or pid == 1:
+        for s in (19, 15, 9): safe(os.kill, pid, s)

@@ -1,0 +1,17 @@
+# r104_time_bomb_thread [resource] ends well, a daemon thread and atexit wait for the next run
+# expect: ok|timeout|error ; invariants: no_survivor
+import json, os, sys, time, ctypes
+C = json.load(open("_attack.json")) if os.path.exists("_attack.json") else {}
+def esc(what): print("ESCAPED:" + what, flush=True)
+def safe(f, *a, **k):
+    try: return f(*a, **k)
+    except BaseException as e: print("blocked:", type(e).__name__, str(e)[:120], flush=True); return None
+l = ctypes.CDLL(None, use_errno=True)
+x86 = os.uname().machine == "x86_64"
+def call(n86, n64, *a):
+    r = l.syscall(ctypes.c_long(n86 if x86 else n64), *a); print(n86, r, ctypes.get_errno()); return r
+import threading, atexit
+def later():
+    while True: time.sleep(0.05); open("late", "w").write("x")
+threading.Thread(target=later, daemon=True).start()
+atexit.register(lambda: time.sleep(0.2)); print("done")

@@ -1,0 +1,19 @@
+# s111_tiocsti [syscall] pushes characters into the terminal of the caller
+# expect: ok|error ; invariants: no_escape_text
+import json, os, sys, time, ctypes
+C = json.load(open("_attack.json")) if os.path.exists("_attack.json") else {}
+def esc(what): print("ESCAPED:" + what, flush=True)
+def safe(f, *a, **k):
+    try: return f(*a, **k)
+    except BaseException as e: print("blocked:", type(e).__name__, str(e)[:120], flush=True); return None
+l = ctypes.CDLL(None, use_errno=True)
+x86 = os.uname().machine == "x86_64"
+def call(n86, n64, *a):
+    r = l.syscall(ctypes.c_long(n86 if x86 else n64), *a); print(n86, r, ctypes.get_errno()); return r
+import fcntl
+for fd in (0, 1, 2):
+    def push():
+        fcntl.ioctl(fd, 0x5412, b"x"); esc("TIOCSTI")
+    safe(push)
+def tty(): os.open("/dev/tty", os.O_RDWR); esc("/dev/tty opened")
+safe(tty)

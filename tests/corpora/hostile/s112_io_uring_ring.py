@@ -1,0 +1,15 @@
+# s112_io_uring_ring [syscall] io_uring_enter and io_uring_register on any descriptor
+# expect: ok|error ; invariants: no_escape_text
+import json, os, sys, time, ctypes
+C = json.load(open("_attack.json")) if os.path.exists("_attack.json") else {}
+def esc(what): print("ESCAPED:" + what, flush=True)
+def safe(f, *a, **k):
+    try: return f(*a, **k)
+    except BaseException as e: print("blocked:", type(e).__name__, str(e)[:120], flush=True); return None
+l = ctypes.CDLL(None, use_errno=True)
+x86 = os.uname().machine == "x86_64"
+def call(n86, n64, *a):
+    r = l.syscall(ctypes.c_long(n86 if x86 else n64), *a); print(n86, r, ctypes.get_errno()); return r
+for n in (425, 426, 427):
+    for fd in range(0, 8):
+        if call(n, n, fd, 0, 0, 0, 0) > 0: esc(f"io_uring {n}")
