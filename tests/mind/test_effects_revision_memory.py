@@ -220,7 +220,7 @@ async def test_a_run_leaves_its_episode_and_a_lesson_and_the_next_one_is_told(
     def says(role: str, prompt: str) -> str:
         if role == "framer":
             prompts.append(prompt)
-            return plan(math_step("d", "x**2"))
+            return plan({**math_step("d", "x**2"), "task": "differentiate the square"})
         if role == "mathematician":
             return "```\n2*x\n```" if "what failed" in prompt else "```\nx\n```"
         return "It is 2*x."
