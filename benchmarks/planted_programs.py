@@ -26,6 +26,7 @@ from planted_claims import make_claims
 from planted_functions import FUNCTIONS, Function
 
 from manyhands.checks.outcome import Verdict
+from manyhands.checks.programs.battery import battery
 from manyhands.checks.programs.claims import check_claim
 from manyhands.checks.programs.differential import differential
 from manyhands.checks.programs.figures import check_figure
@@ -148,6 +149,12 @@ async def claims(seed: int) -> None:
 async def main(args: argparse.Namespace) -> None:
     started = time.monotonic()
     some = FUNCTIONS[: args.functions]
+    async with battery():
+        await families(args, some)
+    print(f"seed {args.seed}, {time.monotonic() - started:.0f} s")
+
+
+async def families(args: argparse.Namespace, some: list[Function]) -> None:
     if args.only in ("", "functions"):
         await functions(args.seed, args.mutants, some, blind=False)
     if args.only in ("", "tests"):
@@ -156,7 +163,6 @@ async def main(args: argparse.Namespace) -> None:
         await charts(args.seed)
     if args.only in ("", "claims"):
         await claims(args.seed)
-    print(f"seed {args.seed}, {time.monotonic() - started:.0f} s")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
+from manyhands.checks.programs.battery import start
 from manyhands.checks.programs.claim_text import Statement, agrees, read_claim
 from manyhands.checks.programs.claim_traps import TableFacts, Trap, TrapKind, traps_in
 from manyhands.checks.programs.figures import place_data
@@ -23,7 +24,6 @@ from manyhands.checks.sandbox.contracts import (
     SandboxResult,
     SandboxRun,
 )
-from manyhands.checks.sandbox.runner import run
 
 __all__ = ["check_claim"]
 
@@ -99,7 +99,7 @@ async def _look(
         files={**files, "claim_job.json": json.dumps(ask).encode()},
         collect=("claim_tables.json", "table_*.csv"),
     )
-    return await run(job, policy)
+    return await start(job, policy)
 
 
 async def _run_programs(
@@ -123,7 +123,7 @@ async def _run_programs(
             runs.append((name, "own", f"table_{at}.csv"))
     random.SystemRandom().shuffle(runs)
     order = {"programs": programs, "runs": [[program, table] for _, program, table in runs]}
-    made = await run(
+    made = await start(
         SandboxRun(
             code=(INSIDE / "table_claim.py").read_text(),
             inputs=inputs,

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
+from manyhands.checks.programs.battery import start
 from manyhands.checks.programs.examples import examples_in, known_arguments
 from manyhands.checks.programs.inputs import generate, parameter_names, parameters, words_of
 from manyhands.checks.programs.inside.literals import NotPlain, decode, encode
 from manyhands.checks.programs.link import INSIDE, inside_files
 from manyhands.checks.sandbox.contracts import Isolation, Limits, SandboxPolicy, SandboxRun
-from manyhands.checks.sandbox.runner import run
 
 __all__ = [
     "ABS_TOLERANCE",
@@ -87,7 +87,7 @@ async def call_all(
         collect=(_RESULTS,),
         limits=_LIMITS,
     )
-    result = await run(job, policy)
+    result = await start(job, policy)
     lines = _lines(result.files.get(_RESULTS, b""))
     how = result.limit or (result.stderr.strip().splitlines() or [result.status.value])[-1][:200]
     if not lines or lines[0].get("id") != -1:

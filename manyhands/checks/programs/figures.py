@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
+from manyhands.checks.programs.battery import start
 from manyhands.checks.programs.figure_compare import compare_figure
 from manyhands.checks.programs.link import INSIDE
 from manyhands.checks.programs.meddling import meddling
@@ -24,7 +25,6 @@ from manyhands.checks.sandbox.contracts import (
     SandboxResult,
     SandboxRun,
 )
-from manyhands.checks.sandbox.runner import run
 from manyhands.errors import InputError, fault_in
 
 __all__ = ["FigureRun", "check_figure", "clean_png", "place_data", "run_figure"]
@@ -69,7 +69,7 @@ async def _run(
     files: dict[str, bytes],
     policy: SandboxPolicy | None,
 ) -> FigureRun:
-    made = await run(
+    made = await start(
         SandboxRun(
             code=(INSIDE / "figure_facts.py").read_text(),
             inputs=inputs,
@@ -103,7 +103,7 @@ async def _trusted(
     inputs: dict[str, Path],
     policy: SandboxPolicy | None,
 ) -> SandboxResult:
-    return await run(
+    return await start(
         SandboxRun(
             code=(INSIDE / "figure_expect.py").read_text(),
             inputs=inputs,
