@@ -96,7 +96,7 @@ def another_tasks_answer(role: str, prompt: str) -> str:
     return {"framer": frame(CODE), "tester": TESTS, "coder": other}.get(role, "Done.")
 
 
-def tests_that_always_pass(role: str, prompt: str) -> str:
+def idle_tests(role: str, prompt: str) -> str:
     idle = "```python\ndef check(candidate):\n    assert True\n```"
     return {"framer": frame(CODE), "tester": idle, "coder": WRONG}.get(role, "Verified.")
 
@@ -120,7 +120,7 @@ def quitting(role: str, prompt: str) -> str:
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     "adversary",
-    [looping, contradicting, another_tasks_answer, tests_that_always_pass, approving_itself,
+    [looping, contradicting, another_tasks_answer, idle_tests, approving_itself,
      quitting],
 )  # fmt: skip
 async def test_no_adversary_is_verified_or_approved_and_each_is_told_in_words(
