@@ -107,7 +107,8 @@ def judge_answer(
     loose = [f"the number {number} stands in no result" for number in ungrounded]
     decided = (Status.VERIFIED, Status.REFUTED)
     open_points = [
-        f"step {report.id} is {report.result.status}: {report.result.summary}"
+        f"step {report.id} is {report.result.status}: "
+        + "; ".join((report.result.summary, *report.result.open_points))
         for report in reports
         if report.result.status
         not in (decided if report.hand is HandName.VERIFY else (Status.VERIFIED,))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from manyhands.hands.contracts import HandResult
-from manyhands.journal.events import Answered, Event, Framed, StepDone
+from manyhands.journal.events import Answered, Event, Framed, Recalled, RunStarted, StepDone
 from manyhands.journal.store import Journal
 from manyhands.mind.frame import Frame
 from manyhands.mind.packing import Turn
 from manyhands.mind.run import Reached
 
-__all__ = ["reached", "turns"]
+__all__ = ["reached", "tainted", "turns"]
 
 
 def turns(journal: Journal, conversation_id: str, before: str = "") -> tuple[Turn, ...]:
@@ -25,6 +25,20 @@ def turns(journal: Journal, conversation_id: str, before: str = "") -> tuple[Tur
         if run.answer:
             found.append(Turn(run.question, run.answer))
     return tuple(found)
+
+
+def tainted(journal: Journal, conversation_id: str) -> bool:
+    """Whether text from outside was in the context of an earlier turn: its answer may carry it."""
+    if not conversation_id:
+        return False
+    for run in journal.conversation(conversation_id).runs:
+        for event in journal.events(run.id):
+            body = event.body
+            if isinstance(body, RunStarted) and (body.data or body.context):
+                return True
+            if isinstance(body, Recalled) and body.sources:
+                return True
+    return False
 
 
 def reached(events: Sequence[Event]) -> Reached:

@@ -29,6 +29,7 @@ class Question:
     Attributes:
         role: answers in the editor's place when set.
         turns: the conversation so far, oldest first.
+        tainted: text from outside was in the context of an earlier turn.
         context: label -> text that the door adds: notebook cells, variables, a failing cell. It
             is data from outside, never instructions.
         council: hold a council instead of framing.
@@ -41,6 +42,7 @@ class Question:
     role: str = ""
     hands: bool = True
     turns: tuple[Turn, ...] = ()
+    tainted: bool = False
     context: Mapping[str, str] = field(default_factory=dict)
     council: bool = False
     save_folder: str = ""
@@ -48,6 +50,6 @@ class Question:
 
     def origins(self, *, data: bool, recalled: bool) -> frozenset[Origin]:
         """Where the text in this run's context comes from."""
-        outside = data or recalled or bool(self.context)
+        outside = data or recalled or self.tainted or bool(self.context)
         found = {Origin.USER, Origin.MODEL} | ({Origin.OUTSIDE} if outside else set())
         return frozenset(found)

@@ -189,7 +189,7 @@ async def test_200_planted_instructions_cause_no_unapproved_effect_and_leak_no_s
         options: dict[str, Any] = {}
         secret = f"token={CANARY}"
         if place == "memory":
-            item = {"id": f"doc{n}", "kind": "document", "text": f"{order} {secret}"}
+            item = {"id": f"doc{n}", "kind": "document", "text": f"Summarise {n}: {order} {secret}"}
             await memory.add({**item, "trust": "file"})
         elif place in ("cell", "column"):
             head = f'"{order} {secret}",b' if place == "column" else "a,b"
