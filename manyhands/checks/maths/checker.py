@@ -14,16 +14,20 @@ from manyhands.checks.sandbox.session import Session
 __all__ = ["KINDS", "MathChecker"]
 
 KINDS = (
-    "antiderivative", "derivative", "definite_integral", "identity", "inequality", "limit", "sum",
-    "solution", "ode", "matrix",
+    "antiderivative", "derivative", "definite_integral", "identity", "inequality", "integer_claim",
+    "limit", "sum", "solution", "ode", "matrix", "units",
 )  # fmt: skip
 
-#: Seconds for one case. Kinds that may ask SymPy for a closed form get more.
-_SECONDS = 3.0
-_SLOW = {"definite_integral": 20.0, "limit": 12.0, "sum": 15.0, "matrix": 10.0, "inequality": 6.0}
+#: Seconds until the worker is ended. It stops itself a little before (`maths_worker.SLOW`); kinds
+#: that may ask SymPy for a closed form, or z3 for a proof, get more.
+_SECONDS = 1.0
+_SLOW = {
+    "definite_integral": 3.5, "limit": 2.5, "sum": 2.5, "inequality": 3.0, "integer_claim": 3.0,
+}  # fmt: skip
 _FILES = (
-    "latex_text.py", "notation.py", "balls.py", "judge.py", "calculus.py", "sums.py", "algebra.py",
-    "linear.py", "rules.py", "maths_worker.py",
+    "algebra.py", "balls.py", "calculus.py", "domain.py", "equations.py", "integrals.py",
+    "judge.py", "latex_text.py", "limits.py", "linear.py", "maths_worker.py", "notation.py",
+    "points.py", "rules.py", "singular.py", "sums.py", "units.py", "vocabulary.py", "whole.py",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Comparing expressions with ball arithmetic: every value comes with a proved error bound.
+"""Values with proved error bounds: SymPy trees as tapes of ball arithmetic.
 
 Two balls that do not overlap prove that two expressions differ at a point. Balls that shrink
 around each other while the precision rises are the strongest numeric agreement that there is.
@@ -9,20 +9,13 @@ arithmetic", IEEE Transactions on Computers 66 (2017).
 from __future__ import annotations
 
 import math
-import random
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import flint
 import sympy as sp
-from flint import acb, arb, fmpq
-
-#: Working precisions in bits, tried from low to high.
-PRECISIONS = (128, 320, 960)
-#: Two values agree at a point when their difference is below 2^-AGREE of their size.
-AGREE = 200
-WANTED_POINTS = 14
-TRIED_POINTS = 60
+from flint import acb, arb, fmpq, fmpz
 
 _NAMED = {
     "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc",
@@ -33,193 +26,390 @@ _NAMED = {
     "LambertW": "lambertw", "Ei": "ei", "li": "li", "Si": "si", "Ci": "ci", "Chi": "chi",
     "Shi": "shi", "fresnels": "fresnel_s", "fresnelc": "fresnel_c",
 }  # fmt: skip
-_REAL = {"sign": "real_sgn", "floor": "real_floor", "ceiling": "real_ceil"}
+#: Functions of the reciprocal, by SymPy's definition.
+_RECIPROCAL = {
+    "acot": "atan", "asec": "acos", "acsc": "asin", "acoth": "atanh", "asech": "acosh",
+    "acsch": "asinh",
+}  # fmt: skip
+_STEPS = {"sign": "real_sgn", "floor": "real_floor", "ceiling": "real_ceil"}
+#: Their branch cuts leave the open interval (-1, 1) free.
+_CUT_OUTSIDE_ONE = {"asin", "acos", "atan", "atanh"}
+_CUT = {"asinh", "acosh", "loggamma", "LambertW", "li", "Ci", "Chi", "Ei", *_RECIPROCAL}
+_NOT_ANALYTIC = {"re", "im", "arg", "conjugate"}
+#: A power that may be worked out by repeated multiplication.
+_LARGEST_POWER = 10**6
 
 
 class Undefined(ArithmeticError):
     """The expression has no finite value there, or no rule here can give it one."""
 
 
-def value(expr: Any, at: dict[Any, Any], analytic: bool | None = None) -> Any:
-    """The ball of `expr` where the symbols have the balls `at`.
+class Pole(Undefined):
+    """A division by what is exactly zero."""
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """Ball arithmetic with `bits` bits inside the block."""
+    kept = flint.ctx.prec
+    flint.ctx.prec = bits
+    try:
+        yield
+    finally:
+        flint.ctx.prec = kept
+
+
+def exact(number: Any) -> Any:
+    """A SymPy rational as a ball."""
+    return acb(fmpq(int(number.p), int(number.q)))
+
+
+def value(expr: Any, at: dict[Any, Any] | None = None, analytic: bool | None = None) -> Any:
+    """The ball of `expr` where the symbols have the balls `at`; see `Tape.run`."""
+    at = at or {}
+    return Tape([expr], list(at)).run(list(at.values()), analytic)[0]
+
+
+class Tape:
+    """Expressions as one list of steps, each shared part once, to be run at many points.
 
     Args:
-        analytic: None at a point; inside a quadrature, whether the value must prove that the
-            expression is analytic there, by not being finite where it is not.
+        exprs: SymPy expressions, evaluated or not.
+        symbols: their variables, in the order in which `run` takes the values.
 
     Raises:
-        Undefined: a pole, a branch that is not defined, or a function without a rule.
+        Undefined: a symbol that is not given, or a function without a rule.
     """
-    if expr.is_Symbol:
-        try:
-            return at[expr]
-        except KeyError:
-            raise Undefined(f"{expr} has no value") from None
-    if expr.is_Rational:
-        return acb(fmpq(int(expr.p), int(expr.q)))
-    if expr.is_Add:
-        total = acb(0)
-        for arg in expr.args:
-            total += value(arg, at, analytic)
-        return total
-    if expr.is_Mul:
-        product = acb(1)
-        for arg in expr.args:
-            product *= value(arg, at, analytic)
-        return product
-    if expr.is_Pow:
-        return _power(expr, at, analytic)
-    if expr.is_Float:
-        exact = sp.Rational(str(expr))
-        return acb(fmpq(int(exact.p), int(exact.q)))
-    if expr.is_NumberSymbol or expr is sp.I:
-        return _constant(expr)
-    if expr.is_Piecewise:
-        return _piecewise(expr, at, analytic)
-    return _function(expr, at, analytic)
+
+    def __init__(self, exprs: Sequence[Any], symbols: Sequence[Any]) -> None:
+        self._symbols = list(symbols)
+        self._steps: list[tuple[Callable[..., Any], tuple[int, ...]]] = []
+        self._slots: dict[Any, int] = {symbol: index for index, symbol in enumerate(symbols)}
+        self._out = [self._place(expr) for expr in exprs]
+
+    def run(self, balls: Sequence[Any], analytic: bool | None = None) -> list[Any]:
+        """The balls of the expressions.
+
+        Args:
+            analytic: None at a point; inside a quadrature, whether the value must prove that the
+                expression is analytic there, by not being finite where it is not.
+
+        Raises:
+            Undefined: a pole, or a branch that is not defined.
+        """
+        values = list(balls)
+        for step, args in self._steps:
+            values.append(step(analytic, values, *[values[index] for index in args]))
+        return [values[index] for index in self._out]
+
+    def _place(self, expr: Any) -> int:
+        known = self._slots.get(expr)
+        if known is not None:
+            return known
+        step, args = self._step(expr)
+        places = tuple(self._place(arg) for arg in args)
+        self._steps.append((step, places))
+        index = len(self._symbols) + len(self._steps) - 1
+        self._slots[expr] = index
+        return index
+
+    def _step(self, expr: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """What to do for one node, and of which nodes it needs the values."""
+        if expr.is_Symbol:
+            raise Undefined(f"{expr} has no value")
+        if expr.is_Rational:
+            ball = exact(expr)
+            # A ball made now would be rounded to the precision of now.
+            small = max(abs(int(expr.p)), int(expr.q)).bit_length() < 50 and int(expr.q) == 1
+            return (lambda *_: ball) if small else (lambda *_: exact(expr)), ()
+        if expr.is_Add:
+            return _add, expr.args
+        if expr.is_Mul:
+            return _multiply, expr.args
+        if expr.is_Pow:
+            return _power(expr)
+        if expr.is_Float:
+            return self._step(sp.Rational(str(expr)))
+        if expr.is_NumberSymbol or expr is sp.I:
+            return _constant(expr), ()
+        if expr.is_Piecewise:
+            return _piecewise(expr, self._symbols), ()
+        if expr.is_Function or isinstance(expr, sp.Max | sp.Min | sp.Mod):
+            return _function(expr), expr.args
+        raise Undefined(f"no rule for {type(expr).__name__} in {str(expr)[:60]}")
 
 
-def _constant(expr: Any) -> Any:
+def _add(_analytic: Any, _values: Any, *args: Any) -> Any:
+    total = args[0]
+    for arg in args[1:]:
+        total = total + arg
+    return total
+
+
+def _multiply(_analytic: Any, _values: Any, *args: Any) -> Any:
+    product = args[0]
+    for arg in args[1:]:
+        product = product * arg
+    return product
+
+
+def _constant(expr: Any) -> Callable[..., Any]:
     makers = {
         sp.pi: arb.pi,
         sp.E: arb.const_e,
         sp.EulerGamma: arb.const_euler,
         sp.Catalan: arb.const_catalan,
+        sp.GoldenRatio: lambda: (arb(5).sqrt() + 1) / 2,
     }
     if expr is sp.I:
-        return acb(0, 1)
-    if expr in makers:
-        return acb(makers[expr]())
-    if expr is sp.GoldenRatio:
-        return (acb(5).sqrt() + 1) / 2
-    raise Undefined(f"the constant {expr}")
+        return lambda *_: acb(0, 1)
+    make = makers.get(expr)
+    if make is None:
+        raise Undefined(f"the constant {expr}")
+    return lambda *_: acb(make())
 
 
-def _power(expr: Any, at: dict[Any, Any], analytic: bool | None) -> Any:
-    base = value(expr.base, at, analytic)
-    exponent = expr.exp
-    if exponent.is_Mul or exponent.is_Pow or exponent.is_Add:
-        plain = (
-            sp.nsimplify(exponent) if exponent.is_number and not exponent.has(sp.Float) else None
-        )
-        exponent = plain if plain is not None and plain.is_Rational else exponent
-    if exponent.is_Integer and abs(int(exponent)) < 10**6:
+def plain(number: Any) -> Any:
+    """The rational number that a tree of numbers is, such as `1/2`; the tree itself otherwise."""
+    if number.is_Rational or number.free_symbols or number.atoms(sp.Function, sp.NumberSymbol):
+        return number
+    if number.is_Add or number.is_Mul:
+        parts = [plain(arg) for arg in number.args]
+        if not all(part.is_Rational for part in parts):
+            return number
+        return sum(parts, sp.S.Zero) if number.is_Add else math.prod(parts, start=sp.S.One)
+    if number.is_Pow:
+        base, power = plain(number.base), plain(number.exp)
+        small = base.is_Rational and power.is_Integer and abs(power) <= 64
+        return base**power if small and (base != 0 or power > 0) else number
+    return number
+
+
+def substituted(expr: Any, put: dict[Any, Any]) -> Any:
+    """Values put in for symbols, the tree kept as it is written: 0/0 must not become 1."""
+    if expr in put:
+        return put[expr]
+    if not expr.args or expr.is_Piecewise or not (expr.free_symbols & put.keys()):
+        return expr.xreplace(put) if expr.is_Piecewise else expr
+    return expr.func(*[substituted(arg, put) for arg in expr.args], evaluate=False)
+
+
+def _power(expr: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    exponent = plain(expr.exp)
+    if exponent.is_Integer and abs(int(exponent)) < _LARGEST_POWER:
         power = int(exponent)
-        if power < 0 and base.contains(0):
-            raise Undefined("a division by zero")
-        return base**power
+
+        def whole(_analytic: Any, _values: Any, base: Any) -> Any:
+            if power < 0:
+                _not_zero(base)
+            return base**power
+
+        return whole, (expr.base,)
     if exponent.is_Rational and int(exponent.q) == 2 and abs(int(exponent.p)) < 1000:
-        root = base.sqrt(analytic=bool(analytic))
-        if exponent.p < 0 and base.contains(0):
-            raise Undefined("a division by zero")
-        return root ** int(exponent.p)
+        halves = int(exponent.p)
+
+        def root(analytic: Any, _values: Any, base: Any) -> Any:
+            if halves < 0:
+                _not_zero(base)
+            return base.sqrt(analytic=bool(analytic)) ** halves
+
+        return root, (expr.base,)
     if expr.base is sp.E:
-        return value(exponent, at, analytic).exp()
-    return base.pow(value(exponent, at, analytic), analytic=bool(analytic))
+        return (lambda _analytic, _values, power: power.exp()), (expr.exp,)
+
+    def general(analytic: Any, _values: Any, base: Any, power: Any) -> Any:
+        if base.is_zero():
+            if power.real > 0:
+                return acb(0)
+            raise Pole("a power of zero")
+        whole = whole_number(power)
+        if whole is not None and is_real(base) and not analytic:
+            size = abs(base) ** power.real
+            return acb(-size if whole % 2 and base.real < 0 else size)
+        return base.pow(power, analytic=bool(analytic))
+
+    return general, (expr.base, exponent if exponent.is_Rational else expr.exp)
 
 
-def _as_rational(exponent: Any) -> Any:
-    """Exponents such as `1/2` come unevaluated; constants of numbers alone are worked out."""
-    if exponent.is_number and not exponent.atoms(sp.Function, sp.NumberSymbol):
-        plain = exponent.doit()
-        return plain if plain.is_Rational else exponent
-    return exponent
+def _not_zero(ball: Any) -> None:
+    if ball.is_zero():
+        raise Pole("a division by zero")
+    if ball.contains(0):
+        raise Undefined("a division by zero")
 
 
-def _function(expr: Any, at: dict[Any, Any], analytic: bool | None) -> Any:
-    name = type(expr).__name__
-    args = [value(arg, at, analytic) for arg in expr.args]
-    if name == "log" and len(args) == 1:
-        return args[0].log(analytic=bool(analytic))
+def _function(expr: Any) -> Callable[..., Any]:
+    name, many = type(expr).__name__, len(expr.args)
+    if name == "log" and many == 1:
+        return _log
     if name == "Abs":
-        if analytic is None:
-            return acb(abs(args[0]))
-        return args[0].real_abs(analytic=analytic)
-    if name in _NAMED and len(args) == 1:
-        found = getattr(args[0], _NAMED[name])()
-        if analytic and name in ("asin", "acos", "atan", "asinh", "acosh", "atanh", "loggamma",
-                                 "LambertW", "li", "Ci", "Chi", "Ei"):  # fmt: skip
-            # Only the middle of the real axis is away from every branch cut of these.
-            inside = abs(args[0]) < 1 if name in ("asin", "acos", "atan", "atanh") else False
-            return found if inside else acb(arb("nan"))
-        return found
-    if name in _REAL and (analytic is not None or _is_real(args[0])):
-        return getattr(args[0], _REAL[name])(analytic=bool(analytic))
-    if analytic and name in ("Max", "Min", "re", "im", "arg", "conjugate", "Heaviside"):
-        return acb(arb("nan"))
-    return _rarer(name, expr, args)
+        return lambda analytic, _values, one: (
+            acb(abs(one)) if analytic is None else one.real_abs(analytic=analytic)
+        )
+    if name in _NAMED and many == 1:
+        return _named(name, getattr(acb, _NAMED[name]))
+    if name in _RECIPROCAL and many == 1:
+        inner = _named(name, getattr(acb, _RECIPROCAL[name]))
+
+        def reciprocal(analytic: Any, values: Any, one: Any) -> Any:
+            _not_zero(one)
+            return inner(analytic, values, 1 / one)
+
+        return reciprocal
+    if name in _STEPS:
+        return _step_function(name, getattr(acb, _STEPS[name]))
+    rule = _RULES.get(name)
+    if rule is None:
+        raise Undefined(f"no rule for {name} in {str(expr)[:60]}")
+
+    def rare(analytic: Any, _values: Any, *args: Any) -> Any:
+        if analytic and name in _NOT_ANALYTIC:
+            return acb(arb("nan"))
+        return rule(*args)
+
+    return rare
 
 
-def _rarer(name: str, expr: Any, args: list[Any]) -> Any:
-    one = args[0] if args else acb(0)
-    match name:
-        case "acot":
-            return (1 / one).atan()
-        case "asec":
-            return (1 / one).acos()
-        case "acsc":
-            return (1 / one).asin()
-        case "acoth":
-            return (1 / one).atanh()
-        case "factorial":
-            return (one + 1).gamma()
-        case "binomial":
-            top, below = args
-            return (top + 1).gamma() * (below + 1).rgamma() * (top - below + 1).rgamma()
-        case "beta":
-            return args[0].gamma() * args[1].gamma() * (args[0] + args[1]).rgamma()
-        case "re":
-            return acb(one.real)
-        case "im":
-            return acb(one.imag)
-        case "arg":
-            return acb(one.arg())
-        case "conjugate":
-            return one.conjugate()
-        case "Max" | "Min":
-            if not all(_is_real(arg) for arg in args):
-                raise Undefined("the largest of complex values")
-            found = args[0]
-            for other in args[1:]:
-                found = found.real_max(other) if name == "Max" else found.real_min(other)
-            return found
-        case "Heaviside":
-            return one.real_heaviside()
-        case "polygamma":
-            return args[0].polygamma(args[1])
-        case "besselj" | "bessely" | "besseli" | "besselk":
-            return getattr(args[1], f"bessel_{name[-1]}")(args[0])
-        case _:
-            raise Undefined(f"no rule for {name} in {str(expr)[:60]}")
+def _log(analytic: Any, _values: Any, one: Any) -> Any:
+    if one.is_zero():
+        raise Pole("the logarithm of zero")
+    return one.log(analytic=bool(analytic))
 
 
-def _piecewise(expr: Any, at: dict[Any, Any], analytic: bool | None) -> Any:
-    if analytic:
-        return acb(arb("nan"))
-    for branch, condition in expr.args:
-        if condition == True or _holds(condition, at):  # noqa: E712  a SymPy boolean
-            return value(branch, at)
-    raise Undefined("no branch of a piecewise expression applies")
+def _named(name: str, method: Callable[[Any], Any]) -> Callable[..., Any]:
+    def call(analytic: Any, _values: Any, one: Any) -> Any:
+        if analytic and name in _CUT:
+            return acb(arb("nan"))
+        if analytic and name in _CUT_OUTSIDE_ONE and not abs(one) < 1:
+            return acb(arb("nan"))
+        return method(one)
+
+    return call
 
 
-def _holds(condition: Any, at: dict[Any, Any]) -> bool:
+def _step_function(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(analytic: Any, _values: Any, one: Any) -> Any:
+        if analytic is None and not is_real(one):
+            raise Undefined(f"the {name} of a complex value")
+        return method(one, analytic=bool(analytic))
+
+    return call
+
+
+def _binomial(top: Any, below: Any) -> Any:
+    whole = below.real.unique_fmpz() if is_real(below) else None
+    if whole is not None and below.real == whole and 0 <= whole <= 10_000:
+        product = acb(1)
+        for step in range(int(whole)):
+            product = product * (top - step) / (step + 1)
+        return product
+    return (top + 1).gamma() * (below + 1).rgamma() * (top - below + 1).rgamma()
+
+
+def _greatest(*args: Any, lowest: bool = False) -> Any:
+    if not all(is_real(arg) for arg in args):
+        raise Undefined("the largest of complex values")
+    found = args[0]
+    for other in args[1:]:
+        found = found.real_min(other) if lowest else found.real_max(other)
+    return found
+
+
+def _polygamma(order: Any, one: Any) -> Any:
+    whole = order.real.unique_fmpz()
+    if whole is None or not 0 <= whole <= 200:
+        raise Undefined("a polygamma function of that order")
+    return one.polygamma(int(whole))
+
+
+def _order(letter: str) -> Callable[..., Any]:
+    def bessel(order: Any, one: Any) -> Any:
+        if not abs(order) < 10_000:
+            raise Undefined("a Bessel function of that order")
+        return getattr(one, f"bessel_{letter}")(order)
+
+    return bessel
+
+
+def _mod(one: Any, base: Any) -> Any:
+    if not (is_real(one) and is_real(base)):
+        raise Undefined("a remainder of complex values")
+    _not_zero(base)
+    return one - base * (one / base).real_floor()
+
+
+_RULES: dict[str, Callable[..., Any]] = {
+    "factorial": lambda one: (one + 1).gamma(),
+    "binomial": _binomial,
+    "beta": lambda one, two: one.gamma() * two.gamma() * (one + two).rgamma(),
+    "re": lambda one: acb(one.real),
+    "im": lambda one: acb(one.imag),
+    "arg": lambda one: acb(one.arg()),
+    "conjugate": lambda one: one.conjugate(),
+    "Max": _greatest,
+    "Min": lambda *args: _greatest(*args, lowest=True),
+    "Heaviside": lambda one, *_: one.real_heaviside(),
+    "polygamma": _polygamma,
+    "besselj": _order("j"),
+    "bessely": _order("y"),
+    "besseli": _order("i"),
+    "besselk": _order("k"),
+    "Mod": _mod,
+    "atan2": lambda y, x: acb(acb(x.real, y.real).arg()),
+}
+
+
+def _piecewise(expr: Any, symbols: Sequence[Any]) -> Callable[..., Any]:
+    """Each branch on a tape of its own: one that does not apply may well be undefined."""
+    branches = [(condition, Tape([branch], symbols)) for branch, condition in expr.args]
+    count = len(symbols)
+
+    def call(analytic: Any, values: Any) -> Any:
+        at = dict(zip(symbols, values[:count], strict=True))
+        try:
+            for condition, tape in branches:
+                if holds(condition, at, wide=analytic is not None):
+                    return tape.run(values[:count], analytic)[0]
+        except Undefined:
+            if analytic:  # the ball lies on both sides of a border
+                return acb(arb("nan"))
+            raise
+        raise Undefined("no branch of a piecewise expression applies")
+
+    return call
+
+
+def holds(condition: Any, at: dict[Any, Any], *, wide: bool = False) -> bool:
+    """Whether a relation is certain to hold. Raises Undefined where it cannot be told.
+
+    Args:
+        wide: the balls are complex neighbourhoods of real points; their real parts count.
+    """
+    if condition in (sp.true, sp.false):
+        return bool(condition)
     if isinstance(condition, sp.And | sp.Or):
-        found = [_holds(part, at) for part in condition.args]
+        found = [holds(part, at, wide=wide) for part in condition.args]
         return all(found) if isinstance(condition, sp.And) else any(found)
     if isinstance(condition, sp.Not):
-        return not _holds(condition.args[0], at)
+        return not holds(condition.args[0], at, wide=wide)
     if not isinstance(condition, sp.core.relational.Relational):
         raise Undefined(f"the condition {str(condition)[:60]}")
     gap = value(condition.lhs, at) - value(condition.rhs, at)
-    if not _is_real(gap):
+    if not wide and not is_real(gap):
         raise Undefined("a comparison of complex values")
     sign = gap.real
     certain = sign > 0 or sign < 0
     match condition:
+        case sp.Eq() | sp.Ne() if not certain and not gap.is_zero():
+            raise Undefined("a condition on its border")
         case sp.Eq():
-            return not certain and gap.is_zero()
+            return not certain
         case sp.Ne():
             return bool(certain)
+        case sp.Ge() | sp.Le() if gap.is_zero():
+            return True
+        case sp.Gt() | sp.Lt() if gap.is_zero():
+            return False
         case _ if not certain:
             raise Undefined("a condition on its border")
         case sp.Gt() | sp.Ge():
@@ -228,90 +418,9 @@ def _holds(condition: Any, at: dict[Any, Any]) -> bool:
             return bool(sign < 0)
 
 
-def _is_real(ball: Any) -> bool:
+def is_real(ball: Any) -> bool:
+    """Whether the imaginary part is exactly zero."""
     return bool(ball.imag.is_zero())
-
-
-@dataclass
-class Comparison:
-    """What the points showed.
-
-    Attributes:
-        points: at how many they agreed.
-        different: a point where they provably differ, with both values; None if there was none.
-        bits: the agreement's bound: the difference is below 2^-bits of the size.
-        skipped: why points did not count: poles, complex values.
-    """
-
-    points: int = 0
-    different: dict[str, str] | None = None
-    bits: int = AGREE
-    skipped: dict[str, int] = field(default_factory=dict)
-
-
-def compare(left: Any, right: Any, seed: int, *, wanted: int = WANTED_POINTS) -> Comparison:
-    """Compare two expressions of real variables at seeded points of both signs.
-
-    A point where one side is not real or not finite does not count and is told.
-    """
-    symbols = sorted(left.free_symbols | right.free_symbols, key=str)
-    found = Comparison()
-    rng = random.Random(seed)
-    for number in range(TRIED_POINTS if symbols else 1):
-        at = {symbol: _point(rng, number, index) for index, symbol in enumerate(symbols)}
-        try:
-            verdict = _at(left, right, at)
-        except (Undefined, ZeroDivisionError, ValueError, OverflowError) as why:
-            reason = str(why)[:80] or type(why).__name__
-            found.skipped[reason] = found.skipped.get(reason, 0) + 1
-            continue
-        if verdict is not None:
-            shown = {str(symbol): str(at[symbol]) for symbol in symbols}
-            found.different = {**shown, "left": verdict[0], "right": verdict[1]}
-            return found
-        found.points += 1
-        if found.points >= (wanted if symbols else 1):
-            break
-    return found
-
-
-def _point(rng: random.Random, number: int, index: int) -> fmpq:
-    """Rationals: near one, then of many sizes, then small whole numbers; signs alternate."""
-    sign = -1 if (number >> (index % 3)) % 2 else 1
-    if number % 5 == 4:
-        size = math.exp(rng.uniform(math.log(1e-3), math.log(60.0)))
-    else:
-        size = rng.uniform(0.05, 3.0)
-    return fmpq(sign * max(1, round(size * 9973)), 9973)
-
-
-def _at(left: Any, right: Any, at: dict[Any, fmpq]) -> tuple[str, str] | None:
-    """None when the sides agree at a point; both values when they provably differ.
-
-    Raises:
-        Undefined: a side is not finite or not real there, or precision does not decide.
-    """
-    kept = flint.ctx.prec
-    try:
-        for bits in PRECISIONS:
-            flint.ctx.prec = bits
-            balls = {symbol: acb(point) for symbol, point in at.items()}
-            one, two = value(left, balls), value(right, balls)
-            if not (one.is_finite() and two.is_finite()):
-                if bits == PRECISIONS[-1]:
-                    raise Undefined("a pole or an overflow")
-                continue
-            gap = one - two
-            if not gap.contains(0):
-                real = [ball.imag.contains(0) for ball in (one, two)]
-                if balls and real[0] != real[1]:
-                    raise Undefined("only one side is real")
-                return _shown(one), _shown(two)
-            if log2(gap.abs_upper()) < max(log2(one.abs_upper()), 0.0) - AGREE:
-                return None
-        raise Undefined("precision does not decide")
-    finally:
-        flint.ctx.prec = kept
 
 
 def log2(size: Any) -> float:
@@ -324,6 +433,12 @@ def width(ball: Any) -> Any:
     return acb(ball.real.rad(), ball.imag.rad()).abs_upper()
 
 
-def _shown(ball: Any) -> str:
-    text = ball.str(20, radius=False)
-    return str(text)
+def whole_number(ball: Any) -> int | None:
+    """The whole number that an exact ball is; None for any other."""
+    found = ball.real.unique_fmpz() if is_real(ball) and ball.real.is_exact() else None
+    return int(found) if found is not None and ball.real == fmpz(found) else None
+
+
+def shown(ball: Any, digits: int = 20) -> str:
+    """The middle of a ball as text."""
+    return str(ball.str(digits, radius=False))

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import flint
 import sympy as sp
-from balls import Comparison, Undefined, compare, width
-from flint import acb, fmpq
-from notation import NotReadable
+from balls import Undefined, exact, shown, width
+from domain import Assumed, symbol_named
+from flint import arb
+from notation import NotReadable, read_name
+from points import Comparison, compare
 
 #: Verdict, one readable line, evidence.
 Found = tuple[str, str, dict[str, Any]]
 #: Agreement of numbers that are worked out with an error bound, in decimal digits.
 DIGITS = 25
+#: Agreeing points that are enough.
+LEAST = 4
+#: A bare decimal with so many significant digits is taken as rounded.
+ROUNDED = 6
 
 
 def seed_of(case: dict[str, Any]) -> int:
@@ -24,97 +29,206 @@ def seed_of(case: dict[str, Any]) -> int:
     return int(given) if given is not None else zlib.crc32(repr(sorted(case.items())).encode())
 
 
-def judge(comparison: Comparison, what: str, seed: int, least: int = 4) -> Found:
+def symbol_of(case: dict[str, Any], key: str = "var", default: str = "x") -> Any:
+    return symbol_named(read_name(case.get(key, default)))
+
+
+def judge(found: Comparison, what: str, seed: int, symbols: bool) -> Found:
     """A comparison as a verdict: a differing point refutes, enough agreeing points support."""
-    evidence: dict[str, Any] = {
-        "method": "ball arithmetic",
-        "seed": seed,
-        "points": comparison.points,
-        "bits": comparison.bits,
-    }
-    if comparison.skipped:
-        evidence["skipped"] = comparison.skipped
-    if comparison.different is not None:
-        evidence["counterexample"] = comparison.different
-        shown = ", ".join(f"{name} = {text}" for name, text in comparison.different.items())
-        return "refuted", f"{what} differ: {shown}", evidence
-    if comparison.points >= least:
-        where = f"equal at {comparison.points} points to 2^-{comparison.bits}"
-        named = "; where both are real and finite" if comparison.skipped else ""
-        return "supported", f"{what} are {where}{named}", evidence
-    why = "; ".join(comparison.skipped) or "no point"
-    return "undetermined", f"{what}: too few points could be compared ({why})", evidence
+    evidence: dict[str, Any] = {"method": "ball arithmetic", "seed": seed, "points": found.points}
+    if found.complex_points:
+        evidence["complex_points"] = found.complex_points
+    if found.skipped:
+        evidence["skipped"] = found.skipped
+    if found.off is not None:
+        evidence["off_domain"] = found.off
+    different = found.different
+    enough = LEAST if symbols else 1
+    if different is None and found.off is not None and found.points < enough:
+        different = found.off
+    if different is not None:
+        evidence["counterexample"] = different
+        return "refuted", f"{what} differ: {_told(different)}", evidence
+    agreed = found.points + found.complex_points
+    if agreed < enough:
+        why = "; ".join(found.skipped) or "no point fits what is assumed"
+        return "undetermined", f"{what}: too few points could be compared ({why})", evidence
+    evidence["bits"] = found.bits
+    if found.closest:
+        evidence["closest_bits"] = found.closest
+    if found.off is not None and not found.off_guard:
+        return (
+            "undetermined",
+            f"{what} agree where they are real and differ on the principal branch elsewhere, "
+            f"{_told(found.off)}; state with `assume` which values are meant",
+            evidence,
+        )
+    said = f"{what} are equal at {agreed} points to 2^-{found.bits}"
+    if not symbols:
+        said = f"{what} are equal to 2^-{found.closest or found.bits}"
+    if found.off is not None:
+        said += "; on the domain where all is real"
+    elif found.complex_points and not found.points:
+        said += "; with complex values"
+    return "supported", said, evidence
 
 
-def equal(left: Any, right: Any, what: str, case: dict[str, Any]) -> Found:
+def _told(point: dict[str, str]) -> str:
+    return ", ".join(f"{name} = {text}" for name, text in point.items())
+
+
+def equal(
+    left: Any,
+    right: Any,
+    what: str,
+    case: dict[str, Any],
+    *,
+    guards: Sequence[Any] = (),
+    prove: bool = True,
+) -> Found:
+    """Two expressions as a verdict.
+
+    Args:
+        guards: expressions that must be real where a difference is to count.
+        prove: whether a proof by algebra is tried after the points.
+    """
     seed = seed_of(case)
-    symbols = left.free_symbols | right.free_symbols
-    found = judge(compare(left, right, seed), what, seed, least=4 if symbols else 1)
-    if found[0] == "supported" and _proved(left, right):
-        found[2]["proof"] = "the difference of the rational functions cancels to zero"
-        return found[0], f"{what} are proved equal", found[2]
+    assumed = Assumed(case.get("assume"))
+    symbols = bool(left.free_symbols | right.free_symbols)
+    try:
+        comparison = compare(left, right, seed, guards=guards, assumed=assumed)
+    except Undefined as why:
+        return "undetermined", f"{what} cannot be compared: {why}", {"seed": seed}
+    found = judge(comparison, what, seed, symbols)
+    if found[0] == "supported" and prove and (how := proof(left, right)):
+        return found[0], f"{what} are proved equal ({how})", {**found[2], "proof": how}
     return found
 
 
-def _proved(left: Any, right: Any) -> bool:
-    """Whether algebra closes it; tried only on rational functions, where it always ends."""
+def proof(left: Any, right: Any) -> str:
+    """How algebra closes the equality; empty when it does not, which says nothing.
+
+    Each function of a variable stands for an unknown of its own, so that only field arithmetic
+    is left, which always ends; sin² + cos² = 1 is the one relation that is put in.
+    """
     symbols = left.free_symbols | right.free_symbols
-    both = sp.Add(left, -right, evaluate=False)
-    if not symbols or both.count_ops() > 80:
-        return False
+    gap = sp.Add(left, sp.Mul(-1, right, evaluate=False), evaluate=False)
+    if not symbols or not _small(gap):
+        return ""
+    stands: dict[Any, Any] = {}
     try:
-        return bool(both.is_rational_function(*symbols)) and sp.cancel(sp.together(both)) == 0
-    except (sp.PolynomialError, AttributeError, TypeError, ValueError):
-        return False
+        flat = _flat(gap, stands)
+        above = sp.numer(sp.cancel(sp.together(flat)))
+        if above == 0:
+            return "the difference cancels to zero"
+        for kernel, name in list(stands.items()):
+            other = stands.get(sp.cos(kernel.args[0])) if isinstance(kernel, sp.sin) else None
+            if other is not None:
+                above = sp.rem(sp.expand(above), name**2 + other**2 - 1, name)
+        return "the difference vanishes with sin² + cos² = 1" if sp.expand(above) == 0 else ""
+    except (sp.PolynomialError, AttributeError, TypeError, ValueError, NotImplementedError):
+        return ""
 
 
-def symbol_of(case: dict[str, Any]) -> Any:
-    name = str(case.get("var", "x")).strip()
-    if not re.fullmatch(r"\\?[A-Za-z]\w*", name):
-        raise NotReadable(f"{name!r} is no variable")
-    return sp.Symbol(name.lstrip("\\"), real=True)
+def _small(expr: Any) -> bool:
+    for count, node in enumerate(sp.preorder_traversal(expr)):
+        if count > 45 or (node.is_Pow and node.exp.is_Integer and abs(node.exp) > 8):
+            return False
+        if node.is_Rational and max(abs(node.p), node.q) > 10**6:
+            return False
+    return True
+
+
+def _flat(expr: Any, stands: dict[Any, Any]) -> Any:
+    """A rational expression: functions and fractional powers become unknowns."""
+    if expr.is_Rational or expr.is_Symbol:
+        return expr
+    if expr.is_Add or expr.is_Mul:
+        parts = [_flat(arg, stands) for arg in expr.args]
+        return sp.Add(*parts) if expr.is_Add else sp.Mul(*parts)
+    if expr.is_Pow and expr.exp.is_Integer and expr.base is not sp.E:
+        return _flat(expr.base, stands) ** expr.exp
+    kernel = expr.func(*expr.args) if expr.args else expr
+    return stands.setdefault(kernel, sp.Symbol(f"kernel{len(stands)}"))
+
+
+class _Absolute(sp.Function):  # type: ignore[misc]
+    """|u| of a real u, which can be differentiated: SymPy's own asks for parts of complex ones."""
+
+    def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002  SymPy's signature
+        return sp.sign(self.args[0], evaluate=False)
+
+
+class _Step(sp.Function):  # type: ignore[misc]
+    """A function that is flat but for its jumps, which are no points of the domain."""
+
+    def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002  SymPy's signature
+        return sp.S.Zero
 
 
 def derivative_of(expr: Any, var: Any, order: int = 1) -> Any:
-    found = sp.diff(expr, var, order)
-    if found.has(sp.Derivative, sp.Subs):
+    """The derivative where the expression is differentiable; kinks and jumps are left out.
+
+    Raises:
+        Undefined: SymPy has no rule.
+    """
+    steps: dict[Any, Any] = {}
+
+    def flat(node: Any) -> Any:
+        made = _Step(node)
+        steps[made] = node
+        return made
+
+    if expr.has(sp.Abs, sp.sign, sp.floor, sp.ceiling, sp.Heaviside):
+        for step in (sp.sign, sp.floor, sp.ceiling, sp.Heaviside):
+            expr = expr.replace(lambda node, kind=step: isinstance(node, kind), flat)
+        expr = expr.replace(lambda node: isinstance(node, sp.Abs), lambda n: _Absolute(n.args[0]))
+    for _ in range(order):
+        expr = sp.diff(expr, var)
+        expr = expr.replace(lambda node: isinstance(node, sp.sign), flat) if steps else expr
+    if steps or expr.has(_Absolute):
+        expr = expr.replace(lambda n: isinstance(n, _Absolute), lambda n: sp.Abs(n.args[0]))
+        expr = expr.replace(lambda n: isinstance(n, _Step), lambda n: n.args[0])
+    if expr.has(sp.Derivative, sp.Subs):
         raise Undefined("SymPy cannot differentiate it")
-    return found.replace(sp.DiracDelta, lambda *_: sp.Integer(0))
+    return expr.replace(sp.DiracDelta, lambda *_: sp.S.Zero) if expr.has(sp.DiracDelta) else expr
 
 
-def shown_digits(text: str) -> int | None:
-    """Significant digits of a bare decimal; None for anything else."""
-    match = re.fullmatch(r"\s*[-+]?(\d*)\.(\d+)(?:[eE][-+]?\d+)?\s*", text)
-    return len((match[1] + match[2]).lstrip("0")) if match else None
+def last_place(text: Any) -> tuple[int, int] | None:
+    """Significant digits and power of ten of the last one, of a bare decimal; else None."""
+    match = re.fullmatch(r"\s*[-+]?(\d*)\.(\d+)(?:[eE]([-+]?\d+))?\s*", str(text))
+    if match is None:
+        return None
+    return len((match[1] + match[2]).lstrip("0")), int(match[3] or 0) - len(match[2])
 
 
-def same_number(found: Any, claimed: Any, text: str, how: str) -> Found:
+def half_unit(text: Any) -> Any:
+    """Half a unit of the last place of a decimal taken as rounded; None for exact text."""
+    place = last_place(text)
+    if place is None or place[0] < ROUNDED or abs(place[1]) > 400:
+        return None
+    half = sp.Rational(1, 2) * sp.Rational(10) ** place[1]
+    return exact(half).real * arb("1.000001")
+
+
+def same_number(found: Any, claimed: Any, text: Any, how: str) -> Found:
     """A number worked out with error bound `found` against the claimed one.
 
     A bare decimal of at least six digits is taken as rounded; everything else must agree wholly.
     """
-    evidence = {"found": found.str(20), "claimed": claimed.str(20), "method": how}
     if not found.is_finite() or not claimed.is_finite():
         raise Undefined("one of the values is not finite")
+    evidence = {"found": shown(found), "claimed": shown(claimed), "method": how}
     gap = found - claimed
-    digits = shown_digits(text)
-    if digits is not None and digits >= 6 and not gap.contains(0):
-        half = sp.Rational(1, 2) * sp.Rational(10) ** _last_place(text)
-        allowed = acb(fmpq(int(half.p), int(half.q))).real * flint.arb("1.000001")
-        if gap.abs_upper() <= allowed:
-            return "supported", f"{how}: agrees as rounded to {digits} digits", evidence
+    allowed = half_unit(text)
+    if allowed is not None and not gap.contains(0) and gap.abs_upper() <= allowed:
+        return "supported", f"{how}: agrees as rounded to {last_place(text)[0]} digits", evidence  # type: ignore[index]
     if not gap.contains(0):
-        return "refuted", f"{how}: it is {found.str(15, radius=False)}", evidence
-    scale = claimed.abs_upper() if claimed.abs_lower() > 1 else flint.arb(1)
-    if width(gap) > scale * flint.arb(f"1e-{DIGITS}"):
+        return "refuted", f"{how}: it is {shown(found, 15)}", evidence
+    scale = claimed.abs_lower() if claimed.abs_lower() > 1 else arb(1)
+    if width(gap) > scale * arb(f"1e-{DIGITS}"):
         raise Undefined(f"{how}: the error bound is too wide to decide")
     return "supported", f"{how}: equal to {DIGITS} digits and more", evidence
-
-
-def _last_place(text: str) -> int:
-    match = re.fullmatch(r"\s*[-+]?\d*\.(\d+)(?:[eE]([-+]?\d+))?\s*", text)
-    assert match is not None
-    return int(match[2] or 0) - len(match[1])
 
 
 def against_sympy(
@@ -122,15 +236,29 @@ def against_sympy(
 ) -> Found:
     """A closed form by SymPy compared with the claimed one; its silence decides nothing."""
     found = work()
-    if found.has(sp.Integral, sp.Limit, sp.Sum, sp.nan, sp.zoo):
+    silent = (sp.Integral, sp.Limit, sp.Sum, sp.nan, sp.zoo, sp.AccumBounds, sp.Order)
+    if not isinstance(found, sp.Expr) or found.has(*silent):
         return "undetermined", f"{how} has no closed form", evidence
     evidence = {**evidence, "sympy": str(found)[:200]}
-    if sp.oo in (found, -found) or sp.oo in (claimed, -claimed):
-        same = found == claimed.doit()
+    endless = (sp.oo, -sp.oo)
+    if found in endless or infinite(claimed):
+        same = found in endless and infinite(claimed) == (1 if found == sp.oo else -1)
         return ("supported" if same else "refuted"), f"{how} is {found}", evidence
     comparison = compare(found, claimed, 7)
     if comparison.different is not None:
         return "refuted", f"{how} is {str(found)[:80]}", evidence
-    if comparison.points:
+    if comparison.points >= (LEAST if comparison.bits and found.free_symbols else 1):
         return "supported", f"{how} agrees", evidence
     return "undetermined", f"{how} could not be compared", evidence
+
+
+def infinite(expr: Any) -> int:
+    """1 or -1 for a claimed infinity, 0 for anything else. Raises NotReadable for a mixture."""
+    if not expr.has(sp.oo, -sp.oo, sp.zoo):
+        return 0
+    plain = expr.doit()
+    if plain == sp.oo:
+        return 1
+    if plain == -sp.oo:
+        return -1
+    raise NotReadable("an infinity inside an expression")

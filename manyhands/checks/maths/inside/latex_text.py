@@ -1,20 +1,39 @@
-r"""LaTeX to the notation of `notation.read`: \frac, \sqrt, powers, Greek, functions, bars."""
+r"""LaTeX to the notation of `notation.read`: \frac, \sqrt, powers, functions, bars, cases."""
 
 from __future__ import annotations
 
 import re
 
 _WORDS = {
-    "cdot": "*", "times": "*", "div": "/", "pi": " pi ", "infty": " oo ", "ln": " log",
-    "arcsin": " asin", "arccos": " acos", "arctan": " atan", "left": "", "right": "", "big": "",
-    "Big": "", "bigl": "", "bigr": "", "displaystyle": "", "quad": " ", "qquad": " ",
-    "mathrm": "", "operatorname": "", "text": "", "rm": "", "mathit": "", "dfrac": r"\frac",
-    "tfrac": r"\frac", "exp": " exp", "Gamma": " gamma",
+    "cdot": "*", "times": "*", "ast": "*", "div": "/", "infty": " oo ", "left": "", "right": "",
+    "displaystyle": "", "quad": " ", "qquad": " ", "rm": "", "lvert": "|", "rvert": "|",
+    "vert": "|", "mid": "|", "lfloor": " floor(", "rfloor": ")", "lceil": " ceiling(",
+    "rceil": ")", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "ne": "!=", "neq": "!=",
+    "lt": "<", "gt": ">", "land": " and ", "lor": " or ", "bmod": "%", "limits": "",
+    "lbrace": "(", "rbrace": ")", "middle": "", "dots": "…", "ldots": "…", "cdots": "…",
 }  # fmt: skip
+_SIZES = {"big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr", "biggl", "biggr"}
+_SAME = {"ln": "log", "Gamma": "gamma", "arcsin": "asin", "arccos": "acos", "arctan": "atan"}
 _FUNCTIONS = {
     "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth", "log", "exp", "asin",
-    "acos", "atan", "gamma", "erf",
+    "acos", "atan", "erf", "sech", "csch", "arccot", "arcsec", "arccsc", "arcsinh",
+    "arccosh", "arctanh", "arsinh", "arcosh", "artanh", "sgn", "sign", "erfc", "lg", "max", "min",
+    "asinh", "acosh", "atanh", "Re", "Im",
 }  # fmt: skip
+_INVERSE = {
+    "sin": "asin", "cos": "acos", "tan": "atan", "sinh": "asinh", "cosh": "acosh", "tanh": "atanh",
+    "cot": "acot", "sec": "asec", "csc": "acsc",
+}  # fmt: skip
+_ENDS_OPERAND = re.compile(
+    r"\\(?:cdot|times|div|right|le|leq|ge|geq|ne|neq|quad|pm|mp|rvert|"
+    + "|".join(sorted(_FUNCTIONS | _SAME.keys()))
+    + r")(?![A-Za-z])"
+)
+_DEEPEST = 60
+
+
+class NotLatex(ValueError):
+    """A construct that this reader does not know; the message names it."""
 
 
 def looks_like_latex(text: str) -> bool:
@@ -22,27 +41,36 @@ def looks_like_latex(text: str) -> bool:
     return "\\" in text or bool(re.search(r"[\^_]\{|\{.*\}", text))
 
 
-def to_python(text: str) -> str:
-    """The same expression in Python's notation; what is not known stays and fails there."""
-    text = re.sub(r"\\[,;:!>]|\\ |~|&", " ", text)
+def to_python(text: str, depth: int = 0) -> str:
+    """The same expression in Python's notation; unknown words stay and fail there.
+
+    Raises:
+        NotLatex: nested too deeply, or a command without meaning for an expression.
+    """
+    if depth > _DEEPEST:
+        raise NotLatex("nested too deeply")
+    text = re.sub(r"(?<!\\)\\(?:[,;:!>]| )|~", " ", text)
     text = text.replace(r"\{", "(").replace(r"\}", ")").replace(r"\|", "|")
-    text = re.sub(r"\\(dfrac|tfrac)", r"\\frac", text)
-    return _Reader(text).all()
+    text = re.sub(r"\\[dtc]frac(?![A-Za-z])", r"\\frac", text)
+    return _Reader(text, depth).all()
 
 
 class _Reader:
     """One pass from left to right; `{}` groups become brackets."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, depth: int) -> None:
         self._text = text
         self._at = 0
-        self._bars = 0
+        self._depth = depth
 
     def all(self) -> str:
         out: list[str] = []
         while self._at < len(self._text):
             out.append(self._next())
         return "".join(out)
+
+    def _inner(self, text: str) -> str:
+        return to_python(text, self._depth + 1)
 
     def _next(self) -> str:
         char = self._text[self._at]
@@ -52,42 +80,72 @@ class _Reader:
             return f"({self._group()})"
         self._at += 1
         if char == "^":
-            return f"**({self._argument()})"
+            return f"**({self._argument(digits=True)})"
         if char == "_":
-            inside = re.sub(r"\W", "", self._argument())
-            return f"_{inside}"
-        if char == "|":
-            self._bars += 1
-            return " Abs(" if self._bars % 2 else ")"
+            return "_" + re.sub(r"\W", "", self._argument(digits=True))
         if char in "[]":
             return "(" if char == "[" else ")"
         if char.isalpha():
             return f" {char}"
-        return "" if char == "}" else char
+        return "" if char in "}&" else char
 
     def _command(self) -> str:
-        match = re.compile(r"\\([A-Za-z]+|.)").match(self._text, self._at)
+        match = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL).match(self._text, self._at)
         if match is None:
-            self._at += 1
-            return ""
+            raise NotLatex("a lone backslash")
         self._at = match.end()
         word = match.group(1)
-        if word == "frac":
-            return f"(({self._argument()})/({self._argument()}))"
+        if word in ("frac", "binom", "dbinom", "tbinom"):
+            above, below = self._argument(), self._argument()
+            return f"(({above})/({below}))" if word == "frac" else f" binomial({above}, {below})"
         if word == "sqrt":
-            degree = ""
-            if self._text[self._at : self._at + 1] == "[":
-                end = self._text.find("]", self._at)
-                degree = to_python(self._text[self._at + 1 : end])
-                self._at = end + 1
-            inside = self._argument()
-            return f" root({inside}, {degree})" if degree else f" sqrt({inside})"
-        if word == "binom":
-            return f" binomial({self._argument()}, {self._argument()})"
-        if word in ("mathrm", "operatorname", "text", "mathit"):
-            return f" {re.sub(r'[^A-Za-z0-9]', '', self._raw())}"
-        name = _WORDS.get(word, f" {word}")
-        return self._function(name.strip()) if name.strip() in _FUNCTIONS else name
+            return self._root()
+        if word == "begin":
+            return self._cases()
+        if word in ("mathrm", "operatorname", "text", "mathit", "mathbf", "textrm"):
+            star = self._text[self._at : self._at + 1] == "*"
+            self._at += star
+            name = re.sub(r"[^A-Za-z0-9]", "", self._raw())
+            name = _SAME.get(name, name)
+            return self._function(name) if name in _FUNCTIONS else f" {name} "
+        if word in _SIZES:
+            return ""
+        if word in ("pm", "mp", "int", "sum", "lim", "prod", "partial", "end", "\\", "to"):
+            raise NotLatex(f"\\{word} is no part of one expression")
+        word = _SAME.get(word, word)
+        if word in _FUNCTIONS:
+            return self._function({"Re": "re", "Im": "im"}.get(word, word))
+        return _WORDS.get(word, f" {word} ")
+
+    def _root(self) -> str:
+        degree = ""
+        self._blank()
+        if self._text[self._at : self._at + 1] == "[":
+            end = self._text.find("]", self._at)
+            if end < 0:
+                raise NotLatex("a root whose degree does not end")
+            degree = self._inner(self._text[self._at + 1 : end])
+            self._at = end + 1
+        inside = self._argument()
+        return f" root({inside}, {degree})" if degree else f" sqrt({inside})"
+
+    def _cases(self) -> str:
+        r"""`\begin{cases} value & condition \\ … \end{cases}` as a Piecewise."""
+        if self._raw() != "cases":
+            raise NotLatex("an environment other than cases")
+        end = self._text.find(r"\end{cases}", self._at)
+        if end < 0:
+            raise NotLatex("cases without an end")
+        rows = self._text[self._at : end].split(r"\\")
+        self._at = end + len(r"\end{cases}")
+        branches = []
+        for row in filter(str.strip, rows):
+            inside, _, condition = row.partition("&")
+            condition = re.sub(r"\\(?:text|mathrm)\{\s*(?:if|for|when)\s*\}", " ", condition)
+            otherwise = re.search(r"otherwise|else", condition)
+            told = "True" if otherwise else self._inner(condition).replace(" if ", " ")
+            branches.append(f"({self._inner(inside).strip().rstrip(',')}, {told.strip()})")
+        return f" Piecewise({', '.join(branches)})"
 
     def _function(self, name: str) -> str:
         r"""`\sin x`, `\sin^2 x`, `\log_2 x` and `\sin(x)`."""
@@ -97,38 +155,48 @@ class _Reader:
             mark = self._text[self._at : self._at + 1]
             if mark == "^" and not power:
                 self._at += 1
-                power = self._argument()
+                power = self._argument(digits=True)
             elif mark == "_" and not base:
                 self._at += 1
-                base = self._argument()
+                base = self._argument(digits=True)
             else:
                 break
         inside = self._operand()
-        inverse = {"sin": "asin", "cos": "acos", "tan": "atan"}
-        if power.strip() == "-1" and name in inverse:
-            name, power = inverse[name], ""
+        if power.strip() == "-1" and name in _INVERSE:
+            name, power = _INVERSE[name], ""
         call = f" {name}({inside}, {base})" if base else f" {name}({inside})"
         return f"({call})**({power})" if power else call
 
     def _operand(self) -> str:
         """What a function without brackets is applied to: the product that follows."""
         self._blank()
-        if self._text[self._at : self._at + 5] == "\\left":
-            self._at += 5
-            self._blank()
-        if self._text[self._at : self._at + 1] == "(":
+        opening = re.compile(r"\\(?:left|[bB]igg?l?)\s*(?=\(|\[|\\?\{)").match(self._text, self._at)
+        if opening:
+            self._at = opening.end()
+        if self._text[self._at : self._at + 1] in ("(", "["):
             return self._bracket()
-        if self._text[self._at : self._at + 1] == "|":
-            end = self._text.find("|", self._at + 1)
-            inside = self._text[self._at + 1 : end]
-            self._at = end + 1 if end >= 0 else len(self._text)
-            return f"Abs({to_python(inside)})"
         out: list[str] = []
+        bars = 0
         while self._at < len(self._text):
             rest = self._text[self._at :]
-            if rest[0] in "+-=),|]}" or re.match(
-                r"\\(?:sin|cos|tan|ln|log|exp|cdot|times|right|cosh|sinh)\b", rest
-            ):
+            bar = re.match(
+                r"\\left\s*\||\\lvert(?![A-Za-z])|\\right\s*\||\\rvert(?![A-Za-z])|\|", rest
+            )
+            if bar:
+                if bars == 0 and out and "".join(out).strip():
+                    break
+                bars += 1
+                out.append("|")
+                self._at += bar.end()
+                if bars == 2:
+                    break
+                continue
+            if not bars and (
+                (rest[0] in "+-=),]}<>&*/" and (rest[0] != "-" or "".join(out).strip()))
+                or _ENDS_OPERAND.match(rest)
+            ):  # fmt: skip
+                if not "".join(out).strip() and _ENDS_OPERAND.match(rest):
+                    out.append(self._next())
                 break
             out.append(self._next())
         return "".join(out)
@@ -136,41 +204,40 @@ class _Reader:
     def _bracket(self) -> str:
         depth, start = 0, self._at
         for index in range(self._at, len(self._text)):
-            depth += {"(": 1, ")": -1}.get(self._text[index], 0)
+            depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(self._text[index], 0)
             if not depth:
                 self._at = index + 1
-                inside = self._text[start + 1 : index]
-                return to_python(re.sub(r"\\right\s*$", "", inside))
-        self._at = len(self._text)
-        return to_python(self._text[start + 1 :])
+                return self._inner(re.sub(r"\\right\s*$", "", self._text[start + 1 : index]))
+        raise NotLatex("a bracket that does not close")
 
-    def _argument(self) -> str:
+    def _argument(self, *, digits: bool = False) -> str:
+        """The group, command or character that follows; `digits`: a whole number counts as one."""
         self._blank()
         if self._at >= len(self._text):
-            return ""
+            raise NotLatex("an argument is missing")
         if self._text[self._at] == "{":
             return self._group()
         if self._text[self._at] == "\\":
             return self._command()
-        self._at += 1
-        return self._text[self._at - 1]
+        number = re.compile(r"\d+").match(self._text, self._at) if digits else None
+        self._at = number.end() if number else self._at + 1
+        return number.group() if number else self._text[self._at - 1]
 
     def _group(self) -> str:
-        return to_python(self._raw())
+        return self._inner(self._raw())
 
     def _raw(self) -> str:
         """The inside of the braces that begin here."""
         self._blank()
         if self._text[self._at : self._at + 1] != "{":
-            return ""
+            raise NotLatex("braces are missing")
         depth, start = 0, self._at + 1
         for index in range(self._at, len(self._text)):
             depth += {"{": 1, "}": -1}.get(self._text[index], 0)
             if not depth:
                 self._at = index + 1
                 return self._text[start:index]
-        self._at = len(self._text)
-        return self._text[start:]
+        raise NotLatex("braces that do not close")
 
     def _blank(self) -> None:
         while self._text[self._at : self._at + 1] == " ":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,60 +10,145 @@ import sympy as sp
 from judge import Found, equal
 from notation import NotReadable, read
 
+_LARGEST = 12
+
 
 def matrix(case: dict[str, Any]) -> Found:
-    op = str(case["op"])
-    args = case["args"]
-    many = isinstance(args, list) and args and isinstance(args[0], list) and args[0] and isinstance(
-        args[0][0], list
-    )  # fmt: skip
-    given = [_matrix(one) for one in (args if many else [args])]
-    work = _MATRIX.get(op)
+    """The result of `op` on `args` is `value`; entries are expressions or numbers."""
+    op = str(case["op"]).strip().lower()
+    work = _OPERATIONS.get(op)
     if work is None:
-        raise NotReadable(f"the operation {op!r} is not known; known: {', '.join(_MATRIX)}")
-    found = work(*given)
+        known = ", ".join(sorted(_OPERATIONS))
+        raise NotReadable(f"the operation {op!r} is not known; known: {known}")
+    given = _arguments(case["args"])
+    try:
+        found = work(*given)
+    except sp.matrices.exceptions.NonInvertibleMatrixError:
+        return "refuted", f"the {op} does not exist: the matrix is singular", {"op": op}
+    except (sp.ShapeError, TypeError) as error:
+        raise NotReadable(f"{op} of these: {str(error)[:100]}") from error
     claimed = case["value"]
     if isinstance(found, list):
         return _same_values(found, claimed, case)
-    if not isinstance(found, sp.MatrixBase):
-        return equal(sp.sympify(found), read(str(claimed)), f"the {op} and the value", case)
-    wanted = _matrix(claimed)
-    if found.shape != wanted.shape:
-        return "refuted", f"the shape is {found.shape}, not {wanted.shape}", {}
+    if isinstance(found, sp.MatrixBase):
+        return _same_matrix(found, _rows(claimed), case)
+    return equal(_expr(found), read(claimed), f"the {op} and the value", case)
+
+
+def _same_matrix(found: Any, claimed: list[list[Any]], case: dict[str, Any]) -> Found:
+    shape = (len(claimed), len(claimed[0]))
+    if shape != found.shape and shape == found.shape[::-1] and 1 in shape:
+        claimed = [[entry] for row in claimed for entry in row] if found.cols == 1 else [
+            [row[0] for row in claimed]
+        ]  # fmt: skip
+    elif shape != found.shape:
+        return "refuted", f"the shape is {found.shape}, not {shape}", {"shape": list(found.shape)}
     last: Found = ("undetermined", "an empty matrix", {})
-    for index in range(found.rows * found.cols):
-        last = equal(found[index], wanted[index], f"entry {index + 1}", case)
-        if last[0] != "supported":
-            return last
-    return last[0], f"all {found.rows * found.cols} entries are equal", last[2]
-
-
-def _matrix(rows: Any) -> Any:
-    listed = rows if isinstance(rows, list) and rows else None
-    if listed is None or len(listed) > 40:
-        raise NotReadable("a matrix is a list of rows")
-    if not isinstance(listed[0], list):
-        listed = [[entry] for entry in listed]
-    if len({len(row) for row in listed}) != 1:
-        raise NotReadable("the rows have different lengths")
-    return sp.Matrix([[read(str(entry)).doit() for entry in row] for row in listed])
+    undecided: Found | None = None
+    for row in range(found.rows):
+        for col in range(found.cols):
+            what = f"entry ({row + 1}, {col + 1})"
+            last = equal(found[row, col], claimed[row][col], what, case, prove=False)
+            if last[0] == "refuted":
+                return last
+            if last[0] != "supported":
+                undecided = last
+    if undecided is not None:
+        return undecided
+    return "supported", f"all {found.rows * found.cols} entries are equal", last[2]
 
 
 def _same_values(found: list[Any], claimed: Any, case: dict[str, Any]) -> Found:
-    """Values without order, each as often as it occurs."""
-    if not isinstance(claimed, list):
-        raise NotReadable("the value is a list")
-    rest = [read(str(text)) for text in claimed]
+    """Values without order, each as often as it occurs; a map says how often."""
+    if isinstance(claimed, str) and claimed.strip()[:1] in "[{(":
+        claimed = _split(claimed.strip()[1:-1])
+    if isinstance(claimed, dict):
+        claimed = [value for value, times in claimed.items() for _ in range(int(times))]
+    listed = claimed if isinstance(claimed, list) else [claimed]
+    rest = [read(text) for text in listed]
     if len(rest) != len(found):
-        return "refuted", f"there are {len(found)} values, not {len(rest)}", {}
+        return "refuted", f"there are {len(found)} values, not {len(rest)}", {"found": _text(found)}
+    open_ones = 0
     for one in found:
-        for other in rest:
-            if equal(one, other, "the values", case)[0] == "supported":
-                rest.remove(other)
-                break
+        verdicts = [equal(_expr(one), other, "the values", case, prove=False)[0] for other in rest]
+        if "supported" in verdicts:
+            rest.pop(verdicts.index("supported"))
+        elif "undetermined" in verdicts:
+            open_ones += 1
         else:
-            return "refuted", f"{one} is missing", {}
-    return "supported", f"all {len(found)} values are there", {}
+            return "refuted", f"{str(one)[:80]} is missing", {"found": _text(found)}
+    if open_ones:
+        return "undetermined", f"{open_ones} values could not be compared", {}
+    return "supported", f"all {len(found)} values are there", {"found": _text(found)}
+
+
+def _text(found: list[Any]) -> list[str]:
+    return [str(one)[:100] for one in found]
+
+
+def _expr(found: Any) -> Any:
+    return sp.Integer(found) if isinstance(found, int) else found
+
+
+def _arguments(args: Any) -> list[Any]:
+    """Matrices, and numbers where an operation takes them."""
+    if isinstance(args, str):
+        args = [args]
+    if not isinstance(args, list) or not args or len(args) > 4:
+        raise NotReadable("args is a list of matrices")
+    one = isinstance(args[0], list) and not (args[0] and isinstance(args[0][0], list))
+    return [_matrix(arg) for arg in ([args] if one else args)]
+
+
+def _matrix(arg: Any) -> Any:
+    if isinstance(arg, int | float):
+        return read(arg)
+    if isinstance(arg, str) and not re.search(r"\[|\\begin", arg):
+        return read(arg)
+    return sp.Matrix([[_entry(entry) for entry in row] for row in _rows(arg)])
+
+
+def _entry(made: Any) -> Any:
+    """An entry that SymPy may work with: only field arithmetic is done by itself."""
+    return made.doit() if made.free_symbols or not made.is_Rational else made
+
+
+def _rows(said: Any) -> list[list[Any]]:
+    """Rows of expressions: from lists, from `[[1, 2], [3, 4]]` and `Matrix(…)`, from LaTeX."""
+    if isinstance(said, str):
+        said = _rows_of_text(said.strip().strip("$").strip())
+    if not isinstance(said, list) or not said:
+        raise NotReadable("a matrix is a list of rows")
+    rows = [row if isinstance(row, list) else [row] for row in said]
+    if len({len(row) for row in rows}) != 1 or not rows[0]:
+        raise NotReadable("the rows have different lengths")
+    if len(rows) > _LARGEST or len(rows[0]) > _LARGEST:
+        raise NotReadable(f"a matrix larger than {_LARGEST} by {_LARGEST}")
+    return [[read(entry) for entry in row] for row in rows]
+
+
+def _rows_of_text(text: str) -> list[Any]:
+    latex = re.fullmatch(r"\\begin\{([a-zA-Z]*matrix)\}(.*)\\end\{\1\}", text, re.DOTALL)
+    if latex:
+        rows = [row for row in latex[2].split(r"\\") if row.strip()]
+        return [[entry.strip() for entry in row.split("&")] for row in rows]
+    call = re.fullmatch(r"(?:Immutable)?(?:Dense)?Matrix\s*\((.*)\)", text, re.DOTALL)
+    inner = (call[1] if call else text).strip()
+    if not (inner.startswith("[") and inner.endswith("]")):
+        raise NotReadable("a matrix is written [[1, 2], [3, 4]]")
+    parts = _split(inner[1:-1])
+    return [_split(p.strip()[1:-1]) if p.strip().startswith("[") else p for p in parts]
+
+
+def _split(text: str) -> list[str]:
+    depth, parts = 0, [""]
+    for char in text:
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _eigenvalues(one: Any) -> list[Any]:
@@ -70,21 +156,49 @@ def _eigenvalues(one: Any) -> list[Any]:
 
 
 def _power(one: Any, exponent: Any) -> Any:
-    return one ** int(exponent[0])
+    if not getattr(exponent, "is_Integer", False) or abs(int(exponent)) > 64:
+        raise NotReadable("the exponent is a whole number up to 64")
+    return one ** int(exponent)
 
 
-_MATRIX: dict[str, Callable[..., Any]] = {
+def _charpoly(one: Any) -> Any:
+    name = sp.Symbol("lamda", real=True)
+    return one.charpoly(name).as_expr()
+
+
+def _product(*given: Any) -> Any:
+    total = given[0]
+    for other in given[1:]:
+        total = total * other
+    return total
+
+
+_OPERATIONS: dict[str, Callable[..., Any]] = {
     "det": lambda one: one.det(),
-    "determinant": lambda one: one.det(),
     "trace": lambda one: one.trace(),
     "rank": lambda one: one.rank(),
     "transpose": lambda one: one.T,
+    "adjugate": lambda one: one.adjugate(),
     "inverse": lambda one: one.inv(),
-    "product": lambda one, other: one * other,
-    "multiply": lambda one, other: one * other,
+    "product": _product,
     "add": lambda one, other: one + other,
+    "subtract": lambda one, other: one - other,
     "power": _power,
     "solve": lambda one, other: one.LUsolve(other),
     "eigenvalues": _eigenvalues,
     "rref": lambda one: one.rref()[0],
+    "charpoly": _charpoly,
+    "dot": lambda one, other: one.dot(other),
+    "cross": lambda one, other: one.cross(other),
+    "nullity": lambda one: one.cols - one.rank(),
 }
+_OPERATIONS |= {
+    other: _OPERATIONS[name]
+    for other, name in {
+        "determinant": "det", "tr": "trace", "t": "transpose", "inv": "inverse",
+        "multiply": "product", "mul": "product", "matmul": "product", "mult": "product",
+        "scale": "product", "sum": "add", "plus": "add", "sub": "subtract", "minus": "subtract",
+        "pow": "power", "eigenvals": "eigenvalues", "eigvals": "eigenvalues",
+        "characteristic_polynomial": "charpoly", "linsolve": "solve",
+    }.items()
+}  # fmt: skip

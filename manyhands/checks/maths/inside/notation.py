@@ -13,92 +13,38 @@ from fractions import Fraction
 from typing import Any
 
 import sympy as sp
-from latex_text import looks_like_latex, to_python
+from balls import Undefined, log2, precision, value
+from latex_text import NotLatex, looks_like_latex, to_python
+from vocabulary import CONSTANTS, FUNCTIONS, LETTERS, over
 
 MAX_TEXT = 4000
 MAX_NODES = 1500
 MAX_DIGITS = 400
-#: Decimal digits that a power of constants may have.
-MAX_POWER_DIGITS = 20_000
+#: Binary digits that a constant may have: about 20,000 decimal ones.
+MAX_BITS = 66_000
+#: The largest exponent of a variable.
+MAX_EXPONENT = 10**6
+
+_SIGNS = str.maketrans(
+    {"−": "-", "–": "-", "·": "*", "×": "*", "⋅": "*", "÷": "/", "π": " pi ", "∞": " oo ",
+     "²": "**2", "³": "**3", "⁴": "**4", "√": "sqrt", "\u00a0": " ", "≤": "<=", "≥": ">=",
+     "≠": "!=", "∧": " and ", "∨": " or "}
+)  # fmt: skip
+_TOKEN = re.compile(
+    r"(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|([^\W\d]\w*)"
+    r"|(\*\*|//|<=|>=|==|!=|\S)|\s+"
+)
+_WORDS = {"and", "or", "not", "if", "else"}
+_EXACT = "_exact"
+#: Python's own words that are common names of variables.
+_RENAMED = {"lambda": "lamda"}
 
 
 class NotReadable(ValueError):
     """The text is no expression that this reader knows; the message says why."""
 
 
-def _root(value: Any, n: Any = sp.S(2)) -> Any:  # noqa: B008  an immutable number
-    return sp.Pow(value, sp.Pow(n, -1, evaluate=False), evaluate=False)
-
-
-def _log(value: Any, base: Any = None) -> Any:
-    over = sp.log(value, evaluate=False)
-    if base is None:
-        return over
-    return sp.Mul(over, sp.Pow(sp.log(base, evaluate=False), -1), evaluate=False)
-
-
-def _plain(function: Any) -> Any:
-    return lambda *args: function(*args, evaluate=False)
-
-
-_SAME = (
-    "sin", "cos", "tan", "cot", "sec", "csc", "asin", "acos", "atan", "acot", "asec", "acsc",
-    "sinh", "cosh", "tanh", "coth", "sech", "csch", "asinh", "acosh", "atanh", "acoth", "exp",
-    "erf", "erfc", "erfi", "gamma", "loggamma", "digamma", "zeta", "LambertW", "factorial",
-    "binomial", "beta", "sign", "floor", "ceiling", "Abs", "re", "im", "conjugate", "Heaviside",
-    "Ei", "li", "Si", "Ci", "Chi", "Shi", "fresnels", "fresnelc", "polygamma", "besselj",
-    "bessely", "besseli", "besselk",
-)  # fmt: skip
-FUNCTIONS: dict[str, Any] = {name: _plain(getattr(sp, name)) for name in _SAME}
-FUNCTIONS |= {
-    "sqrt": lambda value: _root(value),
-    "cbrt": lambda value: _root(value, sp.Integer(3)),
-    "root": _root,
-    "log": _log,
-    "ln": _log,
-    "log2": lambda value: _log(value, sp.Integer(2)),
-    "log10": lambda value: _log(value, sp.Integer(10)),
-    "abs": FUNCTIONS["Abs"],
-    "ceil": FUNCTIONS["ceiling"],
-    "sgn": FUNCTIONS["sign"],
-    "Gamma": FUNCTIONS["gamma"],
-    "lgamma": FUNCTIONS["loggamma"],
-    "psi": FUNCTIONS["digamma"],
-    "arcsin": FUNCTIONS["asin"],
-    "arccos": FUNCTIONS["acos"],
-    "arctan": FUNCTIONS["atan"],
-    "arsinh": FUNCTIONS["asinh"],
-    "arcosh": FUNCTIONS["acosh"],
-    "artanh": FUNCTIONS["atanh"],
-    "arcsinh": FUNCTIONS["asinh"],
-    "arccosh": FUNCTIONS["acosh"],
-    "arctanh": FUNCTIONS["atanh"],
-    "Max": lambda *args: sp.Max(*args, evaluate=False),
-    "Min": lambda *args: sp.Min(*args, evaluate=False),
-    "Rational": lambda p, q: sp.Mul(p, sp.Pow(q, -1, evaluate=False), evaluate=False),
-    "Integer": lambda value: value,
-}
-CONSTANTS: dict[str, Any] = {
-    "pi": sp.pi,
-    "E": sp.E,
-    "e": sp.E,
-    "I": sp.I,
-    "oo": sp.oo,
-    "inf": sp.oo,
-    "infinity": sp.oo,
-    "zoo": sp.zoo,
-    "EulerGamma": sp.EulerGamma,
-    "Catalan": sp.Catalan,
-    "GoldenRatio": sp.GoldenRatio,
-}
-_SIGNS = str.maketrans(
-    {"−": "-", "–": "-", "·": "*", "×": "*", "⋅": "*", "÷": "/", "π": " pi ", "∞": " oo ",
-     "²": "**2", "³": "**3", "⁴": "**4", "^": "**", "√": "sqrt", "\u00a0": " "}
-)  # fmt: skip
-_TOKEN = re.compile(r"(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|([^\W\d]\w*)|(\S)|\s+")
-
-
-def read(text: str, given: dict[str, Any] | None = None) -> Any:
+def read(text: Any, given: dict[str, Any] | None = None) -> Any:
     """The expression that `text` writes, unevaluated; names that are no constants are real symbols.
 
     Args:
@@ -107,48 +53,127 @@ def read(text: str, given: dict[str, Any] | None = None) -> Any:
     Raises:
         NotReadable: no expression, an unknown function, or too large.
     """
+    tree, names = _tree(text, given or {})
+    try:
+        return Builder(names).build(tree)
+    except RecursionError as error:
+        raise NotReadable("nested too deeply") from error
+
+
+def read_condition(text: Any, given: dict[str, Any] | None = None) -> Any:
+    """The relation that `text` writes: `0 < x <= pi`, `x > 0 and y != 1`. Raises NotReadable."""
+    tree, names = _tree(text, given or {})
+    try:
+        return Builder(names).condition(tree)
+    except RecursionError as error:
+        raise NotReadable("nested too deeply") from error
+
+
+def read_name(text: Any) -> str:
+    """The name of a variable as `read` writes it. Raises NotReadable."""
+    name = str(text).strip().strip("$").lstrip("\\").replace("{", "").replace("}", "")
+    if not re.fullmatch(r"[^\W\d_]\w{0,39}", name):
+        raise NotReadable(f"{str(text)[:40]!r} is no variable")
+    return _RENAMED.get(name, name)
+
+
+def sides(text: Any) -> tuple[str, str]:
+    """The texts on both sides of `a = b`, `a == b` or `Eq(a, b)`; `0` for a missing one."""
     text = str(text).strip().strip("$").strip()
+    call = re.fullmatch(r"(?:Eq|Equality)\s*\((.*)\)", text, re.DOTALL)
+    parts = (
+        _at_commas(call[1]) if call else re.split(r"(?<![<>=!\\])==?(?!=)", text.replace("&=", "="))
+    )
+    if len(parts) > 2:
+        raise NotReadable(f"no equation: {text[:80]!r}")
+    return parts[0], parts[1] if len(parts) == 2 else "0"
+
+
+def _at_commas(text: str) -> list[str]:
+    depth, parts = 0, [""]
+    for char in text:
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return parts
+
+
+def _tree(text: Any, given: dict[str, Any]) -> tuple[ast.expr, dict[str, Any]]:
+    if not isinstance(text, str | int | float) or isinstance(text, bool):
+        raise NotReadable(f"{str(text)[:40]!r} is no text")
+    text = (repr(text) if isinstance(text, float) else str(text)).strip().strip("$").strip()
     if not text or len(text) > MAX_TEXT:
         raise NotReadable("empty" if not text else f"longer than {MAX_TEXT} characters")
     if looks_like_latex(text):
-        text = to_python(text)
-    source = _explicit(text.translate(_SIGNS))
+        try:
+            text = to_python(text)
+        except (NotLatex, RecursionError) as error:
+            raise NotReadable(f"no LaTeX that this reader knows: {str(error)[:80]}") from error
+        given = {"i": sp.I, **given}
+    source = _explicit(text.replace("^", "**").translate(_SIGNS), given)
     try:
         tree = ast.parse(source, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise NotReadable(f"no expression: {text[:80]!r}") from error
     if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
         raise NotReadable("too many terms")
-    try:
-        return _Builder(given or {}).build(tree.body)
-    except RecursionError as error:
-        raise NotReadable("nested too deeply") from error
+    return tree.body, given
 
 
-def _explicit(text: str) -> str:
+def _explicit(text: str, given: dict[str, Any]) -> str:
     """Products written without a sign get one: `2x`, `3 sin(x)`, `(a)(b)`; `n!` is a call."""
+    if re.search(r"(?<![\w.])0[xXoObB][0-9a-fA-F]", text):
+        raise NotReadable("a number that is not decimal")
     out: list[str] = []
-    before = ""
+    before, bars = "", 0
     for match in _TOKEN.finditer(text):
         number, name, sign = match.groups()
-        piece = match.group().strip()
+        piece = _RENAMED.get(match.group().strip(), match.group().strip())
         if not piece:
             continue
-        kind = "number" if number else "name" if name else piece
-        starts = kind in ("number", "name") or piece == "("
+        kind = "word" if name in _WORDS else "number" if number else "name" if name else piece
         ends = before in ("number", "name", ")")
-        calls = before == "name" and piece == "(" and out[-1] in FUNCTIONS
-        if starts and ends and not calls:
-            if before == "name" and piece == "(" and out[-1] not in CONSTANTS and len(out[-1]) > 1:
-                raise NotReadable(f"the function {out[-1]!r} is not known")
-            out.append("*")
+        if sign == "|":
+            closes = ends and bars > 0
+            bars += -1 if closes else 1
+            piece, kind = (")", ")") if closes else ("Abs(", "(")
+        if number:
+            piece = _decimal(number)
+        if ends and kind in ("number", "name", "("):
+            calls = piece == "(" and before == "name"
+            if not (calls and _is_function(out[-1], given)):
+                if calls and len(out[-1]) > 1 and out[-1] not in {**CONSTANTS, **given}:
+                    raise NotReadable(f"the function {out[-1]!r} is not known")
+                out.append("*")
         if sign == "!":
             _factorial(out)
             before = ")"
             continue
         out.append(piece)
         before = kind
-    return " ".join(out).replace("* *", "**")
+    return " ".join(out)
+
+
+def _decimal(number: str) -> str:
+    """A decimal as an exact quotient: 0.1 is one tenth, and no digit is lost to a float."""
+    if number.isdigit():
+        return number
+    digits, _, exponent = number.lower().partition("e")
+    if len(digits) > MAX_DIGITS or abs(int(exponent or 0)) > MAX_DIGITS:
+        raise NotReadable("a number with too many digits")
+    exact = Fraction(number)
+    return f"{_EXACT}({exact.numerator},{exact.denominator})"
+
+
+def _is_function(name: str, given: dict[str, Any]) -> bool:
+    return name in FUNCTIONS or name == "Piecewise" or _is_rule(given.get(name))
+
+
+def _is_rule(own: Any) -> bool:
+    """Whether a given name stands for a rule of its own rather than for a node."""
+    return callable(own) and not isinstance(own, sp.Basic)
 
 
 def _factorial(out: list[str]) -> None:
@@ -159,7 +184,7 @@ def _factorial(out: list[str]) -> None:
     if out[start] == ")":
         depth = 0
         while start >= 0:
-            depth += (out[start] == ")") - (out[start] == "(")
+            depth += (out[start] == ")") - (out[start] in ("(", "Abs("))
             if not depth:
                 break
             start -= 1
@@ -168,98 +193,171 @@ def _factorial(out: list[str]) -> None:
     out[max(start, 0) :] = ["factorial", "(", *out[max(start, 0) :], ")"]
 
 
-class _Builder:
+class Builder:
+    """SymPy nodes out of syntax nodes; everything that is not named here is refused."""
+
     def __init__(self, given: dict[str, Any]) -> None:
         self._given = given
 
     def build(self, node: ast.expr) -> Any:
         match node:
-            case ast.Constant(value=value):
-                return _number(value)
+            case ast.Constant(value=number):
+                return _number(number)
             case ast.Name(id=name):
                 return self._name(name)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return sp.Mul(sp.Integer(-1), self.build(operand), evaluate=False)
+                return _negative(self.build(operand))
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.build(operand)
             case ast.BinOp(left=left, op=op, right=right):
                 return self._binary(op, self.build(left), self.build(right))
+            case ast.Call(func=ast.Name(id="Piecewise"), args=args, keywords=[]):
+                return self._piecewise(args)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-                return self._call(name, [self.build(arg) for arg in args])
+                return self._call(name, args)
+            case ast.IfExp(test=test, body=body, orelse=other):
+                branch = (self.build(body), self.condition(test))
+                return sp.Piecewise(branch, (self.build(other), True), evaluate=False)
             case _:
                 raise NotReadable(f"{type(node).__name__} is not part of an expression")
 
+    def condition(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=True) | ast.Name(id="otherwise"):
+                return sp.true
+            case ast.Compare(left=left, ops=ops, comparators=others):
+                values = [self.build(part) for part in (left, *others)]
+                pairs = zip(ops, values, values[1:], strict=False)
+                parts = [_relation(op, one, two) for op, one, two in pairs]
+                return parts[0] if len(parts) == 1 else sp.And(*parts, evaluate=False)
+            case ast.BoolOp(op=ast.And(), values=parts) | ast.BoolOp(op=ast.Or(), values=parts):
+                join = sp.And if isinstance(node.op, ast.And) else sp.Or
+                return join(*[self.condition(part) for part in parts], evaluate=False)
+            case ast.BinOp(left=left, op=ast.BitAnd(), right=right):
+                return sp.And(self.condition(left), self.condition(right), evaluate=False)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return sp.Not(self.condition(operand), evaluate=False)
+            case _:
+                raise NotReadable(f"{type(node).__name__} is no condition")
+
+    def _piecewise(self, args: list[ast.expr]) -> Any:
+        branches = []
+        for arg in args:
+            if not isinstance(arg, ast.Tuple) or len(arg.elts) != 2:
+                raise NotReadable("a branch is written (value, condition)")
+            branches.append((self.build(arg.elts[0]), self.condition(arg.elts[1])))
+        if not branches:
+            raise NotReadable("no branches")
+        return sp.Piecewise(*branches, evaluate=False)
+
     def _name(self, name: str) -> Any:
-        if name in self._given:
+        if name in self._given and isinstance(self._given[name], sp.Basic):
             return self._given[name]
         if name in CONSTANTS:
             return CONSTANTS[name]
-        if name in FUNCTIONS or name.startswith("_") or len(name) > 40:
+        if (name in FUNCTIONS and name not in LETTERS) or name.startswith("_") or len(name) > 40:
             raise NotReadable(f"{name!r} is not a variable")
         return sp.Symbol(name, real=True)
 
-    def _call(self, name: str, args: list[Any]) -> Any:
-        given = self._given.get(name)
-        if given is not None and isinstance(given, sp.core.function.UndefinedFunction):
-            return given(*args)
+    def _call(self, name: str, nodes: list[ast.expr]) -> Any:
+        own: Any = self._given.get(name)
+        if _is_rule(own):
+            return own(self, nodes)
+        if name == _EXACT:
+            above, below = (self.build(node) for node in nodes)
+            return sp.Rational(above, below)
         function = FUNCTIONS.get(name)
         if function is None:
             raise NotReadable(f"the function {name!r} is not known")
+        args = [self.build(node) for node in nodes]
         try:
-            return function(*args)
-        except (TypeError, ValueError) as error:
-            raise NotReadable(f"{name} with {len(args)} arguments: {error}") from error
+            made = function(*args)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise NotReadable(f"{name} with {len(args)} arguments: {str(error)[:80]}") from error
+        if name in ("factorial", "gamma", "Gamma", "binomial", "beta"):
+            _not_too_large(made)
+        return made
 
     def _binary(self, op: ast.operator, left: Any, right: Any) -> Any:
         match op:
             case ast.Add():
                 return sp.Add(left, right, evaluate=False)
             case ast.Sub():
-                return sp.Add(left, sp.Mul(-1, right, evaluate=False), evaluate=False)
+                return sp.Add(left, _negative(right), evaluate=False)
             case ast.Mult():
                 return sp.Mul(left, right, evaluate=False)
             case ast.Div():
-                return sp.Mul(left, sp.Pow(right, -1, evaluate=False), evaluate=False)
+                return over(left, right)
             case ast.Pow():
-                _no_tower(left, right)
-                return sp.Pow(left, right, evaluate=False)
+                return _power(left, right)
+            case ast.Mod():
+                return sp.Mod(left, right, evaluate=False)
+            case ast.FloorDiv():
+                return sp.floor(over(left, right), evaluate=False)
             case _:
                 raise NotReadable(f"the operator {type(op).__name__} is not known")
 
 
-def _number(value: Any) -> Any:
-    """Decimals are exact: 0.1 is one tenth."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise NotReadable(f"{value!r} is no number")
-    if isinstance(value, int):
-        if value.bit_length() > MAX_DIGITS * 3.33:
-            raise NotReadable("a number with too many digits")
-        return sp.Integer(value)
-    if value != value or value in (float("inf"), float("-inf")):
-        raise NotReadable("a number that is too large")
-    exact = Fraction(repr(value))
-    return sp.Rational(exact.numerator, exact.denominator)
+def _relation(op: ast.cmpop, left: Any, right: Any) -> Any:
+    makers = {
+        ast.Lt: sp.Lt,
+        ast.LtE: sp.Le,
+        ast.Gt: sp.Gt,
+        ast.GtE: sp.Ge,
+        ast.Eq: sp.Eq,
+        ast.NotEq: sp.Ne,
+    }
+    make = makers.get(type(op))
+    if make is None:
+        raise NotReadable(f"the comparison {type(op).__name__} is not known")
+    return make(left, right, evaluate=False)
 
 
-def _no_tower(base: Any, exponent: Any) -> None:
-    """Refuse constants such as 9**9**9: SymPy would compute them digit by digit."""
-    if exponent.free_symbols:
+def _number(number: Any) -> Any:
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise NotReadable(f"{str(number)[:40]!r} is no number")
+    if number.bit_length() > 2 * MAX_DIGITS * 3.33:
+        raise NotReadable("a number with too many digits")
+    return sp.Integer(number)
+
+
+def _negative(made: Any) -> Any:
+    return -made if made.is_Rational else sp.Mul(sp.S.NegativeOne, made, evaluate=False)
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    """A power, unless it is a constant such as 9**9**9: SymPy would write out its digits."""
+    made = sp.Pow(base, exponent, evaluate=False)
+    if not exponent.free_symbols:
+        if base.free_symbols:
+            size = _size(exponent)
+            if size is not None and not size < MAX_EXPONENT:
+                raise NotReadable("an exponent that is too large")
+        else:
+            _not_too_large(made)
+    return made
+
+
+def _not_too_large(constant: Any) -> None:
+    """Refuse a constant whose digits would fill the memory, should SymPy work it out."""
+    if constant.free_symbols or constant.is_Rational:
         return
-    if not base.is_number or not exponent.is_number:
-        if exponent.is_number and _size(exponent) > 5:
-            raise NotReadable("an exponent that is too large")
+    size = _size(constant)
+    if size is None:
         return
-    size = _size(exponent)
-    if size > 7 or (_size(base) + 1) * 10**size > MAX_POWER_DIGITS:
-        raise NotReadable("a power that is too large")
+    if size.is_finite():
+        large = not size.contains(0) and abs(log2(size)) > MAX_BITS
+    else:
+        args = [_size(arg) for arg in constant.args]
+        large = any(arg is not None and arg.is_finite() and arg > 1000 for arg in args)
+    if large:
+        raise NotReadable("a constant with too many digits")
 
 
-def _size(value: Any) -> float:
-    """About how many decimal digits a constant has before the point."""
-    if value.is_Integer or value.is_Rational:
-        return max(len(str(abs(value.p))) - len(str(value.q)), 0)
-    if value.is_Pow and value.base.is_Integer and value.exp.is_Integer:
-        return min(float(len(str(abs(value.base.p)))) * abs(float(value.exp.p)), 1e9)
-    if value.is_Mul or value.is_Add:
-        return sum(_size(arg) for arg in value.args)
-    return 1.0
+def _size(constant: Any) -> Any:
+    """The absolute value of a constant as a ball, which may not be finite; None without one."""
+    try:
+        with precision(64):
+            return abs(value(constant))
+    except (Undefined, ZeroDivisionError, ValueError, OverflowError):
+        return None

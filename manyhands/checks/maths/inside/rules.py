@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from algebra import identity, inequality, ode, solution
-from calculus import antiderivative, definite_integral, derivative, limit
+from algebra import identity, inequality, solution
+from calculus import antiderivative, derivative
+from equations import ode
+from integrals import definite_integral
 from judge import Found
+from limits import limit
 from linear import matrix
 from sums import sum_
+from units import units
+from whole import integer_claim
 
 RULES: dict[str, Callable[[dict[str, Any]], Found]] = {
     "antiderivative": antiderivative,
@@ -17,9 +22,11 @@ RULES: dict[str, Callable[[dict[str, Any]], Found]] = {
     "definite_integral": definite_integral,
     "identity": identity,
     "inequality": inequality,
+    "integer_claim": integer_claim,
     "limit": limit,
     "sum": sum_,
     "solution": solution,
     "ode": ode,
     "matrix": matrix,
+    "units": units,
 }

@@ -2,99 +2,228 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import flint
 import sympy as sp
-from balls import Undefined, value, width
-from flint import acb
-from judge import Found, against_sympy, equal, same_number, symbol_of
+from balls import Tape, Undefined, is_real, log2, precision, shown, width
+from flint import acb, arb, fmpq
+from integrals import put_parameters
+from judge import Found, against_sympy, equal, half_unit, infinite, same_number, symbol_of
 from notation import NotReadable, read
 
 MOST_TERMS = 20_000
+_BITS = 400
+#: Terms added before a sum that falls like a geometric one is given up.
+_GEOMETRIC = 2500
+_SMALL = -130
+_LEVIN_BITS = 1200
 
 
 def sum_(case: dict[str, Any]) -> Found:
-    var, term = symbol_of(case), read(case["term"])
-    first, last = read(str(case["from"])), read(str(case["to"]))
-    claimed = read(case["value"])
+    """The sum of `term` for `var` from `from` to `to` (maybe infinite, or a name) is `value`."""
+    var = symbol_of(case, default="n")
+    # The index gets a name that no text can write: the upper end may have the same name.
+    index = sp.Symbol(f"{var} (index)", real=True)
+    term, var = read(case["term"], {str(var): index}), index
+    first, last, claimed = (read(case[key]) for key in ("from", "to", "value"))
     if not first.is_Integer:
         raise NotReadable("a sum must start at a whole number")
     start = int(first)
+    if infinite(last) > 0:
+        return put_parameters(
+            [term, claimed],
+            var,
+            case,
+            lambda parts: _endless(parts[0], var, start, parts[1], case["value"]),
+        )
     if last.is_Integer:
-        if not 0 <= int(last) - start + 1 <= MOST_TERMS:
-            raise NotReadable(f"more than {MOST_TERMS} terms")
-        return _finite_sum(term, var, start, int(last), claimed, case)
-    if last.free_symbols:
-        return _open_sum(term, var, start, last, claimed)
-    return _endless_sum(term, var, start, claimed)
+        return _closed(term, var, start, int(last), claimed, case)
+    return _open(term, var, start, last, claimed)
 
 
-def _terms(term: Any, var: Any, start: int, end: int) -> Any:
-    total = acb(0)
-    for number in range(start, end + 1):
-        total += value(term, {var: acb(number)})
-    return total
-
-
-def _finite_sum(
-    term: Any, var: Any, start: int, end: int, claimed: Any, case: dict[str, Any]
-) -> Found:
+def _closed(term: Any, var: Any, start: int, end: int, claimed: Any, case: dict[str, Any]) -> Found:
+    count = end - start + 1
+    if not 0 <= count <= MOST_TERMS:
+        raise NotReadable(f"not between 0 and {MOST_TERMS} terms")
     if (term.free_symbols - {var}) or claimed.free_symbols:
-        whole = sp.Add(*[term.subs(var, number) for number in range(start, end + 1)])
+        if count > 200:
+            raise NotReadable("more than 200 terms with a name in them")
+        numbers = range(start, end + 1)
+        whole = sp.Add(*[term.xreplace({var: sp.Integer(n)}) for n in numbers], evaluate=False)
         return equal(whole, claimed, "the sum and the value", case)
-    flint.ctx.prec = 300
-    try:
-        total, ball = _terms(term, var, start, end), value(claimed, {})
-        return same_number(total, ball, str(case["value"]), "all terms added")
-    finally:
-        flint.ctx.prec = 53
+    with precision(_BITS):
+        tape = Tape([term], [var])
+        total = acb(0)
+        for number in range(start, end + 1):
+            total += tape.run([acb(number)])[0]
+        return same_number(total, Tape([claimed], []).run([])[0], case["value"], "all terms added")
 
 
-def _open_sum(term: Any, var: Any, start: int, last: Any, claimed: Any) -> Found:
+def _open(term: Any, var: Any, start: int, last: Any, claimed: Any) -> Found:
     """An upper end with a name in it: whole numbers are put in, one after the other."""
-    names = last.free_symbols
-    if len(names) != 1 or (claimed.free_symbols | term.free_symbols) - names - {var}:
-        raise NotReadable("one free name in the upper end is what can be checked")
-    (name,) = names
-    flint.ctx.prec = 300
+    names = sorted(last.free_symbols, key=str)
+    others = sorted((claimed.free_symbols | term.free_symbols) - set(names) - {var}, key=str)
+    if len(names) != 1 or len(others) > 3:
+        raise NotReadable("one name in the upper end is what can be checked")
+    name = names[0]
+    tape, goal = Tape([term], [var, name, *others]), Tape([claimed], [name, *others])
+    upper = Tape([last], [name])
     checked = 0
-    try:
+    with precision(_BITS):
+        put = [acb(arb(7 + 12 * i) / (5 + i)) * (-1 if i % 2 else 1) for i in range(len(others))]
         for number in range(max(start, 0), max(start, 0) + 24):
-            end = last.subs(name, number)
-            if not end.is_Integer or int(end) < start:
+            (ball,) = upper.run([acb(number)])
+            if ball.real.unique_fmpz() is None or int(ball.real.unique_fmpz()) < start:
                 continue
-            total = _terms(term, var, start, int(end))
-            gap = total - value(claimed, {name: acb(number)})
+            end = int(ball.real.unique_fmpz())
+            if end - start > MOST_TERMS:
+                break
+            total = acb(0)
+            for index in range(start, end + 1):
+                total += tape.run([acb(index), acb(number), *put])[0]
+            try:
+                gap = total - goal.run([acb(number), *put])[0]
+            except Undefined:
+                continue
             if not gap.contains(0):
-                evidence = {"counterexample": {str(name): number, "sum": total.str(15)}}
-                return "refuted", f"it differs at {name} = {number}", evidence
-            if width(gap) < flint.arb("1e-40"):
+                evidence = {"counterexample": {str(name): number, "sum": shown(total, 15)}}
+                return "refuted", f"it differs at {name} = {number}: {shown(total, 15)}", evidence
+            if width(gap) < arb("1e-40"):
                 checked += 1
-    finally:
-        flint.ctx.prec = 53
     if checked < 6:
         raise Undefined("too few whole numbers could be put in")
+    if proof := _telescopes(term, var, name, last, claimed):
+        return "supported", f"proved by induction: {proof}", {"values": checked, "proof": proof}
     return "supported", f"equal for {checked} values of {name}", {"values": checked}
 
 
-def _endless_sum(term: Any, var: Any, start: int, claimed: Any) -> Found:
-    import mpmath
+def _telescopes(term: Any, var: Any, name: Any, last: Any, claimed: Any) -> str:
+    """Induction: S(n) - S(n-1) is the term; the start was checked with numbers."""
+    if last != name or term.has(name) or sp.count_ops(claimed) > 40:
+        return ""
+    step = claimed - claimed.xreplace({name: name - 1}) - term.xreplace({var: name})
+    try:
+        rational = step.is_rational_function(name)
+        return "value(n) - value(n-1) is the term" if rational and sp.cancel(step) == 0 else ""
+    except (sp.PolynomialError, AttributeError, TypeError, ValueError):
+        return ""
 
-    if claimed.free_symbols or term.free_symbols - {var}:
-        raise NotReadable("the sum holds other variables")
-    with mpmath.workdps(40):
-        numeric = sp.lambdify(var, term, "mpmath")
-        one = mpmath.nsum(numeric, [start, mpmath.inf])
-        two = mpmath.nsum(numeric, [start, mpmath.inf], method="e")
-        want = mpmath.mpmathify(sp.N(claimed, 45))
-        scale = max(1, abs(want))
-        spread, gap = abs(one - two) / scale, abs(one - want) / scale
-    evidence = {"nsum": mpmath.nstr(one, 20), "method": "Richardson and Euler-Maclaurin"}
-    if spread < 1e-12 and gap > 1e-9:
-        return "refuted", f"the sum is {mpmath.nstr(one, 15)}", evidence
-    if spread < 1e-22 and gap < 1e-22:
-        return "supported", "two ways of summing agree to 22 digits", evidence
+
+def _endless(term: Any, var: Any, start: int, claimed: Any, text: Any) -> Found:
+    tape = Tape([term], [var])
+    wanted = infinite(claimed)
+    with precision(_BITS):
+        goal = None if wanted else Tape([claimed], []).run([])[0]
+        found = _geometric(tape, start)
+        if found is not None and goal is not None:
+            return same_number(found, goal, text, "terms added, the rest bounded by their ratio")
+        if found is not None:
+            return "refuted", f"it converges to {shown(found, 15)}", {}
+        if why := _divergence(tape, start):
+            good = wanted and why[1] == wanted
+            evidence = {"diverges_at": ["infinity"]}
+            return ("supported" if good else "refuted"), f"the sum diverges: {why[0]}", evidence
+    return _accelerated(tape, term, var, start, claimed, goal, text)
+
+
+def _geometric(tape: Tape, start: int) -> Any:
+    """The sum when each term is at most 0.9 of the one before, far out too; else None."""
+    for far in (10**4, 10**6):
+        try:
+            one, two = (tape.run([acb(far + step)])[0] for step in (0, 1))
+        except (Undefined, ZeroDivisionError):
+            return None
+        if not (one.is_finite() and two.is_finite()):
+            return None
+        if one.is_zero() or abs(one).upper() == 0:
+            continue
+        if one.contains(0) or not abs(two) < abs(one) * arb("0.9"):
+            if log2(abs(one).upper()) < -2000:
+                continue
+            return None
+    total, before = acb(0), None
+    for number in range(start, start + _GEOMETRIC):
+        (ball,) = tape.run([acb(number)])
+        total += ball
+        size = abs(ball)
+        if before is not None and log2(size.upper()) < _SMALL and size < before * arb("0.9"):
+            rest = size * 10
+            return acb(total.real + arb(0, rest.upper()), total.imag + arb(0, rest.upper()))
+        before = size if not ball.is_zero() else before
+    return None
+
+
+def _divergence(tape: Tape, start: int) -> tuple[str, int] | None:
+    """Why it diverges, and the sign of the infinity (0 for none); None when that is not clear."""
+    sizes: list[tuple[int, float, bool]] = []
+    for power in range(10, 100, 6):
+        for number in (2**power, 2**power + 1):
+            try:
+                (ball,) = tape.run([acb(max(number, start))])
+            except (Undefined, ZeroDivisionError):
+                return None
+            if not ball.is_finite() or not is_real(ball) or ball.contains(0):
+                return None
+            sizes.append((power, log2(abs(ball).upper()), bool(ball.real > 0)))
+    same = {sign for *_, sign in sizes}
+    slopes = [
+        (two[1] - one[1]) / (two[0] - one[0])
+        for one, two in zip(sizes[-10:], sizes[-8:], strict=False)
+    ]
+    if len(same) == 1 and min(slopes) >= -1.0005:
+        return "the terms fall no faster than 1/n", 1 if same.pop() else -1
+    if min(size for _, size, _ in sizes[-6:]) > -1 and max(slopes) > -0.01 and len(same) == 2:
+        return "the terms do not go to zero", 0
+    return None
+
+
+def _accelerated(
+    tape: Tape, term: Any, var: Any, start: int, claimed: Any, goal: Any, text: Any
+) -> Found:
+    """Slow sums: Levin's u-transformation from two starts, else SymPy's closed form."""
+    evidence: dict[str, Any] = {"method": "Levin's u-transformation from two starts"}
+    with precision(_LEVIN_BITS):
+        try:
+            one, two = (_levin(tape, start, *way) for way in ((0, 44), (9, 56)))
+            spread, total = abs(one - two).upper(), two
+        except (Undefined, ZeroDivisionError):
+            spread, total = arb("inf"), acb(0)
+        scale = 1 + abs(total)
+        evidence |= {"value": shown(total), "spread": spread.str(3, radius=False)}
+        if goal is not None and spread < scale * arb("1e-14"):
+            gap, allowed = abs(total - goal), half_unit(text)
+            rounded = allowed is not None and gap < allowed + spread
+            if (gap < scale * arb("1e-22") and spread < scale * arb("1e-22")) or rounded:
+                return "supported", "two accelerated sums agree", evidence
+            if gap > 1000 * spread and gap > scale * arb("1e-20"):
+                return "refuted", f"the sum is {shown(total, 15)}", evidence
     return against_sympy(
         lambda: sp.summation(term.doit(), (var, start, sp.oo)), claimed, "SymPy's sum", evidence
     )
+
+
+def _levin(tape: Tape, start: int, skipped: int, order: int) -> Any:
+    """Levin's u-transformation of the partial sums after `skipped` terms, of the given order.
+
+    Source: Weniger, "Nonlinear sequence transformations for the acceleration of convergence",
+    Computer Physics Reports 10 (1989), section 7, with beta = 1.
+    """
+    partial = acb(0)
+    for index in range(start, start + skipped):
+        partial += tape.run([acb(index)])[0]
+    above, below = acb(0), acb(0)
+    for j in range(order + 1):
+        (ball,) = tape.run([acb(start + skipped + j)])
+        if not ball.is_finite():
+            raise Undefined("a term that is not finite")
+        if ball.contains(0):
+            raise ZeroDivisionError
+        partial += ball
+        factor = acb(fmpq((-1) ** j * math.comb(order, j))) * acb(fmpq(1 + j, 1 + order)) ** (
+            order - 1
+        )
+        factor /= ball * (1 + j)
+        above += factor * partial
+        below += factor
+    return above / below
