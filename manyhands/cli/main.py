@@ -21,6 +21,7 @@ _COMMANDS = {
     "doctor": ("manyhands.cli.commands.doctor", "What is missing, each with its next command."),
     "eval": ("manyhands.cli.commands.eval", "Measure your models on machine-graded tasks."),
     "learning": ("manyhands.cli.commands.learning", "What checks taught about your models."),
+    "mcp": ("manyhands.cli.commands.mcp", "The hands and the mind for IDEs, over MCP."),
     "memory": ("manyhands.cli.commands.memory", "What is remembered: find, correct, forget."),
     "rehearsal": ("manyhands.cli.commands.rehearsal", "A server that plays scripted models."),
     "roles": ("manyhands.cli.commands.roles", "List, show, write and build roles."),

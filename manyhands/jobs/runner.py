@@ -1,0 +1,249 @@
+"""Working on jobs in this process: started once, waited for by any call, stopped on request."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from manyhands.errors import InputError, StorageError, fault_in
+from manyhands.jobs.records import JobQuestion, JobRecord, JobState, QuestionKind
+from manyhands.jobs.store import JobStore
+
+__all__ = ["Jobs", "LiveJob", "Tick", "Work"]
+
+#: Work that goes on at the same time; more waits its turn.
+_AT_ONCE = 8
+#: Jobs of one principal that may be open; a further one is refused.
+_MOST_OPEN = 1_000
+#: How often the file is read for a job that another process works on.
+_LOOK_S = 0.5
+
+Tick = Callable[[JobRecord, float], Awaitable[None]]
+"""Told about a job that goes on, with the seconds since it began."""
+
+
+class LiveJob:
+    """A job that this process works on; the work tells it what goes on and asks through it.
+
+    Attributes:
+        artifacts: ids of what the work made; the principal may read them.
+    """
+
+    def __init__(self, record: JobRecord, store: JobStore) -> None:
+        self.record = record
+        self.artifacts: list[str] = []
+        self._store = store
+        self._changed = anyio.Event()
+        self._answer: str | None = None
+        self._answered = anyio.Event()
+        self.scope = anyio.CancelScope()
+
+    async def changed(self) -> None:
+        """Wait until something about the job is new."""
+        await self._changed.wait()
+
+    def update(self, **fields: Any) -> None:
+        self.record = replace(self.record, **fields)
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()
+
+    def tell(self, phase: str, eta_s: float | None = None) -> None:
+        """Say what goes on now."""
+        self.update(phase=phase, eta_s=eta_s)
+
+    def began(self, run_id: str) -> None:
+        """Name the run that works for this job."""
+        self._store.began(self.record.id, run_id)
+        self.update(run_id=run_id)
+
+    async def ask(self, kind: QuestionKind, text: str, detail: str = "") -> str:
+        """Ask the person at the door and wait for the answer, however long it takes."""
+        question = JobQuestion(secrets.token_hex(8), kind, text, detail)
+        self._answered = anyio.Event()
+        self.update(state=JobState.NEEDS_INPUT, question=question, phase="waits for an answer")
+        await self._answered.wait()
+        self.update(state=JobState.RUNNING, question=None, phase="goes on with the answer")
+        return self._answer or ""
+
+    def answer(self, question_id: str, text: str) -> bool:
+        """Take an answer; false when that question is not open (any more)."""
+        question = self.record.question
+        if question is None or not secrets.compare_digest(question.id, question_id):
+            return False
+        self._answer = text
+        self.update(question=None, state=JobState.RUNNING)
+        self._answered.set()
+        return True
+
+
+Work = Callable[[LiveJob], Awaitable[dict[str, Any]]]
+"""Does the job and gives its result as JSON; a `ManyhandsError` makes it failed."""
+
+
+class Jobs:
+    """The jobs of one process; an async context manager.
+
+    Leaving it ends what still goes on: those jobs are recorded as cut.
+    """
+
+    def __init__(self, store: JobStore) -> None:
+        self.store = store
+        self._live: dict[str, LiveJob] = {}
+        self._stack = AsyncExitStack()
+        self._tasks: TaskGroup | None = None
+        self._turns = anyio.Semaphore(_AT_ONCE)
+
+    async def __aenter__(self) -> Self:
+        self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
+        self.store.sweep()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._tasks is not None
+        for live in self._live.values():
+            self.store.finish(live.record.id, JobState.CUT, error="The server was closed.")
+        self._tasks.cancel_scope.cancel()
+        await self._stack.__aexit__(kind, error, trace)
+
+    def start(self, principal: str, kind: str, arguments: dict[str, Any], work: Work) -> JobRecord:
+        """Begin a job, or find the one that the same call has begun before.
+
+        A client that lost its answer asks again with the same arguments: it gets the job that
+        runs, or the result that nobody has fetched, and nothing is done twice.
+
+        Raises:
+            InputError: too many jobs of this principal are open.
+        """
+        assert self._tasks is not None
+        same = self.store.like(principal, kind, arguments)
+        if same is not None and same.state is not JobState.CUT:
+            return self.get(same.id, principal)
+        mine = sum(1 for live in self._live.values() if live.record.principal == principal)
+        if mine >= _MOST_OPEN:
+            raise InputError(
+                f"{mine} jobs are open already.", hint="Wait for some, or cancel them."
+            )
+        live = LiveJob(self.store.add(principal, kind, arguments), self.store)
+        live.tell("waits for its turn", self.store.usual_s(kind))
+        self._live[live.record.id] = live
+        self._tasks.start_soon(self._work, live, work)
+        return live.record
+
+    async def _work(self, live: LiveJob, work: Work) -> None:
+        state, result, error = JobState.CUT, None, "The server was closed."
+        try:
+            with live.scope:
+                async with self._turns:
+                    live.tell("begins", live.record.eta_s)
+                    result = await work(live)
+                state, error = JobState.DONE, ""
+            if live.scope.cancelled_caught:
+                state, error = JobState.CANCELLED, "It was cancelled."
+        except Exception as fault:
+            known = fault_in(fault)
+            state = JobState.FAILED
+            error = str(known) if known is not None else f"{type(fault).__name__}: {fault}"
+        finally:
+            # No await stands between here and the disk: also a cancelled task writes its end.
+            try:
+                self.store.finish(
+                    live.record.id, state, result=result, error=error, artifacts=live.artifacts
+                )
+            except StorageError as fault:
+                state, error = JobState.FAILED, f"The result could not be kept. {fault}"
+            del self._live[live.record.id]
+            live.update(
+                state=state,
+                result=result or {},
+                error=error,
+                phase="",
+                eta_s=None,
+                question=None,
+                finished=self.store.clock(),
+            )
+
+    def get(self, job_id: str, principal: str) -> JobRecord:
+        """A job as it stands; raises `InputError` for an id that this principal has not."""
+        live = self._live.get(job_id)
+        if live is not None and live.record.principal == principal:
+            return live.record
+        record = self.store.get(job_id, principal)
+        if record is None:
+            raise InputError(
+                f"There is no job {job_id[:60]!r}.",
+                hint="Ids are good for a day; call the tool again with the same arguments.",
+            )
+        return record
+
+    async def wait(
+        self,
+        job_id: str,
+        principal: str,
+        seconds: float,
+        *,
+        every_s: float = 4.0,
+        tick: Tick | None = None,
+    ) -> JobRecord:
+        """Wait until a job ends, asks something, or `seconds` are over; how it then stands.
+
+        Args:
+            every_s: `tick` is called at least this often, and not more than once a second.
+        """
+        start = anyio.current_time()
+        while True:
+            record = self.get(job_id, principal)
+            live = self._live.get(job_id)
+            left = start + seconds - anyio.current_time()
+            if record.state is not JobState.RUNNING or left <= 0:
+                return record
+            if live is None:  # another process works on it: its end shows in the file only
+                await anyio.sleep(min(_LOOK_S, left))
+                continue
+            if tick is not None:
+                await tick(record, max(0.0, self.store.clock() - record.created))
+            with anyio.move_on_after(min(every_s, left)):
+                await _settled(live)
+
+    def cancel(self, job_id: str, principal: str) -> JobRecord:
+        """Stop a job; one that has ended stays as it is."""
+        record = self.get(job_id, principal)
+        live = self._live.get(job_id)
+        if live is not None:
+            live.scope.cancel()
+        return record
+
+    async def stop(self, job_id: str, principal: str, seconds: float) -> JobRecord:
+        """Stop a job and wait up to `seconds` for its end; how it then stands."""
+        self.cancel(job_id, principal)
+        live = self._live.get(job_id)
+        with anyio.move_on_after(seconds):
+            while live is not None and live.record.state.open:
+                await live.changed()
+        return self.get(job_id, principal)
+
+    def answer(self, job_id: str, principal: str, question_id: str, text: str) -> bool:
+        """Give a job the answer to its question; false when that question is not open."""
+        self.get(job_id, principal)
+        live = self._live.get(job_id)
+        return live is not None and live.answer(question_id, text)
+
+    def live(self, principal: str) -> list[JobRecord]:
+        """The open jobs of a principal in this process."""
+        return [live.record for live in self._live.values() if live.record.principal == principal]
+
+
+async def _settled(live: LiveJob) -> None:
+    while live.record.state is JobState.RUNNING:
+        await live.changed()

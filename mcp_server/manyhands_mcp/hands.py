@@ -1,0 +1,141 @@
+"""One hand called by itself: a run of one step, journalled like any other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from manyhands import __version__
+from manyhands.broker.broker import Broker
+from manyhands.errors import InputError
+from manyhands.hands.bench import Bench
+from manyhands.hands.contracts import HandName, HandResult
+from manyhands.hands.models import TierModels
+from manyhands.hands.voice import Voice
+from manyhands.hands.work import Source
+from manyhands.journal.events import Answered, Event, RunFinished, RunOutcome, RunStarted
+from manyhands.journal.store import new_id
+from manyhands.mind.budget import Budget, Purse
+from manyhands.mind.controller import Controller
+from manyhands.mind.data import DataFile, open_data
+from manyhands.mind.frame import PlanStep, request_of
+from manyhands.mind.mind import Mind
+from manyhands.mind.recorder import Recorder
+from manyhands.mind.routes import Routes
+from manyhands.mind.tools import Toolbox
+from manyhands.redaction import redact
+
+__all__ = ["plan_step", "work_one"]
+
+Show = Callable[[Event], None]
+
+
+def plan_step(hand: HandName, fields: Mapping[str, Any]) -> PlanStep:
+    """The plan of one step for a call; raises `InputError` naming the field that is wrong.
+
+    The same step type as in a plan of the mind: one registry serves both.
+    """
+    try:
+        step = PlanStep.model_validate({"id": str(hand), "hand": hand, **fields})
+        request_of(step)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "arguments"
+        raise InputError(f"`{where}`: {first['msg']}.", hint="Change it and call again.") from error
+    return step
+
+
+async def work_one(
+    mind: Mind, step: PlanStep, data: Mapping[str, str | Path], show: Show, door: str
+) -> tuple[str, HandResult]:
+    """Work on one step with a mind's settings and roles; gives the run's id and the result.
+
+    Args:
+        data: name -> file.
+        show: gets each event as it happens; it must not wait.
+        door: written to the journal.
+
+    Raises:
+        InputError: the data cannot be used.
+        ManyhandsError: the models, the sandbox or the journal cannot be used.
+    """
+    files = open_data(dict(data))
+    run_id, conversation_id = new_id("run"), new_id("conv")
+    started = RunStarted(
+        question=redact(f"{step.hand}: {step.task}"),
+        conversation_id=conversation_id,
+        door=door,
+        data={name: str(file.path) for name, file in files.items()},
+        version=__version__,
+        simulated=mind.simulated,
+    )
+    budgets = mind.settings.budgets
+    purse = Purse(
+        Budget(
+            tokens=budgets.tokens,
+            seconds=budgets.seconds,
+            gpu_seconds=budgets.gpu_seconds,
+            loads=budgets.loads,
+            steps=1,
+        )
+    )
+    with mind.journal() as journal:
+        first = journal.begin_run(run_id, conversation_id, started)
+        show(first)
+        recorder = Recorder(journal, run_id, first.seq, show)
+        outcome, fault = RunOutcome.STOPPED, ""
+        try:
+            async with _toolbox(mind, recorder, purse, files) as toolbox:
+                (report,) = await Controller(toolbox).run([step], [step.id])
+            recorder.record(Answered(text=report.result.summary, status=report.result.status))
+            outcome = RunOutcome.ANSWERED
+        except Exception as error:
+            outcome, fault = RunOutcome.FAILED, str(error) or type(error).__name__
+            raise
+        finally:
+            # Written also when the task is cancelled: no await stands before the disk.
+            recorder.record(
+                RunFinished(
+                    outcome=outcome,
+                    seconds=purse.seconds,
+                    spend=purse.spent.model_dump(mode="json"),
+                    error=fault,
+                )
+            )
+    return run_id, report.result
+
+
+@asynccontextmanager
+async def _toolbox(
+    mind: Mind, recorder: Recorder, purse: Purse, files: Mapping[str, DataFile]
+) -> AsyncIterator[Toolbox]:
+    async with (
+        TierModels(mind.settings) as models,
+        Bench(mind.settings.sandbox.policy()) as bench,
+    ):
+        yield Toolbox(
+            voice=Voice(models, mind.roles, recorder.emit, purse.charge),
+            bench=bench,
+            emit=recorder.emit,
+            keep=recorder.keep,
+            open=recorder.open,
+            broker=Broker(recorder.emit),  # a single hand has no effects, so none is approved
+            sources={
+                name: Source(
+                    name=name,
+                    path=str(file.path),
+                    file_name=file.file_name,
+                    columns=file.column_names,
+                    description=file.describe(),
+                )
+                for name, file in files.items()
+            },
+            note_tokens=mind.settings.budgets.note_tokens,
+            # What scripted models do teaches nothing about real ones.
+            routes=None if mind.simulated else Routes(mind.settings, recorder.run_id),
+            escalate=mind.settings.routing.escalate,
+        )

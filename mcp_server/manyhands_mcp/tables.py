@@ -1,0 +1,92 @@
+"""The tables that a call brings: files under the allowed folders, or CSV text in the call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from manyhands.errors import InputError
+
+__all__ = ["Tables"]
+
+_MOST_TEXT = 2_000_000
+_ASK_FOLDER = "Start the server with `--data-folder FOLDER`, or send the table as CSV text."
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Finds what `data` of a call names.
+
+    Attributes:
+        folders: files are read only below these; with none, a call must bring CSV text.
+    """
+
+    folders: tuple[Path, ...] = ()
+
+    def find(self, given: Sequence[str], scratch: Path) -> dict[str, Path]:
+        """Name -> file for each item; a text of several lines is CSV, anything else a path.
+
+        Args:
+            scratch: folder that CSV texts are written to.
+
+        Raises:
+            InputError: a path is outside, hidden or no file, or a text is too long.
+        """
+        found: dict[str, Path] = {}
+        for item in given:
+            if "\n" in item.strip():
+                name = _free("table", found)
+                found[name] = _write(item, scratch / f"{name}.csv")
+            else:
+                path = self._path(item.strip())
+                found[_free(_plain(path.stem), found)] = path
+        return found
+
+    def _path(self, text: str) -> Path:
+        if not text or "\0" in text or len(text) > 4096:
+            raise InputError("A path in `data` is empty or no path.", hint="Give a file's path.")
+        asked = Path(text).expanduser()
+        for folder in self.folders:
+            root = folder.resolve()
+            try:
+                path = (asked if asked.is_absolute() else root / asked).resolve(strict=True)
+            except (OSError, RuntimeError, ValueError):
+                continue
+            if not path.is_relative_to(root):
+                continue
+            if any(part.startswith(".") for part in path.relative_to(root).parts):
+                raise InputError(f"{text!r} is hidden.", hint="Hidden files are never read.")
+            if not path.is_file():
+                raise InputError(f"{text!r} is no file.", hint="Name one file.")
+            return path
+        where = ", ".join(str(folder) for folder in self.folders) or "no folder"
+        raise InputError(f"There is no file {text!r} in {where}.", hint=_ASK_FOLDER)
+
+
+def _plain(text: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_") or "data"
+    return name if not name[0].isdigit() else f"data_{name}"
+
+
+def _free(name: str, taken: dict[str, Path]) -> str:
+    free, number = name, 2
+    while free in taken:
+        free, number = f"{name}_{number}", number + 1
+    return free
+
+
+def _write(text: str, path: Path) -> Path:
+    raw = text.encode("utf-8", errors="surrogatepass")
+    if len(raw) > _MOST_TEXT:
+        raise InputError(
+            f"The CSV text has {len(raw):,} bytes; at most {_MOST_TEXT:,} can be sent.",
+            hint="Save it to a file below a data folder of the server and give its path.",
+        )
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError("The CSV text is not valid Unicode.", hint="Send UTF-8.") from error
+    path.write_bytes(raw)
+    return path
