@@ -46,6 +46,7 @@ def reached(events: Sequence[Event]) -> Reached:
     frame: Frame | None = None
     revisions = 0
     written = ""
+    recalled = False
     done: dict[str, HandResult] = {}
     for event in events:
         match event.body:
@@ -56,6 +57,8 @@ def reached(events: Sequence[Event]) -> Reached:
                 done[event.body.step] = HandResult.model_validate(event.body.result)
             case Answered():
                 written = event.body.text
+            case Recalled():
+                recalled = recalled or bool(event.body.sources)
             case _:
                 pass
-    return Reached(frame=frame, revisions=revisions, done=done, written=written)
+    return Reached(frame=frame, revisions=revisions, done=done, written=written, recalled=recalled)

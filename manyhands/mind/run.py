@@ -34,12 +34,14 @@ class Reached:
         revisions: how often it had been revised.
         done: step -> result.
         written: the answer's text, if it was written already.
+        recalled: memory gave something then.
     """
 
     frame: Frame | None = None
     revisions: int = 0
     done: Mapping[str, HandResult] = field(default_factory=dict)
     written: str = ""
+    recalled: bool = False
 
 
 @dataclass(slots=True)
@@ -170,7 +172,7 @@ class Run:
         if not frame.effects:
             return ()
         origins = self.question.origins(
-            data=bool(self.toolbox.sources), recalled=bool(self._recalled)
+            data=bool(self.toolbox.sources), recalled=bool(self._recalled) or self.reached.recalled
         )
         return tuple(
             await perform_effects(
