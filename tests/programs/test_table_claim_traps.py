@@ -10,7 +10,10 @@ from manyhands.checks.programs.claim_traps import TableFacts, TrapKind, traps_in
 from manyhands.checks.programs.claims import check_claim
 
 FACTS = TableFacts(
-    ("day", "shop", "sales", "cost"), ("sales", "cost"), {"shop": ("North", "South")}
+    columns=("day", "shop", "sales", "cost", "load"),
+    numeric=("sales", "cost"),
+    groups={"shop": ("North", "South")},
+    misordered={"load": ["max"]},
 )
 
 
@@ -51,6 +54,7 @@ def kinds(body: str, text: str = "") -> set[TrapKind]:
         (TrapKind.VALUE, "return (df['shop'] == 'South').sum() > 3", "North has more than 3 days."),
         (TrapKind.TOLERANCE, "return abs(df['sales'].mean() - 12.5) < 5", "The mean is 12.5."),
         (TrapKind.TOLERANCE, "return np.isclose(df['sales'].mean(), 12.5, atol=5)", "It is 12.5."),
+        (TrapKind.TEXT_ORDER, "return df['load'].max() == '9 kg'", "The heaviest load is 9 kg."),
         (TrapKind.FLOAT_EQUAL, "return df['sales'].mean() == 0.3", ""),
         (TrapKind.CONSTANT, "return True", ""),
     ],
@@ -75,6 +79,7 @@ def test_a_trap_is_seen_in_the_program(kind: TrapKind, body: str, text: str) -> 
         ("return abs(df['sales'].mean() - 12.5) < 0.05", "The mean of sales is 12.5."),
         ("return abs(df['sales'].mean() - 12.5) < 0.5", "The mean of sales is about 12.5."),
         ("return (df['shop'] == 'North').sum() > 3", "North has more than 3 sales."),
+        ("return df['load'].min() == '1 kg'", "The lightest load is 1 kg."),
     ],
 )
 def test_an_honest_program_shows_no_trap(body: str, text: str) -> None:

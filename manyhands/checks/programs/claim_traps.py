@@ -31,6 +31,7 @@ class TrapKind(StrEnum):
     COLUMN = "another column than the text's"
     VALUE = "another group than the text's"
     TOLERANCE = "a tolerance wider than the text's digits"
+    TEXT_ORDER = "numbers ordered as text"
     FLOAT_EQUAL = "floats compared with =="
     CONSTANT = "does not read the table"
 
@@ -57,11 +58,14 @@ class TableFacts:
 
     Attributes:
         numeric: the columns that hold numbers.
+        misordered: column of texts such as `9 kg` -> which of `max` and `min` is another row's
+            when the texts are ordered as numbers.
     """
 
     columns: tuple[str, ...] = ()
     numeric: tuple[str, ...] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    misordered: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 _GAP_WORDS = ("complete", "missing", "gap", "filled", "treat", "known", "null", "recorded")
@@ -91,6 +95,7 @@ def traps_in(code: str, text: str = "", table: TableFacts | None = None) -> list
     found += _statistic(tree, said)
     if table is not None:
         found += _names(tree, text, table)
+        found += _text_order(tree, table)
     function = find_function(tree, "claim")
     if function is not None and function.args.args:
         name = function.args.args[0].arg
@@ -347,6 +352,20 @@ def _names(tree: ast.Module, text: str, table: TableFacts) -> Iterator[Trap]:
             continue
         new = _renamed(tree, instead[0], left_out[0])
         yield Trap(kind, 1, f"{instead[0]!r}, the text says {left_out[0]!r}", new)
+
+
+def _text_order(tree: ast.Module, table: TableFacts) -> Iterator[Trap]:
+    """The largest or smallest of a column whose numbers are texts."""
+    ends = {"max": "max", "idxmax": "max", "min": "min", "idxmin": "min"}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or _called(node) not in ends:
+            continue
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if isinstance(owner, ast.Subscript) and isinstance(owner.slice, ast.Constant):
+            wrong = table.misordered.get(str(owner.slice.value), ())
+            if ends[_called(node)] in wrong:
+                what = f"{ast.unparse(node)}: {owner.slice.value!r} holds texts"
+                yield Trap(TrapKind.TEXT_ORDER, node.lineno, what, decides=True)
 
 
 def _mentions(text: str, name: str) -> bool:

@@ -68,7 +68,8 @@ async def check_claim(
     if "tables" not in said:
         return outcome(Verdict.UNDETERMINED, f"the table cannot be read: {_why(looked)}")
     evidence["rows"] = said["rows"]
-    facts = TableFacts(tuple(said["columns"]), tuple(said["numeric"]), said["groups"])
+    columns, numeric = tuple(said["columns"]), tuple(said["numeric"])
+    facts = TableFacts(columns, numeric, said["groups"], said["misordered"])
     traps = traps_in(claim_code, text, facts)
     evidence["traps"] = [{"kind": t.kind.value, "line": t.line, "what": t.what} for t in traps]
     programs = {"own": job["code"]}

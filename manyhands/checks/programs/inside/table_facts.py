@@ -3,8 +3,8 @@
 """Reads a table, recomputes what a sentence says of it, and writes changed versions of it.
 
 Reads claim_job.json {csv, ask?}; writes claim_tables.json {rows, columns, numeric, groups,
-tables, recomputed?} and table_N.csv for each name in `tables`: the table with a trap taken out, or
-another table with the same columns. No line of the claim's program runs here.
+misordered, tables, recomputed?} and table_N.csv for each name in `tables`: the table with a trap
+taken out, or another table with the same columns. No line of the claim's program runs here.
 """
 
 from __future__ import annotations
@@ -142,6 +142,25 @@ def recompute(frame: Any, ask: dict[str, Any]) -> Any:
     return str(values.idxmax() if ask["most"] else values.idxmin())
 
 
+def _misordered(frame: Any) -> dict[str, list[str]]:
+    """Columns of texts that begin with a number, and the ends that text order gets wrong."""
+    out = {}
+    for name in frame.columns:
+        column = frame[name].dropna()
+        if not len(column) or pd.api.types.is_numeric_dtype(column):
+            continue
+        parts = column.astype(str).str.extract(r"^\s*(-?\d+(?:\.\d+)?)\s*([^\d\s]*)\s*$")
+        if parts[0].isna().any() or parts[1].nunique() != 1:
+            continue
+        numbers = parts[0].astype(float)
+        texts = column.astype(str)
+        ends = {"max": (numbers.idxmax(), texts.max()), "min": (numbers.idxmin(), texts.min())}
+        wrong = [end for end, (row, text) in ends.items() if texts[row] != text]
+        if wrong:
+            out[str(name)] = wrong
+    return out
+
+
 def main() -> None:
     """Do what the job asks."""
     with open("claim_job.json") as file:
@@ -151,7 +170,7 @@ def main() -> None:
     out["numeric"] = [str(c) for c in frame.select_dtypes("number").columns]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        out["groups"] = _groups(frame)
+        out["groups"], out["misordered"] = _groups(frame), _misordered(frame)
         if job.get("ask"):
             try:
                 out["recomputed"] = recompute(frame, job["ask"])
