@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 
@@ -26,6 +27,11 @@ class HashEmbedder:
     def _vector(self, text: str) -> np.ndarray:
         total = np.full(self.dims, 1e-3)
         for stem in stems(text):
-            seed = hashlib.blake2b(f"{self.model}:{stem}".encode(), digest_size=8).digest()
-            total += np.random.default_rng(int.from_bytes(seed)).standard_normal(self.dims)
+            total += _direction(self.model, stem, self.dims)
         return total
+
+
+@lru_cache(maxsize=50_000)
+def _direction(model: str, stem: str, dims: int) -> np.ndarray:
+    seed = hashlib.blake2b(f"{model}:{stem}".encode(), digest_size=8).digest()
+    return np.random.default_rng(int.from_bytes(seed)).standard_normal(dims)
