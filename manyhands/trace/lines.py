@@ -80,7 +80,7 @@ def line_of(body: Body) -> Line | None:
             steps = f": {' → '.join(body.order)}" if body.order else ""
             return Line(1, "·", f"{body.goal} [{body.route}{steps}]", Tone.PLAIN)
         case StepStarted():
-            return Line(1, "▸", f"{body.step} · {body.hand}: {body.task}", Tone.HEAD)
+            return Line(1, "▸", f"{body.step} · {body.hand}: {_short(body.task, 160)}", Tone.HEAD)
         case AttemptStarted():
             why = f" ({body.why})" if body.why else ""
             return Line(
@@ -106,8 +106,7 @@ def _later_line(body: Body) -> Line | None:
             tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.OPEN}[body.passed]
             return Line(3, mark, f"{body.name}: {_short(body.evidence)}", tone)
         case AttemptDone():
-            fault = str(body.attempt.get("fault") or body.attempt.get("abstained") or "")
-            return Line(3, "✗", _short(fault), Tone.BAD) if fault else None
+            return _attempt_line(body)
         case StepDone():
             return Line(2, "=", f"{body.status}: {_short(body.summary)}", _tone(body.status))
         case Condensed():
@@ -141,6 +140,19 @@ def _later_line(body: Body) -> Line | None:
             return None
         case _:
             return None
+
+
+def _attempt_line(body: AttemptDone) -> Line:
+    """What came of an attempt, how long it took with its checks, and its tokens."""
+    attempt = body.attempt
+    spend = attempt.get("spend")
+    counts = spend if isinstance(spend, dict) else {}
+    tokens = sum(int(str(counts.get(name, 0))) for name in ("prompt_tokens", "completion_tokens"))
+    cost = f"{float(str(attempt.get('seconds', 0))):.1f} s, {tokens} tokens"
+    fault = str(attempt.get("fault") or attempt.get("abstained") or "")
+    if fault:
+        return Line(3, "✗", f"{_short(fault)} · {cost}", Tone.BAD)
+    return Line(3, "·", cost, Tone.QUIET)
 
 
 def _end_line(body: RunFinished) -> Line:

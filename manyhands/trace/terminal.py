@@ -5,10 +5,12 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.markdown import Markdown
+from rich.padding import Padding
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from manyhands.journal.events import AnswerDelta, Event
@@ -29,9 +31,11 @@ _STYLE = {
 _STATUS_STYLE = {"verified": "green", "refuted": "red", "failed": "red"}
 
 
-def text_of(line: Line) -> Text:
-    """A line as rich text; model text is never read as markup."""
-    return Text(f"{'  ' * line.depth}{line.mark} {line.text}", style=_STYLE[line.tone])
+def text_of(line: Line) -> RenderableType:
+    """A line with its mark, set in; what wraps stays set in. Model text is never markup."""
+    row = Table.grid(padding=(0, 1, 0, 0))
+    row.add_row(Text(line.mark), Text(line.text))
+    return Padding(row, (0, 0, 0, 2 * line.depth), style=_STYLE[line.tone], expand=False)
 
 
 class TerminalTrace:
@@ -78,7 +82,7 @@ class TerminalTrace:
             return
         if self._live is not None:
             self._live.update(Text(""))
-        self._console.print(text_of(line), soft_wrap=False, highlight=False)
+        self._console.print(text_of(line))
 
 
 def print_answer(console: Console, answer: Answer) -> None:
@@ -100,9 +104,8 @@ def print_answer(console: Console, answer: Answer) -> None:
             mark = {True: "✓", False: "✗", None: "?"}[check.passed]
             where = f" [{check.isolation}]" if check.isolation else ""
             evidence = " ".join(check.evidence.split())[:160]
-            console.print(
-                Text(f"  {mark} {step.id} · {check.name}: {evidence}{where}"), highlight=False
-            )
+            told = f"{step.id} · {check.name}: {evidence}{where}"
+            console.print(text_of(Line(1, mark, told, Tone.PLAIN)))
     for claim in answer.claims:
         console.print(
             Text(f"  {claim.status}: {claim.text}", style=_STATUS_STYLE.get(claim.status, "yellow"))
