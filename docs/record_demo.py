@@ -47,8 +47,7 @@ def recorded() -> str:
                 break
             said += piece
         process.wait()
-        text = said.decode("utf-8").replace(os.path.realpath(folder), "~").replace(folder, "~")
-    return text
+        return said.decode("utf-8").replace(os.path.realpath(folder), "~").replace(folder, "~")
 
 
 def last_state(text: str) -> str:
