@@ -91,10 +91,14 @@ class Jobs:
     """The jobs of one process; an async context manager.
 
     Leaving it ends what still goes on: those jobs are recorded as cut.
+
+    Args:
+        most_open: open jobs of one principal; a further one is refused.
     """
 
-    def __init__(self, store: JobStore) -> None:
+    def __init__(self, store: JobStore, *, most_open: int = _MOST_OPEN) -> None:
         self.store = store
+        self._most_open = most_open
         self._live: dict[str, LiveJob] = {}
         self._stack = AsyncExitStack()
         self._tasks: TaskGroup | None = None
@@ -131,7 +135,7 @@ class Jobs:
         if same is not None and same.state is not JobState.CUT:
             return self.get(same.id, principal)
         mine = sum(1 for live in self._live.values() if live.record.principal == principal)
-        if mine >= _MOST_OPEN:
+        if mine >= self._most_open:
             raise InputError(
                 f"{mine} jobs are open already.", hint="Wait for some, or cancel them."
             )

@@ -25,8 +25,7 @@ from manyhands.journal.store import Journal
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
 from manyhands.settings import Settings
-from manyhands_mcp import asking, memories
-from manyhands_mcp.hands import plan_step, work_one
+from manyhands_mcp import asking
 from manyhands_mcp.limits import Limits
 from manyhands_mcp.phases import phase_of
 from manyhands_mcp.replies import Outcome, of_answer, of_hand, tool_result
@@ -82,6 +81,8 @@ class Door:
         self, ctx: Ctx, name: HandName, fields: Mapping[str, Any], data: Sequence[str] = ()
     ) -> ToolReply:
         """Call one hand. `fields` are those of a plan's step."""
+        from manyhands_mcp.hands import plan_step, work_one  # heavy: not at start-up
+
         with _told():
             with _scratch() as scratch:  # the names are needed now, and faults told at once
                 names = list(self.tables.find(data, scratch))
@@ -162,6 +163,8 @@ class Door:
 
     async def recall(self, ctx: Ctx, query: str, most: int) -> ToolReply:
         async def work(live: LiveJob) -> dict[str, Any]:
+            from manyhands_mcp import memories  # heavy: not at start-up
+
             live.tell("looks into the memory")
             return (await memories.recall(self.settings, query, most)).model_dump(mode="json")
 
@@ -171,6 +174,8 @@ class Door:
         person = asking.can_ask(ctx)
 
         async def work(live: LiveJob) -> dict[str, Any]:
+            from manyhands_mcp import memories
+
             live.tell("writes to the memory")
             kept = await memories.remember(self.settings, live, text, subject, person=person)
             return kept.model_dump(mode="json")

@@ -1,0 +1,205 @@
+"""Jobs by themselves: one piece of work per call, bound to who asked, honest after a crash."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from manyhands.errors import InputError
+from manyhands.jobs.records import JobState, QuestionKind
+from manyhands.jobs.runner import Jobs, LiveJob
+from manyhands.jobs.store import KEPT_S, JobStore
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[JobStore]:
+    opened = JobStore.open(tmp_path / "jobs.db", clock)
+    yield opened
+    opened.close()
+
+
+async def quick(live: LiveJob) -> dict[str, Any]:
+    live.tell("works")
+    return {"answer": 42}
+
+
+async def endless(live: LiveJob) -> dict[str, Any]:
+    live.tell("hangs")
+    await anyio.sleep_forever()
+    return {}
+
+
+@pytest.mark.anyio
+async def test_a_result_is_kept_for_who_asked_and_for_nobody_else(store: JobStore) -> None:
+    async with Jobs(store) as jobs:
+        record = jobs.start("ann", "code", {"task": "x"}, quick)
+        done = await jobs.wait(record.id, "ann", 5)
+        assert (done.state, done.result) == (JobState.DONE, {"answer": 42})
+        for stranger in ("bob", "", "ann "):
+            with pytest.raises(InputError, match="There is no job"):
+                jobs.get(record.id, stranger)
+            with pytest.raises(InputError):
+                jobs.cancel(record.id, stranger)
+
+
+@pytest.mark.anyio
+async def test_the_same_call_is_the_same_job_until_its_result_is_delivered(
+    store: JobStore,
+) -> None:
+    async with Jobs(store) as jobs:
+        first = jobs.start("ann", "code", {"a": 1, "b": 2}, quick)
+        assert jobs.start("ann", "code", {"b": 2, "a": 1}, quick).id == first.id
+        assert jobs.start("bob", "code", {"a": 1, "b": 2}, quick).id != first.id
+        assert jobs.start("ann", "math", {"a": 1, "b": 2}, quick).id != first.id
+        await jobs.wait(first.id, "ann", 5)
+        assert jobs.start("ann", "code", {"a": 1, "b": 2}, quick).id == first.id
+        store.deliver(first.id)
+        assert jobs.start("ann", "code", {"a": 1, "b": 2}, quick).id != first.id
+
+
+@pytest.mark.anyio
+async def test_waiting_ends_in_time_and_tells_what_goes_on(store: JobStore) -> None:
+    told: list[str] = []
+
+    async def tick(record: Any, elapsed_s: float) -> None:
+        told.append(record.phase)
+
+    async with Jobs(store) as jobs:
+        record = jobs.start("ann", "code", {}, endless)
+        still = await jobs.wait(record.id, "ann", 0.2, every_s=0.02, tick=tick)
+        assert still.state is JobState.RUNNING
+        assert "hangs" in told
+        ended = await jobs.stop(record.id, "ann", 5)
+        assert ended.state is JobState.CANCELLED
+        assert (await jobs.stop(record.id, "ann", 5)).state is JobState.CANCELLED
+
+
+@pytest.mark.anyio
+async def test_a_question_takes_one_answer(store: JobStore) -> None:
+    async def asking(live: LiveJob) -> dict[str, Any]:
+        return {"said": await live.ask(QuestionKind.QUESTION, "Which file?")}
+
+    async with Jobs(store) as jobs:
+        record = jobs.start("ann", "ask_mind", {}, asking)
+        waiting = await jobs.wait(record.id, "ann", 5)
+        assert waiting.state is JobState.NEEDS_INPUT
+        assert waiting.question is not None
+        assert not jobs.answer(record.id, "ann", "another", "no")
+        assert jobs.answer(record.id, "ann", waiting.question.id, "this one")
+        assert not jobs.answer(record.id, "ann", waiting.question.id, "that one")
+        assert (await jobs.wait(record.id, "ann", 5)).result == {"said": "this one"}
+
+
+@pytest.mark.anyio
+async def test_a_fault_of_the_work_fails_its_job_and_no_other(store: JobStore) -> None:
+    async def broken(live: LiveJob) -> dict[str, Any]:
+        raise InputError("The table is empty.", hint="Give another.")
+
+    async with Jobs(store) as jobs:
+        good = jobs.start("ann", "code", {}, endless)
+        bad = await jobs.wait(jobs.start("ann", "math", {}, broken).id, "ann", 5)
+        assert (bad.state, bad.error) == (JobState.FAILED, "The table is empty. Give another.")
+        assert jobs.get(good.id, "ann").state is JobState.RUNNING
+
+
+@pytest.mark.anyio
+async def test_closing_records_what_was_cut(tmp_path: Path, store: JobStore) -> None:
+    async with Jobs(store) as jobs:
+        record = jobs.start("ann", "code", {}, endless)
+        await jobs.wait(record.id, "ann", 0.05)
+    again = JobStore.open(tmp_path / "jobs.db", store.clock)
+    found = again.get(record.id, "ann")
+    again.close()
+    assert found is not None
+    assert found.state is JobState.CUT
+
+
+@pytest.mark.anyio
+async def test_ids_are_random_and_expire(store: JobStore, clock: Clock) -> None:
+    async with Jobs(store) as jobs:
+        ids = {jobs.start("ann", "code", {"n": n}, quick).id for n in range(50)}
+        assert len(ids) == 50
+        assert all(len(one) == len("job_") + 32 for one in ids)
+        for one in ids:
+            await jobs.wait(one, "ann", 5)
+        clock.now += KEPT_S + 1
+        with pytest.raises(InputError, match="good for a day"):
+            jobs.get(ids.pop(), "ann")
+    store.sweep()
+    assert store.recent("ann") == []
+
+
+@pytest.mark.anyio
+async def test_more_open_jobs_than_the_bound_are_refused(store: JobStore) -> None:
+    async with Jobs(store, most_open=3) as jobs:
+        for number in range(3):
+            jobs.start("ann", "code", {"n": number}, endless)
+        with pytest.raises(InputError, match="3 jobs are open"):
+            jobs.start("ann", "code", {"n": 3}, endless)
+        assert jobs.start("bob", "code", {"n": 3}, endless).principal == "bob"
+
+
+_CHILD = """
+import sys, anyio
+from pathlib import Path
+from manyhands.jobs.runner import Jobs
+from manyhands.jobs.store import JobStore
+
+async def main():
+    async def quick(live):
+        return {"answer": 42}
+    async def endless(live):
+        await anyio.sleep_forever()
+    async with Jobs(JobStore.open(Path(sys.argv[1]))) as jobs:
+        done = jobs.start("ann", "code", {"n": 1}, quick)
+        await jobs.wait(done.id, "ann", 30)
+        hangs = jobs.start("ann", "code", {"n": 2}, endless)
+        print(done.id, hangs.id, flush=True)
+        await anyio.sleep_forever()
+
+anyio.run(main)
+"""
+
+
+def test_after_kill_9_results_are_there_and_the_rest_says_that_it_was_cut(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", _CHILD, str(path)], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        done, hangs = child.stdout.readline().split()
+        store = JobStore.open(path)
+        before = store.get(hangs, "ann")
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    finished, cut = store.get(done, "ann"), store.get(hangs, "ann")
+    again = store.like("ann", "code", {"n": 2})
+    store.close()
+    assert before is not None
+    assert before.state is JobState.RUNNING
+    assert finished is not None
+    assert (finished.state, finished.result) == (JobState.DONE, {"answer": 42})
+    assert cut is not None
+    assert cut.state is JobState.CUT
+    assert again is not None
+    assert again.state is JobState.CUT  # so that a new call begins anew
