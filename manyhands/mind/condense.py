@@ -1,16 +1,23 @@
-"""Making a result small enough for the mind: status, evidence and numbers always stay."""
+"""Making a result small enough for the mind: status and evidence whole, the value's rare lines."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 
 from manyhands.hands.contracts import HandResult
 
-__all__ = ["Condensed", "condense", "estimate_tokens"]
+__all__ = ["Condensed", "condense", "estimate_tokens", "shorten"]
 
 #: Characters per token. Low on purpose: code and numbers make more tokens than prose does.
 _CHARS_PER_TOKEN = 3.2
 _CUT = "\n[… {left} characters left out; the whole is artifact {artifact} …]\n"
+#: Shares of the room for a value: its head, its tail; the rest is for lines of rare form.
+_HEAD, _TAIL = 0.3, 0.2
+#: A line's form is rare when at most this share of all lines has it.
+_RARE = 0.02
+_LONGEST_LINE = 300
 
 
 def estimate_tokens(text: str) -> int:
@@ -32,7 +39,7 @@ class Condensed:
 
 
 def condense(step: str, result: HandResult, budget_tokens: int, artifact: str = "") -> Condensed:
-    """A note within `budget_tokens`: status and evidence whole, the value cut in the middle.
+    """A note within `budget_tokens`: status and evidence whole, the value shortened.
 
     The head is never cut: a result whose evidence alone is over the budget keeps it all, and
     only the value is reduced to nothing.
@@ -50,16 +57,63 @@ def condense(step: str, result: HandResult, budget_tokens: int, artifact: str = 
     full_tokens = estimate_tokens(full)
     if full_tokens <= budget_tokens:
         return Condensed(full, full_tokens, full_tokens)
-    artifact = artifact or "in the journal"
-    room = int(max(0, budget_tokens - estimate_tokens(top)) * _CHARS_PER_TOKEN)
-    marker = _CUT.format(left=len(result.value), artifact=artifact)
-    room = max(0, room - len(marker))
-    head_room = room * 2 // 3
-    tail_room = room - head_room
-    tail = result.value[-tail_room:] if tail_room else ""
-    cut = _CUT.format(left=len(result.value) - head_room - tail_room, artifact=artifact)
-    note = f"{top}\nvalue:\n{result.value[:head_room]}{cut}{tail}"
+    room = budget_tokens - estimate_tokens(top) - 4
+    note = f"{top}\nvalue:\n{shorten(result.value, room, artifact or 'in the journal')}"
     return Condensed(note, full_tokens, min(estimate_tokens(note), full_tokens))
+
+
+def shorten(text: str, budget_tokens: int, artifact: str) -> str:
+    """Head, tail, and between them the lines whose form is rare in the text, in their order.
+
+    Outputs repeat themselves: rows, log lines, progress. What says something new usually looks
+    different. The form of a line is the line with its digits made alike.
+    """
+    room = int(max(0, budget_tokens) * _CHARS_PER_TOKEN) - len(_CUT) - len(artifact) - 8
+    if room <= 0:
+        return _CUT.format(left=len(text), artifact=artifact).strip()
+    head = _whole_lines(text[: int(room * _HEAD)], first=True)
+    tail = _whole_lines(text[len(text) - int(room * _TAIL) :], first=False)
+    middle = text[len(head) : len(text) - len(tail)]
+    kept = _rare_lines(text, middle, room - _size(head) - _size(tail))
+    left = len(middle) - len(kept)
+    return f"{head.rstrip()}{_CUT.format(left=left, artifact=artifact)}{kept}{tail}"
+
+
+def _rare_lines(text: str, middle: str, room: int) -> str:
+    """The lines of `middle` with a rare form, those with numbers first, as many as fit."""
+    forms = Counter(_form(line) for line in text.splitlines())
+    most = max(1, int(_RARE * forms.total()))
+    candidates = [
+        (number, line)
+        for number, line in enumerate(middle.splitlines())
+        if line.strip() and len(line) <= _LONGEST_LINE and forms[_form(line)] <= most
+    ]
+    ranked = sorted(
+        candidates,
+        key=lambda one: (not re.search(r"\d", one[1]), forms[_form(one[1])], len(one[1])),
+    )
+    chosen = []
+    for number, line in ranked:
+        if _size(line) + 1 <= room:
+            room -= _size(line) + 1
+            chosen.append((number, line))
+    return "".join(f"{line}\n" for _, line in sorted(chosen))
+
+
+def _form(line: str) -> str:
+    return re.sub(r"\d+", "0", line.strip())
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8"))
+
+
+def _whole_lines(piece: str, *, first: bool) -> str:
+    """The piece without the line that it cuts, unless it is one line."""
+    cut = piece.rfind("\n") + 1 if first else piece.find("\n") + 1
+    if cut <= 0:
+        return piece
+    return piece[:cut] if first else piece[cut:]
 
 
 def _mark(passed: bool | None) -> str:
