@@ -39,6 +39,9 @@ _NOT_ANALYTIC = {"re", "im", "arg", "conjugate"}
 #: A power that may be worked out by repeated multiplication.
 _LARGEST_POWER = 10**6
 
+#: One node's work: (analytic, all values so far, places of its operands) -> its value.
+_Step = Callable[[bool | None, list[Any], tuple[int, ...]], Any]
+
 
 class Undefined(ArithmeticError):
     """The expression has no finite value there, or no rule here can give it one."""
@@ -83,7 +86,9 @@ class Tape:
 
     def __init__(self, exprs: Sequence[Any], symbols: Sequence[Any]) -> None:
         self._symbols = list(symbols)
-        self._steps: list[tuple[Callable[..., Any], tuple[int, ...]]] = []
+        self._steps: list[tuple[_Step, tuple[int, ...]]] = []
+        #: Where these change their sign, an expression may have a kink or a jump.
+        self.kinks: list[Any] = []
         self._slots: dict[Any, int] = {symbol: index for index, symbol in enumerate(symbols)}
         self._out = [self._place(expr) for expr in exprs]
 
@@ -99,7 +104,7 @@ class Tape:
         """
         values = list(balls)
         for step, args in self._steps:
-            values.append(step(analytic, values, *[values[index] for index in args]))
+            values.append(step(analytic, values, args))
         return [values[index] for index in self._out]
 
     def _place(self, expr: Any) -> int:
@@ -113,47 +118,65 @@ class Tape:
         self._slots[expr] = index
         return index
 
-    def _step(self, expr: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    def _step(self, expr: Any) -> tuple[_Step, tuple[Any, ...]]:
         """What to do for one node, and of which nodes it needs the values."""
         if expr.is_Symbol:
             raise Undefined(f"{expr} has no value")
         if expr.is_Rational:
+            small = int(expr.q) == 1 and abs(int(expr.p)).bit_length() < 50
             ball = exact(expr)
-            # A ball made now would be rounded to the precision of now.
-            small = max(abs(int(expr.p)), int(expr.q)).bit_length() < 50 and int(expr.q) == 1
+            # Others are made anew: a ball made now would have the precision of now.
             return (lambda *_: ball) if small else (lambda *_: exact(expr)), ()
         if expr.is_Add:
             return _add, expr.args
         if expr.is_Mul:
             return _multiply, expr.args
         if expr.is_Pow:
+            if expr.base.is_Pow and expr.base.exp == 2 and not expr.exp.is_Integer:
+                self.kinks.append(expr.base.base)
             return _power(expr)
         if expr.is_Float:
             return self._step(sp.Rational(str(expr)))
         if expr.is_NumberSymbol or expr is sp.I:
             return _constant(expr), ()
         if expr.is_Piecewise:
+            for relation in expr.atoms(sp.core.relational.Relational):
+                self.kinks.append(sp.Add(relation.lhs, -relation.rhs, evaluate=False))
             return _piecewise(expr, self._symbols), ()
-        if expr.is_Function or isinstance(expr, sp.Max | sp.Min | sp.Mod):
+        if isinstance(expr, sp.Max | sp.Min):
+            self.kinks += [expr.args[0] - other for other in expr.args[1:]]
+            return _function(expr), expr.args
+        if expr.is_Function or isinstance(expr, sp.Mod):
+            if type(expr).__name__ in ("Abs", "Heaviside", *_STEPS):
+                self.kinks.append(expr.args[0])
             return _function(expr), expr.args
         raise Undefined(f"no rule for {type(expr).__name__} in {str(expr)[:60]}")
 
 
-def _add(_analytic: Any, _values: Any, *args: Any) -> Any:
-    total = args[0]
-    for arg in args[1:]:
-        total = total + arg
+def _on_values(rule: Callable[..., Any]) -> _Step:
+    """A rule `(analytic, *balls)` as a step of a tape."""
+
+    def step(analytic: bool | None, values: list[Any], args: tuple[int, ...]) -> Any:
+        return rule(analytic, *[values[index] for index in args])
+
+    return step
+
+
+def _add(_analytic: bool | None, values: list[Any], args: tuple[int, ...]) -> Any:
+    total = values[args[0]]
+    for index in args[1:]:
+        total = total + values[index]
     return total
 
 
-def _multiply(_analytic: Any, _values: Any, *args: Any) -> Any:
-    product = args[0]
-    for arg in args[1:]:
-        product = product * arg
+def _multiply(_analytic: bool | None, values: list[Any], args: tuple[int, ...]) -> Any:
+    product = values[args[0]]
+    for index in args[1:]:
+        product = product * values[index]
     return product
 
 
-def _constant(expr: Any) -> Callable[..., Any]:
+def _constant(expr: Any) -> _Step:
     makers = {
         sp.pi: arb.pi,
         sp.E: arb.const_e,
@@ -194,12 +217,13 @@ def substituted(expr: Any, put: dict[Any, Any]) -> Any:
     return expr.func(*[substituted(arg, put) for arg in expr.args], evaluate=False)
 
 
-def _power(expr: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+def _power(expr: Any) -> tuple[_Step, tuple[Any, ...]]:
     exponent = plain(expr.exp)
     if exponent.is_Integer and abs(int(exponent)) < _LARGEST_POWER:
         power = int(exponent)
 
-        def whole(_analytic: Any, _values: Any, base: Any) -> Any:
+        def whole(_analytic: bool | None, values: list[Any], args: tuple[int, ...]) -> Any:
+            base = values[args[0]]
             if power < 0:
                 _not_zero(base)
             return base**power
@@ -208,27 +232,27 @@ def _power(expr: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     if exponent.is_Rational and int(exponent.q) == 2 and abs(int(exponent.p)) < 1000:
         halves = int(exponent.p)
 
-        def root(analytic: Any, _values: Any, base: Any) -> Any:
+        def root(analytic: bool | None, base: Any) -> Any:
             if halves < 0:
                 _not_zero(base)
             return base.sqrt(analytic=bool(analytic)) ** halves
 
-        return root, (expr.base,)
+        return _on_values(root), (expr.base,)
     if expr.base is sp.E:
-        return (lambda _analytic, _values, power: power.exp()), (expr.exp,)
+        return _on_values(lambda _analytic, power: power.exp()), (expr.exp,)
+    return _on_values(_general_power), (expr.base, exponent if exponent.is_Rational else expr.exp)
 
-    def general(analytic: Any, _values: Any, base: Any, power: Any) -> Any:
-        if base.is_zero():
-            if power.real > 0:
-                return acb(0)
-            raise Pole("a power of zero")
-        whole = whole_number(power)
-        if whole is not None and is_real(base) and not analytic:
-            size = abs(base) ** power.real
-            return acb(-size if whole % 2 and base.real < 0 else size)
-        return base.pow(power, analytic=bool(analytic))
 
-    return general, (expr.base, exponent if exponent.is_Rational else expr.exp)
+def _general_power(analytic: bool | None, base: Any, power: Any) -> Any:
+    if base.is_zero():
+        if power.real > 0:
+            return acb(0)
+        raise Pole("a power of zero")
+    whole = whole_number(power)
+    if whole is not None and is_real(base) and not analytic:
+        size = abs(base) ** power.real
+        return acb(-size if whole % 2 and base.real < 0 else size)
+    return base.pow(power, analytic=bool(analytic))
 
 
 def _not_zero(ball: Any) -> None:
@@ -238,46 +262,48 @@ def _not_zero(ball: Any) -> None:
         raise Undefined("a division by zero")
 
 
-def _function(expr: Any) -> Callable[..., Any]:
+def _function(expr: Any) -> _Step:
     name, many = type(expr).__name__, len(expr.args)
     if name == "log" and many == 1:
-        return _log
+        return _on_values(_log)
     if name == "Abs":
-        return lambda analytic, _values, one: (
-            acb(abs(one)) if analytic is None else one.real_abs(analytic=analytic)
+        return _on_values(
+            lambda analytic, one: (
+                acb(abs(one)) if analytic is None else one.real_abs(analytic=analytic)
+            )
         )
     if name in _NAMED and many == 1:
-        return _named(name, getattr(acb, _NAMED[name]))
+        return _on_values(_named(name, getattr(acb, _NAMED[name])))
     if name in _RECIPROCAL and many == 1:
         inner = _named(name, getattr(acb, _RECIPROCAL[name]))
 
-        def reciprocal(analytic: Any, values: Any, one: Any) -> Any:
+        def reciprocal(analytic: bool | None, one: Any) -> Any:
             _not_zero(one)
-            return inner(analytic, values, 1 / one)
+            return inner(analytic, 1 / one)
 
-        return reciprocal
+        return _on_values(reciprocal)
     if name in _STEPS:
-        return _step_function(name, getattr(acb, _STEPS[name]))
+        return _on_values(_step_function(name, getattr(acb, _STEPS[name])))
     rule = _RULES.get(name)
     if rule is None:
         raise Undefined(f"no rule for {name} in {str(expr)[:60]}")
 
-    def rare(analytic: Any, _values: Any, *args: Any) -> Any:
+    def rare(analytic: bool | None, *args: Any) -> Any:
         if analytic and name in _NOT_ANALYTIC:
             return acb(arb("nan"))
         return rule(*args)
 
-    return rare
+    return _on_values(rare)
 
 
-def _log(analytic: Any, _values: Any, one: Any) -> Any:
+def _log(analytic: bool | None, one: Any) -> Any:
     if one.is_zero():
         raise Pole("the logarithm of zero")
     return one.log(analytic=bool(analytic))
 
 
 def _named(name: str, method: Callable[[Any], Any]) -> Callable[..., Any]:
-    def call(analytic: Any, _values: Any, one: Any) -> Any:
+    def call(analytic: bool | None, one: Any) -> Any:
         if analytic and name in _CUT:
             return acb(arb("nan"))
         if analytic and name in _CUT_OUTSIDE_ONE and not abs(one) < 1:
@@ -288,7 +314,7 @@ def _named(name: str, method: Callable[[Any], Any]) -> Callable[..., Any]:
 
 
 def _step_function(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    def call(analytic: Any, _values: Any, one: Any) -> Any:
+    def call(analytic: bool | None, one: Any) -> Any:
         if analytic is None and not is_real(one):
             raise Undefined(f"the {name} of a complex value")
         return method(one, analytic=bool(analytic))
@@ -359,12 +385,12 @@ _RULES: dict[str, Callable[..., Any]] = {
 }
 
 
-def _piecewise(expr: Any, symbols: Sequence[Any]) -> Callable[..., Any]:
+def _piecewise(expr: Any, symbols: Sequence[Any]) -> _Step:
     """Each branch on a tape of its own: one that does not apply may well be undefined."""
     branches = [(condition, Tape([branch], symbols)) for branch, condition in expr.args]
     count = len(symbols)
 
-    def call(analytic: Any, values: Any) -> Any:
+    def call(analytic: bool | None, values: list[Any], _args: tuple[int, ...]) -> Any:
         at = dict(zip(symbols, values[:count], strict=True))
         try:
             for condition, tape in branches:

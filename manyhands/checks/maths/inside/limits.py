@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import flint
 import sympy as sp
 from balls import Tape, Undefined, is_real, log2, precision, shown
 from flint import acb, arb, fmpq
@@ -17,8 +18,10 @@ from notation import NotReadable, read
 #: Working precision, and the distances that fit it; the second is for cancellation.
 _LOOKS = ((1000, (24, 40, 64, 96, 144)), (3600, (24, 48, 96, 192, 384)))
 _FAR = (6, 9, 13, 19, 28, 42, 64, 96, 144, 216, 324)
-#: Nobody reads a claimed limit to fewer binary digits than this.
+#: Values this close together (2^-60 of their size) have come together.
 _CLOSE = -60
+#: Values that stay this close to the claim, as a share of the working precision, are there.
+_THERE = -0.3
 
 
 class Trend(StrEnum):
@@ -124,7 +127,8 @@ def _approach(
     last = values[-6:]
     if goal is not None:
         gaps = [(power, log2(abs(ball - goal).upper())) for power, ball in last]
-        if all(gap < _CLOSE for _, gap in gaps[-4:]) or _falls(gaps):
+        there = _THERE * flint.ctx.prec
+        if all(gap < there for _, gap in gaps[-4:]) or _falls(gaps):
             return Approach(Trend.TO_CLAIM, shown(last[-1][1], 15))
         if allowed is not None and abs(last[-1][1] - goal) < allowed and _settles(last):
             return Approach(Trend.TO_CLAIM, shown(last[-1][1], 15))

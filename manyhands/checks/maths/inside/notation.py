@@ -18,7 +18,7 @@ from latex_text import NotLatex, looks_like_latex, to_python
 from vocabulary import CONSTANTS, FUNCTIONS, LETTERS, over
 
 MAX_TEXT = 4000
-MAX_NODES = 1500
+MAX_NODES = 1000
 MAX_DIGITS = 400
 #: Binary digits that a constant may have: about 20,000 decimal ones.
 MAX_BITS = 66_000
@@ -117,8 +117,6 @@ def _tree(text: Any, given: dict[str, Any]) -> tuple[ast.expr, dict[str, Any]]:
         tree = ast.parse(source, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise NotReadable(f"no expression: {text[:80]!r}") from error
-    if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
-        raise NotReadable("too many terms")
     return tree.body, given
 
 
@@ -198,8 +196,12 @@ class Builder:
 
     def __init__(self, given: dict[str, Any]) -> None:
         self._given = given
+        self._count = 0
 
     def build(self, node: ast.expr) -> Any:
+        self._count += 1
+        if self._count > MAX_NODES:
+            raise NotReadable("too many terms")
         match node:
             case ast.Constant(value=number):
                 return _number(number)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import sympy as sp
 from balls import Tape, Undefined, is_real, precision, shown
 from domain import Assumed
 from flint import acb, arb, fmpq
@@ -83,7 +82,7 @@ def compare(
     found = Comparison()
     rng = random.Random(seed)
     real: list[list[fmpq]] = []
-    for point in _points(sides, symbols, rng, assumed):
+    for point in _points(tape, symbols, rng, assumed):
         try:
             outcome = _at(tape, point)
         except (Undefined, ZeroDivisionError, ValueError, OverflowError) as why:
@@ -174,14 +173,14 @@ def _where(symbols: list[Any], point: list[fmpq]) -> str:
 
 
 def _points(
-    sides: Sequence[Any], symbols: list[Any], rng: random.Random, assumed: Assumed
+    tape: Tape, symbols: list[Any], rng: random.Random, assumed: Assumed
 ) -> Iterator[list[fmpq]]:
     """Points of both signs, most near one; then some on every side of every kink."""
     if not symbols:
         yield []
         return
     if len(symbols) == 1:
-        for number in _beside_kinks(sides, symbols[0], rng):
+        for number in _beside_kinks(tape.kinks, symbols[0], rng):
             if assumed.allows({symbols[0]: number}):
                 yield [number]
     given = 0
@@ -210,11 +209,8 @@ def _number(rng: random.Random, number: int, index: int) -> fmpq:
     return fmpq(sign * max(1, round(size * below)), below)
 
 
-def _beside_kinks(sides: Sequence[Any], symbol: Any, rng: random.Random) -> list[fmpq]:
-    """Points between the places where |u|, steps and branches change: one each, and close by."""
-    inner = [argument for side in sides for argument in _kink_arguments(side)]
-    if not inner:
-        return []
+def _beside_kinks(inner: list[Any], symbol: Any, rng: random.Random) -> list[fmpq]:
+    """Points between the places where |u|, steps and branches change."""
     edges: set[fmpq] = set()
     for argument in inner[:12]:
         edges |= set(_sign_changes(argument, symbol))
@@ -227,19 +223,6 @@ def _beside_kinks(sides: Sequence[Any], symbol: Any, rng: random.Random) -> list
         for low, high in itertools.pairwise(ends)
         if high > low
     ]
-
-
-def _kink_arguments(side: Any) -> Iterator[Any]:
-    for node in sp.preorder_traversal(side):
-        name = type(node).__name__
-        if name in ("Max", "Min"):
-            yield from (node.args[0] - other for other in node.args[1:])
-        elif name in ("Abs", "sign", "Heaviside", "floor", "ceiling"):
-            yield node.args[0]
-        elif isinstance(node, sp.core.relational.Relational):
-            yield sp.Add(node.lhs, -node.rhs, evaluate=False)
-        elif node.is_Pow and node.base.is_Pow and node.base.exp == 2 and not node.exp.is_Integer:
-            yield node.base.base
 
 
 def _sign_changes(argument: Any, symbol: Any) -> Iterator[fmpq]:
