@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ from manyhands.memory.postings import Postings
 from manyhands.memory.records import Family
 from manyhands.memory.signatures import Signatures
 
-__all__ = ["Filter", "HotIndex"]
+__all__ = ["FAMILIES", "Filter", "HotIndex", "Stopped"]
 
 #: Items read at a time when the file is loaded.
 _PAGE = 5_000
@@ -58,12 +59,18 @@ class _Names:
         return self.number.setdefault(name, len(self.number))
 
 
+class Stopped(Exception):
+    """Loading was given up because the memory is being closed."""
+
+
 class HotIndex:
     """All items of one file in arrays, one slot each; a changed item moves to a new slot."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._version: int | None = None
+        #: Set to give up a load that is going on.
+        self.stopped = threading.Event()
         self._seq = 0
         self.clear()
 
@@ -107,6 +114,10 @@ class HotIndex:
 
     # --- freshness ---------------------------------------------------------------------------
 
+    @property
+    def loaded(self) -> bool:
+        return self._version is not None
+
     def fresh(self) -> bool:
         """Whether nothing was written since it was last brought up to date."""
         return bool(self._db.execute("PRAGMA data_version")[0][0] == self._version)
@@ -142,11 +153,19 @@ class HotIndex:
         self.model = model
         last = 0
         while True:
+            if self.stopped.is_set():
+                raise Stopped
             rows = self._db.execute(_ITEM + "i.pk > ? ORDER BY i.pk LIMIT ?", (last, _PAGE))
             if not rows:
                 break
             self._append(rows)
             last = rows[-1][0]
+
+    def take_only(self, pks: Sequence[int], model: int) -> None:
+        """Hold nothing but these items, with the vectors of one model."""
+        self.clear()
+        self.model = model
+        self._renew(pks)
 
     def _renew(self, pks: Sequence[int]) -> None:
         for pk in pks:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -22,14 +21,11 @@ from manyhands.memory.embedding import (
     embedder_for,
 )
 from manyhands.memory.erase import Forgotten, erase
-from manyhands.memory.fitting import FEWEST_PAIRS, FamilyFit, FitReport, Lesson, fit_family
-from manyhands.memory.hot import FAMILIES, Filter, HotIndex
-from manyhands.memory.profile import Profile
-from manyhands.memory.profiles import keep_profile, lesson_from, profiles_of
-from manyhands.memory.ranking import best_first, fold_and_pack, fuse, parts_of
-from manyhands.memory.records import Family, Hit, Trust, read_item, seconds_of
-from manyhands.memory.signal_names import Signal
-from manyhands.memory.signals import gather, read_question
+from manyhands.memory.fitting import FitReport
+from manyhands.memory.hot import Filter
+from manyhands.memory.records import Hit, Trust, read_item, seconds_of
+from manyhands.memory.searching import MOST_HITS, Searcher
+from manyhands.memory.signals import read_question
 from manyhands.memory.standing import settle
 from manyhands.memory.statistics import statistics
 from manyhands.memory.store import Row, Store, Written, open_store
@@ -37,12 +33,6 @@ from manyhands.memory.transfer import exported_lines, read_lines
 from manyhands.memory.vectors import ModelState, VectorShelf
 
 __all__ = ["Explained", "Memory"]
-
-#: Candidates that are read at a time beyond k: some will be copies of others.
-_READ_AHEAD = 4
-_MOST_HITS = 1_000
-#: Items up to which a search runs in the caller's own thread when the index is fresh.
-_INLINE = 150_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +56,20 @@ class Memory:
     """
 
     def __init__(
-        self, store: Store, embedder: Embedder | None, previous: Embedder | None, scope: str
+        self,
+        store: Store,
+        embedder: Embedder | None,
+        previous: Embedder | None,
+        scope: str,
+        *,
+        in_memory: bool = True,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._previous = previous
         self._scope = scope
         self._shelf = VectorShelf(store)
-        self._hot = HotIndex(store.reader)
-        self._lock = threading.Lock()
-        self._profiles: dict[Family, Profile] = profiles_of(store)
+        self._searcher = Searcher(store, self._shelf, in_memory=in_memory)
         self._filler: asyncio.Task[None] | None = None
         #: Model -> the view up to which nothing is left to embed, so that it is not looked for.
         self._embedded: dict[int, int] = {}
@@ -90,6 +84,7 @@ class Memory:
         previous: Embedder | None = None,
         scope: str = "",
         read_only: bool = False,
+        in_memory: bool = True,
     ) -> Self:
         """Open or create a memory file.
 
@@ -99,12 +94,14 @@ class Memory:
             previous: the embedder before it; its vectors then serve until the new ones are all
                 there. Without it, words alone serve meanwhile.
             scope: the project that what is added belongs to when it names none.
+            in_memory: whether to make the index in memory; else every search is done in the file,
+                which is slower and takes no memory.
 
         Raises:
             StorageError: the file cannot be used; it is left as it was.
         """
         store = await to_thread.run_sync(lambda: open_store(Path(path), read_only=read_only))
-        memory = cls(store, embedder, previous, scope)
+        memory = cls(store, embedder, previous, scope, in_memory=in_memory)
         try:
             await memory._begin()
         except BaseException:
@@ -140,6 +137,7 @@ class Memory:
             self._filler.cancel()
             await asyncio.gather(self._filler, return_exceptions=True)
             self._filler = None
+        await to_thread.run_sync(self._searcher.close)
         await to_thread.run_sync(self._store.close)
 
     async def __aenter__(self) -> Self:
@@ -219,7 +217,8 @@ class Memory:
             self._notice(f"Embedding anew has stopped: {error}")
 
     async def settled(self) -> None:
-        """Wait until embedding in the background is done."""
+        """Wait until what goes on in the background is done."""
+        await to_thread.run_sync(self._searcher.wait)
         if self._filler is not None:
             await asyncio.gather(self._filler)
 
@@ -245,8 +244,8 @@ class Memory:
             since, until: only what was said or made between; numbers, dates or ISO text.
             budget_tokens: hits together are at most so long; none is cut.
         """
-        if not 1 <= k <= _MOST_HITS:
-            raise InputError(f"k is {k}; it must be between 1 and {_MOST_HITS:,}.")
+        if not 1 <= k <= MOST_HITS:
+            raise InputError(f"k is {k}; it must be between 1 and {MOST_HITS:,}.")
         try:
             wanted = Filter(_tuple(scope), _tuple(kinds), seconds_of(since), seconds_of(until))
         except ValueError as error:
@@ -254,20 +253,23 @@ class Memory:
         while True:
             number, vector = await self._query_vector(query)
             asked = (query, vector, number, wanted, k, budget_tokens)
-            if self._quick():
+            if self._searcher.quick():
                 await checkpoint()
-                found = self._look_up(*asked)
+                found = self._searcher.look_up(*asked)
             else:
-                found = await to_thread.run_sync(self._look_up, *asked)
+                found = await to_thread.run_sync(self._searcher.look_up, *asked)
             if found is not None:
                 return found
 
     async def _query_vector(self, query: str) -> tuple[int, Any]:
         if self._embedder is None:
             return 0, None
-        if not self._hot.dims:
-            await to_thread.run_sync(self._refresh)
-        number, name, dims = self._hot.model, self._hot.model_name, self._hot.dims
+        if self._searcher.hot.loaded:
+            if not self._searcher.hot.fresh():
+                await to_thread.run_sync(self._searcher.refresh)
+            number, name, dims = self._searcher.serving()
+        else:
+            number, name, dims = await to_thread.run_sync(self._searcher.serving)
         embedder = embedder_for(name, self._embedder, self._previous) if number else None
         if embedder is None or not dims or not query.strip():
             return 0, None
@@ -277,49 +279,9 @@ class Memory:
             self._notice(f"The query is not embedded, words alone are searched: {error}")
             return 0, None
 
-    def _quick(self) -> bool:
-        """Whether a search takes so few milliseconds that a thread would cost more than it."""
-        return len(self._hot) <= _INLINE and not self._lock.locked() and self._hot.fresh()
-
-    def _refresh(self) -> None:
-        with self._lock:
-            self._hot.refresh()
-
-    def _look_up(
-        self, query: str, vector: Any, number: int, wanted: Filter, k: int, budget: int | None
-    ) -> list[Hit] | None:
-        """Hits, best first; None when another model serves by now."""
-        with self._lock:
-            self._hot.refresh()
-            if vector is not None and number != self._hot.model:
-                return None
-            vectors = vector is not None
-            needed = frozenset[Signal]().union(
-                *(self._profiles[family].needed(vectors=vectors) for family in self._hot.families)
-            )
-            found = gather(self._hot, read_question(query, vector), wanted, needed)
-            scores = fuse(self._hot, found, self._profiles, vectors=vectors)
-            order = best_first(scores, _MOST_HITS + k)
-            slots = found.slots[order]
-            pks = self._hot.pk.view[slots].tolist()
-            families = self._hot.family.view[slots]
-
-        def ranked() -> Iterator[tuple[Row, float, int]]:
-            for start in range(0, len(pks), k + _READ_AHEAD):
-                page = pks[start : start + k + _READ_AHEAD]
-                place = {pk: start + at for at, pk in enumerate(page)}
-                for row in self._store.rows(page):
-                    yield row, float(scores[order[place[row.pk]]]), place[row.pk]
-
-        def explained(at: int) -> tuple[Profile, Mapping[str, float]]:
-            profile = self._profiles[FAMILIES[families[at]]]
-            return profile, parts_of(found.signals[order[at]], profile, vectors=vectors)
-
-        return fold_and_pack(ranked(), explained, k=k, budget_tokens=budget)
-
     def explain(self, query: str) -> Explained:
         """How a query is looked up; the hits of `recall` carry their scores' parts."""
-        searched = self._hot.model_name if self._embedder is not None else ""
+        searched = self._searcher.serving()[1] if self._embedder is not None else ""
         return Explained(read_question(query, None).stems, searched)
 
     async def fit(self, pairs: Iterable[tuple[str, Sequence[str]]]) -> FitReport:
@@ -333,35 +295,7 @@ class Memory:
         """
         asked = [(query, list(ids)) for query, ids in pairs]
         vectors = [await self._query_vector(query) for query, _ in asked]
-        return await to_thread.run_sync(self._fit, asked, vectors)
-
-    def _fit(self, asked: list[tuple[str, list[str]]], vectors: list[tuple[int, Any]]) -> FitReport:
-        lessons: dict[Family, list[Lesson]] = {}
-        unused = 0
-        by_vector = any(vector is not None for _, vector in vectors)
-        with self._lock:
-            self._hot.refresh()
-            for (query, ids), (number, vector) in zip(asked, vectors, strict=True):
-                known = vector if number == self._hot.model else None
-                told = lesson_from(self._hot, self._store, query, ids, known)
-                if told is None:
-                    unused += 1
-                else:
-                    lessons.setdefault(told[0], []).append(told[1])
-        fits = []
-        for family, taught in lessons.items():
-            if len(taught) < FEWEST_PAIRS:
-                unused += len(taught)
-                continue
-            today = self._profiles[family]
-            before, after, weights = fit_family(taught, today, vectors=by_vector)
-            kept = after > before
-            if kept:
-                self._profiles[family] = keep_profile(
-                    self._store, today, weights, before, after, len(taught), vectors=by_vector
-                )
-            fits.append(FamilyFit(family, len(taught), before, after, kept))
-        return FitReport(tuple(fits), unused)
+        return await to_thread.run_sync(self._searcher.fit, asked, vectors)
 
     async def show(self, item_id: str) -> Row:
         """One memory with all that is known of it."""

@@ -56,6 +56,8 @@ class Postings:
     """
 
     def __init__(self) -> None:
+        #: Items in all and holders of each stem, when these slots are only a part of them.
+        self.known_rarity: tuple[int, dict[str, int]] | None = None
         self._vocabulary = _Vocabulary()
         self._tokens = array("I")
         self._lengths = Growing(np.int32)
@@ -146,6 +148,9 @@ class Postings:
                 holders = int(mask[docs].sum()) + int(mask[late_at + self._folded].sum())
             if not holders:
                 continue
+            if self.known_rarity is not None:
+                alive = self.known_rarity[0]
+                holders = self.known_rarity[1].get(term, holders)
             idf = (
                 float(np.log1p((alive - holders + 0.5) / (holders + 0.5)))
                 if alive > holders

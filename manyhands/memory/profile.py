@@ -73,6 +73,7 @@ _S = Signal
 _ALWAYS = {_S.CLOSED: -0.3}
 _WORDS_ONLY = {_S.WORDS: 1.0, _S.COVER: 0.1, **_ALWAYS}
 
+#: The best score of each is about 1, so that memories of several families can be ranked together.
 #: Set from what was measured on each kind of content: conversation wants words and vectors alike
 #: and its neighbours, code wants vectors first, notebooks lie between.
 BUILT_IN: Mapping[Family, Profile] = {
@@ -86,27 +87,29 @@ BUILT_IN: Mapping[Family, Profile] = {
         (
             Family.DIALOGUE,
             {
-                _S.WORDS: 0.35,
-                _S.WINDOW: 0.2,
-                _S.VECTOR: 0.2,
-                _S.AFTER: 0.35,
-                _S.PART: 0.5,
-                _S.COVER: 0.1,
-                _S.NEAR_WORDS: 0.07,
-                _S.NEAR_VECTOR: 0.1,
-                _S.LENGTH: 0.25,
-                _S.SPEAKER: 0.1,
-                _S.WHEN: 0.05,
-                _S.ASKS: -0.05,
-                _S.THREAD_WORDS: 0.1,
+                _S.WORDS: 0.193,
+                _S.WINDOW: 0.11,
+                _S.VECTOR: 0.11,
+                _S.AFTER: 0.193,
+                _S.PART: 0.275,
+                _S.COVER: 0.055,
+                _S.NEAR_WORDS: 0.039,
+                _S.NEAR_VECTOR: 0.055,
+                _S.LENGTH: 0.138,
+                _S.SPEAKER: 0.055,
+                _S.WHEN: 0.028,
+                _S.ASKS: -0.028,
+                _S.THREAD_WORDS: 0.055,
             },
             {
-                **_WORDS_ONLY,
-                _S.WINDOW: 0.4,
-                _S.NEAR_WORDS: 0.1,
-                _S.LENGTH: 0.1,
-                _S.SPEAKER: 0.1,
-                _S.WHEN: 0.05,
+                _S.WORDS: 0.65,
+                _S.COVER: 0.06,
+                **_ALWAYS,
+                _S.WINDOW: 0.24,
+                _S.NEAR_WORDS: 0.06,
+                _S.LENGTH: 0.06,
+                _S.SPEAKER: 0.06,
+                _S.WHEN: 0.03,
             },
         ),
         (

@@ -51,7 +51,7 @@ SIGNALS_TOLD: Mapping[Signal, str] = {
     Signal.RAREST: "whether it holds the question's rarest word",
     Signal.WORDS_RANK: "1 / (1 + rank / 5) by words",
     Signal.VECTOR: "cosine with the item as a whole",
-    Signal.VECTOR_SCALED: "that, between the candidates' median and their best",
+    Signal.VECTOR_SCALED: "the cosine, between that of the hundredth best and the best",
     Signal.AFTER: "cosine with the turn and the two before it",
     Signal.PART: "greatest cosine with a sentence or part",
     Signal.VECTOR_RANK: "1 / (1 + rank / 5) by vectors",

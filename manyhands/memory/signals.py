@@ -22,6 +22,8 @@ __all__ = ["Candidates", "Question", "gather", "read_question"]
 _FROM_EACH = 120
 #: Rows that the scan of bits may name; the best of them by bytes become candidates.
 _FROM_BITS = 400
+#: The candidate by vectors at which `vector_scaled` is zero.
+_SCALE_FROM = 100
 #: Rows whose similarity is made exact from their floats.
 _EXACT = 24
 #: Stems of a question that are looked up; a pasted page is cut.
@@ -196,8 +198,9 @@ def _tell_vectors(
         found = best[name][at]
         table[:, _AT[signal]] = np.where(np.isneginf(found), top[at], found)
     ours = top[at]
-    middle = len(ours) // 2
-    low, high = float(np.partition(ours, middle)[middle]), float(ours.max())
+    # The scale runs from the hundredth best: it is then the same whatever else is a candidate.
+    base = max(len(ours) - _SCALE_FROM, 0)
+    low, high = float(np.partition(ours, base)[base]), float(ours.max())
     scaled: F32 = (np.maximum(ours - low, 0) / max(high - low, 1e-6)).astype(np.float32)
     table[:, _AT[Signal.VECTOR_SCALED]] = scaled
     table[:, _AT[Signal.VECTOR_RANK]] = _by_rank(ours)
