@@ -10,6 +10,7 @@ from manyhands.roles.modelfile import parse_modelfile
 from manyhands.roles.render import check_role_modelfile, modelfile_text, render, shipped_settings
 
 ROLES = load_roles([])
+MIND_ROLES = ("framer", "scientist", "skeptic", "editor", "chair", "councillor")
 
 
 def test_there_is_one_modelfile_for_each_role_and_no_other() -> None:
@@ -45,7 +46,7 @@ def test_roles_of_one_base_differ_in_no_runner_option() -> None:
 @pytest.mark.parametrize(
     ("role", "tier"),
     [
-        *((name, "mind") for name in ("framer", "scientist", "skeptic", "editor", "chair", "councillor")),
+        *((name, "mind") for name in MIND_ROLES),
         ("coder", "heavy"),
         *((name, "expert") for name in ("mathematician", "illustrator", "verifier", "tester")),
     ],
