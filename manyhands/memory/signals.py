@@ -22,6 +22,8 @@ __all__ = ["Candidates", "Question", "gather", "read_question"]
 _FROM_EACH = 120
 #: Rows that the scan of bits may name; the best of them by bytes become candidates.
 _FROM_BITS = 400
+#: Cosines that are all alike say little: the scale is never narrower than this.
+_SCALE_LEAST = 0.15
 #: The candidate by vectors at which `vector_scaled` is zero.
 _SCALE_FROM = 100
 #: Rows whose similarity is made exact from their floats.
@@ -201,7 +203,7 @@ def _tell_vectors(
     # The scale runs from the hundredth best: it is then the same whatever else is a candidate.
     base = max(len(ours) - _SCALE_FROM, 0)
     low, high = float(np.partition(ours, base)[base]), float(ours.max())
-    scaled: F32 = (np.maximum(ours - low, 0) / max(high - low, 1e-6)).astype(np.float32)
+    scaled: F32 = (np.maximum(ours - low, 0) / max(high - low, _SCALE_LEAST)).astype(np.float32)
     table[:, _AT[Signal.VECTOR_SCALED]] = scaled
     table[:, _AT[Signal.VECTOR_RANK]] = _by_rank(ours)
     if len(around):
