@@ -32,9 +32,6 @@ _RECIPROCAL = {
     "acsch": "asinh",
 }  # fmt: skip
 _STEPS = {"sign": "real_sgn", "floor": "real_floor", "ceiling": "real_ceil"}
-#: Their branch cuts leave the open interval (-1, 1) free.
-_CUT_OUTSIDE_ONE = {"asin", "acos", "atan", "atanh"}
-_CUT = {"asinh", "acosh", "loggamma", "LambertW", "li", "Ci", "Chi", "Ei", *_RECIPROCAL}
 _NOT_ANALYTIC = {"re", "im", "arg", "conjugate"}
 #: A power that may be worked out by repeated multiplication.
 _LARGEST_POWER = 10**6
@@ -208,6 +205,33 @@ def plain(number: Any) -> Any:
     return number
 
 
+def names_in(*exprs: Any) -> set[Any]:
+    """The symbols of expressions; faster than asking each node for a set of its own."""
+    found: set[Any] = set()
+    seen: set[int] = set()
+    stack = list(exprs)
+    while stack:
+        node = stack.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            if node.is_Symbol:
+                found.add(node)
+            else:
+                stack.extend(node.args)
+    return found
+
+
+def is_constant(expr: Any) -> bool:
+    """Whether no symbol occurs; ends at the first."""
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if node.is_Symbol:
+            return False
+        stack.extend(node.args)
+    return True
+
+
 def substituted(expr: Any, put: dict[Any, Any]) -> Any:
     """Values put in for symbols, the tree kept as it is written: 0/0 must not become 1."""
     if expr in put:
@@ -303,14 +327,41 @@ def _log(analytic: bool | None, one: Any) -> Any:
 
 
 def _named(name: str, method: Callable[[Any], Any]) -> Callable[..., Any]:
+    away = _AWAY.get(name, lambda _: name not in _RECIPROCAL)
+
     def call(analytic: bool | None, one: Any) -> Any:
-        if analytic and name in _CUT:
-            return acb(arb("nan"))
-        if analytic and name in _CUT_OUTSIDE_ONE and not abs(one) < 1:
+        if analytic and not away(one):
             return acb(arb("nan"))
         return method(one)
 
     return call
+
+
+def _off_real(one: Any) -> bool:
+    """Away from cuts on the real axis outside (-1, 1)."""
+    return bool(abs(one) < 1) or not one.imag.contains(0)
+
+
+def _off_imaginary(one: Any) -> bool:
+    """Away from cuts on the imaginary axis outside (-i, i)."""
+    return bool(abs(one) < 1) or not one.real.contains(0)
+
+
+def _right_of_zero(one: Any) -> bool:
+    return bool(one.real > 0)
+
+
+#: Where functions with branch cuts are analytic: a ball for which this holds meets no cut.
+_AWAY: dict[str, Callable[[Any], bool]] = {
+    "asin": _off_real,
+    "acos": _off_real,
+    "atanh": _off_real,
+    "atan": _off_imaginary,
+    "asinh": _off_imaginary,
+    "acosh": lambda one: bool(one.real > 1),
+    "LambertW": lambda one: bool(one.real * 3 > -1),
+    **dict.fromkeys(("loggamma", "li", "Ei", "Ci", "Chi"), _right_of_zero),
+}
 
 
 def _step_function(name: str, method: Callable[..., Any]) -> Callable[..., Any]:

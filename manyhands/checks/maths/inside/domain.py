@@ -53,12 +53,16 @@ class Assumed:
         """A number like the given one that fits what is said about a variable."""
         sign, whole = self._words.get(str(symbol), (0, False))
         if whole:
+            if int(number.q) == 1 and (number != 0 or not sign):
+                return sign * abs(number) if sign else number
             size = abs(number) * 4
             number = fmpq(int(size.p) // int(size.q) + bool(sign)) * (1 if number > 0 else -1)
         return sign * abs(number) if sign else number
 
     def allows(self, at: dict[Any, fmpq]) -> bool:
-        """Whether all relations are certain to hold at a point."""
+        """Whether all that is said is certain to hold at a point."""
+        if any(self.shape(symbol, number) != number for symbol, number in at.items()):
+            return False
         if not self._relations:
             return True
         balls = {symbol: acb(number) for symbol, number in at.items()}

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 import sympy as sp
-from balls import Undefined, log2, precision, value
+from balls import Undefined, is_constant, log2, precision, value
 from latex_text import NotLatex, looks_like_latex, to_python
 from vocabulary import CONSTANTS, FUNCTIONS, LETTERS, over
 
@@ -330,8 +330,8 @@ def _negative(made: Any) -> Any:
 def _power(base: Any, exponent: Any) -> Any:
     """A power, unless it is a constant such as 9**9**9: SymPy would write out its digits."""
     made = sp.Pow(base, exponent, evaluate=False)
-    if not exponent.free_symbols:
-        if base.free_symbols:
+    if is_constant(exponent):
+        if not is_constant(base):
             size = _size(exponent)
             if size is not None and not size < MAX_EXPONENT:
                 raise NotReadable("an exponent that is too large")
@@ -342,7 +342,7 @@ def _power(base: Any, exponent: Any) -> Any:
 
 def _not_too_large(constant: Any) -> None:
     """Refuse a constant whose digits would fill the memory, should SymPy work it out."""
-    if constant.free_symbols or constant.is_Rational:
+    if constant.is_Rational or not is_constant(constant):
         return
     size = _size(constant)
     if size is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from balls import Tape, Undefined, is_real, precision, shown
+from balls import Tape, Undefined, is_real, names_in, precision, shown
 from domain import Assumed
 from flint import acb, arb, fmpq
 
@@ -77,7 +77,7 @@ def compare(
     """
     assumed = assumed or Assumed()
     sides = [left, right, *guards]
-    symbols = sorted(set().union(*(side.free_symbols for side in sides)), key=str)
+    symbols = sorted(names_in(*sides), key=str)
     tape = Tape(sides, symbols)
     found = Comparison()
     rng = random.Random(seed)
