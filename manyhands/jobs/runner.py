@@ -29,6 +29,10 @@ Tick = Callable[[JobRecord, float], Awaitable[None]]
 """Told about a job that goes on, with the seconds since it began."""
 
 
+Notify = Callable[[JobRecord], Awaitable[None]]
+"""Told when a job asks something and when it has ended."""
+
+
 class LiveJob:
     """A job that this process works on; the work tells it what goes on and asks through it.
 
@@ -36,10 +40,11 @@ class LiveJob:
         artifacts: ids of what the work made; the principal may read them.
     """
 
-    def __init__(self, record: JobRecord, store: JobStore) -> None:
+    def __init__(self, record: JobRecord, store: JobStore, notify: Notify) -> None:
         self.record = record
         self.artifacts: list[str] = []
         self._store = store
+        self._notify = notify
         self._changed = anyio.Event()
         self._answer: str | None = None
         self._answered = anyio.Event()
@@ -68,6 +73,7 @@ class LiveJob:
         question = JobQuestion(secrets.token_hex(8), kind, text, detail)
         self._answered = anyio.Event()
         self.update(state=JobState.NEEDS_INPUT, question=question, phase="waits for an answer")
+        await self._notify(self.record)
         await self._answered.wait()
         self.update(state=JobState.RUNNING, question=None, phase="goes on with the answer")
         return self._answer or ""
@@ -103,6 +109,7 @@ class Jobs:
         self._stack = AsyncExitStack()
         self._tasks: TaskGroup | None = None
         self._turns = anyio.Semaphore(_AT_ONCE)
+        self.listeners: list[Notify] = []
 
     async def __aenter__(self) -> Self:
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
@@ -139,7 +146,7 @@ class Jobs:
             raise InputError(
                 f"{mine} jobs are open already.", hint="Wait for some, or cancel them."
             )
-        live = LiveJob(self.store.add(principal, kind, arguments), self.store)
+        live = LiveJob(self.store.add(principal, kind, arguments), self.store, self._notify)
         live.tell("waits for its turn", self.store.usual_s(kind))
         self._live[live.record.id] = live
         self._tasks.start_soon(self._work, live, work)
@@ -177,6 +184,11 @@ class Jobs:
                 question=None,
                 finished=self.store.clock(),
             )
+        await self._notify(live.record)
+
+    async def _notify(self, record: JobRecord) -> None:
+        for listener in self.listeners:
+            await listener(record)
 
     def get(self, job_id: str, principal: str) -> JobRecord:
         """A job as it stands; raises `InputError` for an id that this principal has not."""

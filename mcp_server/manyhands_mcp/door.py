@@ -51,6 +51,7 @@ class Door:
     Attributes:
         principal: says on whose behalf a request speaks; jobs and results are bound to it.
         charts: folder for pictures, beside the journal; None keeps them out of the file system.
+        local_only: every client is the user of this machine (stdio, in process).
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Door:
         self.journal = journal
         self.limits = limits
         self.tables = tables
+        self.local_only = True
         self.charts: Path | None = mind.settings.journal.path.parent / "charts"
 
     @property
@@ -69,7 +71,10 @@ class Door:
 
     def principal(self, ctx: Ctx) -> str:
         """`local`, or the principal that the HTTP guard has put to the request."""
-        request = ctx.request_context.request
+        return self.principal_of(ctx.request_context.request)
+
+    def principal_of(self, request: object) -> str:
+        """The same for a transport's request; there is none on stdio and in process."""
         scope = getattr(request, "scope", None)
         if scope is None:
             return LOCAL

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
+import anyio
 from mcp.server import MCPServer
+from mcp.server.context import ServerRequestContext
 from mcp.server.extension import Extension
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.server.session import ServerSession
+from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    CallToolResult,
+    EmptyResult,
+    InputRequiredResult,
+    SubscribeRequestParams,
+    ToolAnnotations,
+    UnsubscribeRequestParams,
+)
 from pydantic import ConfigDict, Field, ValidationError
 
 from manyhands import __version__
 from manyhands.hands.contracts import HandName
 from manyhands.hands.schemas import flat_schema
+from manyhands.jobs.records import JobRecord
 from manyhands_mcp.door import Door, ToolReply
+from manyhands_mcp.prompts import add_prompts
 from manyhands_mcp.replies import Reply
+from manyhands_mcp.resources import add_resources, with_media_type
 
 __all__ = ["INSTRUCTIONS", "build_server", "tools_of"]
 
@@ -26,6 +43,7 @@ INSTRUCTIONS = (
     "A call that takes long returns status running and a job_id: call `job` with it."
 )
 
+_JOBS = "manyhands://jobs/"
 Task = Annotated[str, Field(min_length=1, max_length=20_000)]
 Data = Annotated[
     list[Annotated[str, Field(max_length=2_000_000)]],
@@ -188,14 +206,74 @@ def _tool(function: Callable[..., Any], annotations: ToolAnnotations) -> Tool:
     return tool
 
 
+class DoorServer(MCPServer):
+    """The SDK's server with what a job store needs: media types, and word of what has changed."""
+
+    def __init__(self, door: Door, extensions: Sequence[Extension]) -> None:
+        self._door = door
+        self._bus = InMemorySubscriptionBus()
+        super().__init__(
+            "manyhands",
+            title="manyhands",
+            instructions=INSTRUCTIONS,
+            version=__version__,
+            tools=tools_of(door),
+            extensions=list(extensions),
+            subscriptions=self._bus,
+            log_level="WARNING",
+        )
+        #: job id -> who wants word of it; kept until the job has ended.
+        self._subscribers: dict[str, list[ServerSession]] = {}
+        # The ergonomic server has no hook for the handshake era's subscriptions.
+        low = self._lowlevel_server
+        low.add_request_handler("resources/subscribe", SubscribeRequestParams, self._subscribe)
+        low.add_request_handler(
+            "resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe
+        )
+
+        door.jobs.listeners.append(self._changed)
+
+    async def _changed(self, record: JobRecord) -> None:
+        uri = f"{_JOBS}{record.id}"
+        await self._bus.publish(ResourceUpdated(uri=uri))
+        sessions = self._subscribers.get(record.id, [])
+        if not record.state.open:
+            self._subscribers.pop(record.id, None)
+        for session in sessions:
+            with suppress(MCPError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                await session.send_resource_updated(uri)
+
+    async def _subscribe(
+        self, ctx: ServerRequestContext[Any, Any], params: SubscribeRequestParams
+    ) -> EmptyResult:
+        job_id = str(params.uri).removeprefix(_JOBS)
+        principal = self._door.principal_of(ctx.request)
+        # What does not change (any more) needs no word; a job of somebody else is not told apart.
+        if any(record.id == job_id for record in self._door.jobs.live(principal)):
+            self._subscribers.setdefault(job_id, []).append(ctx.session)
+        return EmptyResult()
+
+    async def _unsubscribe(
+        self, ctx: ServerRequestContext[Any, Any], params: UnsubscribeRequestParams
+    ) -> EmptyResult:
+        job_id = str(params.uri).removeprefix(_JOBS)
+        principal = self._door.principal_of(ctx.request)
+        if any(record.id == job_id for record in self._door.jobs.live(principal)):
+            self._subscribers.pop(job_id, None)
+        return EmptyResult()
+
+    async def read_resource(
+        self, uri: Any, context: Context[Any, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        found = await super().read_resource(uri, context)
+        if isinstance(found, InputRequiredResult):
+            return found
+        return [with_media_type(self._door, str(uri), one) for one in found]
+
+
 def build_server(door: Door, *, extensions: Sequence[Extension] = ()) -> MCPServer:
-    """The server with all of its tools; nothing is asked of any model server here."""
-    return MCPServer(
-        "manyhands",
-        title="manyhands",
-        instructions=INSTRUCTIONS,
-        version=__version__,
-        tools=tools_of(door),
-        extensions=list(extensions),
-        log_level="WARNING",
-    )
+    """The server with its tools, resources and prompts; no model server is asked for it."""
+    server = DoorServer(door, extensions)
+    add_resources(server, door)
+    add_prompts(server, door)
+    return server
