@@ -163,8 +163,11 @@ async def _vector_parts(
         hot = memory._searcher.hot
         assert hot.vectors is not None
 
-        def ours(number: int, rows: Any = None) -> list[int]:
-            near = hot.vectors.nearest(asked[number], rows, 400)
+        everything = Filter()
+
+        def ours(number: int, where: Filter = everything) -> list[int]:
+            rows, bits = hot.vector_rows(where)
+            near = hot.vectors.nearest(asked[number], rows, 400, bits)
             close = hot.vectors.similar(asked[number], near)
             best = near[np.argsort(-close)[:24]]
             order = np.argsort(-hot.vectors.refine(asked[number], best, hot.floats))[:K]
@@ -180,7 +183,7 @@ async def _vector_parts(
         )
         where = Filter(scopes=("s3",))
         hot.vector_rows(where)
-        p50, p95, _ = timed(lambda number: ours(number, hot.vector_rows(where)))
+        p50, p95, _ = timed(lambda number: ours(number, where))
         told("vector part, 10 % scope", p50, p95)
 
     p50, p95, _ = timed(lambda n: np.argpartition(block @ asked[n], -K)[-K:], 30)
@@ -240,16 +243,74 @@ def _hnsw(block: np.ndarray, asked: np.ndarray, exact: np.ndarray) -> None:
     )
 
 
+async def notebooks(count: int, folder: Path) -> None:
+    """Index notebooks, then one edited cell of one of them."""
+    import json
+
+    from manyhands.memory.ingest.indexing import index_paths
+
+    class Counting:
+        model = "counting"
+        calls = sent = 0
+
+        async def embed(self, asked: list[str]) -> np.ndarray:
+            self.calls, self.sent = self.calls + 1, self.sent + len(asked)
+            return vectors(len(asked))
+
+    def write(number: int, edited: str = "") -> None:
+        told = texts(12, 25)
+        cells = [
+            {"id": f"c{at}", "cell_type": "code", "source": text, "outputs": []}
+            for at, text in enumerate(told)
+        ]
+        if edited:
+            kept = json.loads((work / f"n{number}.ipynb").read_text())
+            cells = kept["cells"]
+            cells[5]["source"] = edited
+        (work / f"n{number}.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4}))
+        old = 1_600_000_000 + (60 if edited else 0)
+        os.utime(work / f"n{number}.ipynb", (old, old))
+
+    work = folder / "work"
+    work.mkdir()
+    for number in range(count):
+        write(number)
+    embedder = Counting()
+    async with await Memory.open(folder / "notebooks.db", embedder=embedder) as memory:
+        started = time.perf_counter()
+        report = await index_paths(memory, [work])
+        first = time.perf_counter() - started
+        print(
+            f"\n{count:,} notebooks, {report.added:,} cells: indexed in {first:.1f} s by the clock"
+        )
+        for edit in ("one thing", "another thing"):
+            write(count // 2, edited=edit)
+            embedder.calls = embedder.sent = 0
+            started, spent = time.perf_counter(), time.process_time()
+            report = await index_paths(memory, [work])
+            lasted, used = time.perf_counter() - started, time.process_time() - spent
+            print(
+                f"  one edited cell: {report.changed} changed, {embedder.calls} embedding call, "
+                f"{embedder.sent} text; {lasted * 1e3:.0f} ms by the clock, {used * 1e3:.0f} of CPU"
+            )
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="500,000 items as well")
     parser.add_argument("--sizes", default="10000,100000")
+    parser.add_argument("--notebooks", type=int, default=1_000)
     given = parser.parse_args()
-    sizes = [int(size) for size in given.sizes.split(",")] + ([500_000] if given.full else [])
+    sizes = [int(size) for size in given.sizes.split(",") if size] + (
+        [500_000] if given.full else []
+    )
     print(f"numpy {np.__version__}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             await measure(size, Path(folder))
+    if given.notebooks:
+        with tempfile.TemporaryDirectory() as folder:
+            await notebooks(given.notebooks, Path(folder))
 
 
 if __name__ == "__main__":

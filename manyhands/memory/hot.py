@@ -23,6 +23,8 @@ __all__ = ["FAMILIES", "Filter", "HotIndex", "Stopped"]
 _PAGE = 5_000
 #: Vectors whose mean the signs are taken around.
 _SAMPLE = 4_096
+#: Filters whose slots and bits are kept, until something is written.
+_FILTERS_KEPT = 8
 _ITEM = (
     "SELECT i.pk, i.kind, i.family, i.scope, i.thread, i.position, i.time, i.speaker, i.marks, "
     "i.superseded_by <> '', i.added, w.body || ' ' || w.around FROM item i "
@@ -103,7 +105,7 @@ class HotIndex:
         self.before: NDArray[np.int64] = np.zeros(0, np.int64)
         self.after: NDArray[np.int64] = np.zeros(0, np.int64)
         self._masks: dict[Filter, NDArray[np.bool_]] = {}
-        self._row_lists: dict[Filter, NDArray[np.int64]] = {}
+        self._row_lists: dict[Filter, tuple[NDArray[np.int64], NDArray[np.uint64]]] = {}
 
     def __len__(self) -> int:
         return len(self.pk)
@@ -256,20 +258,23 @@ class HotIndex:
             mask &= self.time.view >= wanted.since
         if wanted.until is not None:
             mask &= self.time.view <= wanted.until
-        if len(self._masks) > 32:
+        if len(self._masks) >= _FILTERS_KEPT:
             self._masks.clear()
-            self._row_lists.clear()
         self._masks[wanted] = mask
         return mask
 
-    def vector_rows(self, wanted: Filter) -> NDArray[np.int64] | None:
-        """Rows of the vectors that may be found; None for all."""
+    def vector_rows(
+        self, wanted: Filter
+    ) -> tuple[NDArray[np.int64] | None, NDArray[np.uint64] | None]:
+        """Rows of the vectors that may be found, and their sign bits; None for all."""
         if self.vectors is None or (wanted.open and not self.dead):
-            return None
+            return None, None
         known = self._row_lists.get(wanted)
         if known is None:
-            known = np.flatnonzero(self.mask(wanted)[self.vectors.slot])
-            self._row_lists[wanted] = known
+            if len(self._row_lists) >= _FILTERS_KEPT:
+                self._row_lists.clear()
+            rows = np.flatnonzero(self.mask(wanted)[self.vectors.slot])
+            known = self._row_lists[wanted] = (rows, self.vectors.signs_of(rows))
         return known
 
     # --- neighbours --------------------------------------------------------------------------

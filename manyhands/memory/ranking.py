@@ -111,9 +111,5 @@ def fold_and_pack(
 
 def parts_of(signals: F32, profile: Profile, *, vectors: bool) -> dict[str, float]:
     """What each signal gave to one candidate's score."""
-    weights = profile.array(vectors=vectors)
-    return {
-        str(name): round(float(value * weight), 4)
-        for name, value, weight in zip(SIGNALS, signals, weights, strict=True)
-        if value * weight
-    }
+    given = signals * profile.array(vectors=vectors)
+    return {str(SIGNALS[at]): round(float(given[at]), 4) for at in np.flatnonzero(given)}

@@ -114,8 +114,8 @@ def _choose(
     by_words = best_of(total, _FROM_EACH)
     rows = np.zeros(0, np.int64)
     if question.vector is not None and hot.vectors is not None:
-        allowed = hot.vector_rows(wanted)
-        near = hot.vectors.nearest(question.vector, allowed, _FROM_BITS)
+        allowed, bits = hot.vector_rows(wanted)
+        near = hot.vectors.nearest(question.vector, allowed, _FROM_BITS, bits)
         if len(near):
             close = hot.vectors.similar(question.vector, near)
             rows = near[np.argsort(-close)[:_FROM_EACH]]

@@ -86,16 +86,31 @@ class Signatures:
         found: F32 = (self._bytes.view[rows].astype(np.float32) @ query) * self._scale.view[rows]
         return found
 
-    def nearest(self, query: F32, rows: NDArray[np.int64] | None, most: int) -> NDArray[np.int64]:
+    def signs_of(self, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """The sign bits of some rows, side by side, to be scanned again and again."""
+        return np.ascontiguousarray(self._bits[:, rows])
+
+    def nearest(
+        self,
+        query: F32,
+        rows: NDArray[np.int64] | None,
+        most: int,
+        bits: NDArray[np.uint64] | None = None,
+    ) -> NDArray[np.int64]:
         """Rows that are nearest by sign bits, at least `most` of them where there are.
 
         Args:
             rows: the rows that may be found; None for all.
+            bits: what `signs_of` gave for these rows; without it they are gathered again.
         """
         held = len(self) if rows is None else len(rows)
         if held <= max(_FEW, most):
             return np.arange(len(self)) if rows is None else rows
         apart = np.zeros(held, np.uint16)
+        if rows is None:
+            bits = self._bits
+        elif bits is None:
+            bits = self.signs_of(rows)
         signs = self._signs(query[None, :])[0]
         size = min(held, _BLOCK)
         differ, few, more = (
@@ -106,9 +121,8 @@ class Signatures:
         for start in range(0, held, _BLOCK):
             end = min(start + _BLOCK, held)
             n = end - start
-            for at, (word, sign) in enumerate(zip(self._bits, signs, strict=True)):
-                chosen = word[start:end] if rows is None else word[rows[start:end]]
-                np.bitwise_xor(chosen, sign, out=differ[:n])
+            for at, (word, sign) in enumerate(zip(bits, signs, strict=True)):
+                np.bitwise_xor(word[start:end], sign, out=differ[:n])
                 # Three words differ in at most 192 places, which a byte holds; adding bytes to
                 # bytes is several times quicker than adding them to wider numbers.
                 if at % 3 == 0:
