@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from manyhands.jobs.records import JobRecord, JobState, QuestionKind
 from manyhands.mind.answer import Answer
 from manyhands_mcp.limits import cut_middle
 
-__all__ = ["Outcome", "Reply", "artifact_uri", "of_answer", "of_hand", "tool_result"]
+__all__ = ["Outcome", "Reply", "artifact_uri", "clean", "of_answer", "of_hand", "tool_result"]
 
 #: A picture beyond this comes by link only.
 _MOST_IMAGE = 1_000_000
@@ -217,6 +218,18 @@ def _finished(
     return _packed(reply, lines, tokens, more=more)
 
 
+#: Control characters, and marks that make text read in another order than it is written.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+    "\U000e0000-\U000e007f]"
+)
+
+
+def clean(text: str) -> str:
+    """Text without characters that a person does not see but a terminal or a model obeys."""
+    return _HIDDEN.sub("", text)
+
+
 def _packed(
     reply: Reply,
     lines: Sequence[str],
@@ -226,7 +239,10 @@ def _packed(
     more: Sequence[ContentBlock] = (),
 ) -> CallToolResult:
     whole = f"manyhands://jobs/{reply.job_id}"
-    text, cut = cut_middle("\n".join(lines), tokens, whole)
+    reply.summary, reply.value = clean(reply.summary), clean(reply.value)
+    reply.evidence = [clean(line) for line in reply.evidence]
+    reply.open_points = [clean(point) for point in reply.open_points]
+    text, cut = cut_middle(clean("\n".join(lines)), tokens, whole)
     if cut:
         room = tokens // 2
         reply.value, _ = cut_middle(reply.value, room, whole)
