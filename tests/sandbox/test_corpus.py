@@ -13,8 +13,12 @@ ARENA = Path(__file__).with_name("arena.py")
 PROGRAMS = json.loads((CORPORA / "hostile/manifest.json").read_text())["programs"]
 HOSTILE = [p["id"] for p in PROGRAMS]
 # What aims at the server, its next program or its keeper, and ends soon by itself.
-POOLED = [p["id"] for p in PROGRAMS if p["cat"] in {"warm", "judge", "crash", "inprocess", "syscall"}
-          or (p["cat"] == "process" and "timeout" not in p["expect"])]  # fmt: skip
+AIMED = {"warm", "judge", "crash", "inprocess", "syscall"}
+POOLED = [
+    p["id"]
+    for p in PROGRAMS
+    if p["cat"] in AIMED or (p["cat"] == "process" and "timeout" not in p["expect"])
+]
 BENIGN = json.loads((CORPORA / "benign/manifest.json").read_text())
 TIERS = ("bwrap", "landlock")
 # What needs shared memory of multiprocessing: only a private /dev/shm can give it.

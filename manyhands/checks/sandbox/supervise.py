@@ -120,6 +120,19 @@ class Tree:
         return self._process
 
     async def __aenter__(self) -> Tree:
+        try:
+            # A start that is given up half-way would leave a process that nobody knows.
+            with anyio.CancelScope(shield=True):
+                await self._open()
+        except BaseException:
+            if self.control is not None:
+                self.control.close()
+            if self._info is not None:
+                os.close(self._info)
+            raise
+        return self
+
+    async def _open(self) -> None:
         argv = list(self._command.argv)
         with contextlib.ExitStack() as opened:
             stderr = opened.enter_context(self._log.open("wb")) if self._log else subprocess.PIPE
@@ -144,7 +157,6 @@ class Tree:
                 start_new_session=True,
                 pass_fds=pass_fds,
             )
-        return self
 
     def log_tail(self) -> bytes:
         """The last words on standard error of a tree that was made with `log`."""
@@ -155,10 +167,13 @@ class Tree:
             await self.end()
             if self.control is not None:
                 self.control.close()
-            for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            for stream in (self.process.stdout, self.process.stderr):
                 if stream is not None:
+                    await _drain(stream)
+            for end in (self.process.stdin, self.process.stdout, self.process.stderr):
+                if end is not None:
                     with contextlib.suppress(OSError, anyio.BrokenResourceError):
-                        await stream.aclose()
+                        await end.aclose()
 
     async def watch(self, stdin: bytes) -> Outcome:
         """Feed, read and watch until the tree ends by itself or by a limit."""
@@ -319,6 +334,18 @@ class Tree:
             else:
                 for below in watch.descendants(pid):
                     os.kill(below, signal.SIGKILL)
+
+
+async def _drain(stream: ByteReceiveStream) -> None:
+    """Read what dead processes left: asyncio closes a pipe at its end only."""
+    with (
+        anyio.move_on_after(_PIPE_GRACE_S),
+        contextlib.suppress(
+            anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError, OSError
+        ),
+    ):
+        while True:
+            await stream.receive(_CHUNK)
 
 
 def disk_limit(scratch: Scratch, limits: Limits, nameless_bytes: int = 0) -> str:
