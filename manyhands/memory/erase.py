@@ -8,9 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from manyhands.journal.database import open_database
+from manyhands.journal.events import Recalled
+from manyhands.journal.store import MIGRATIONS as JOURNAL_MIGRATIONS
+from manyhands.journal.store import Journal
 from manyhands.memory.store import Store
 
-__all__ = ["Forgotten", "erase", "is_forgotten", "traces_of"]
+__all__ = ["Forgotten", "erase", "erase_in_journal", "is_forgotten", "traces_of"]
+
+
+_ALL_RUNS = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +28,12 @@ class Forgotten:
         items: memories that were removed.
         clean: whether no byte of them is left in the file and its log. False while another
             process holds the log open in a long read; `manyhands memory forget` again finishes it.
+        runs: runs of the journal that had recalled them and whose payloads were erased.
     """
 
     items: int
     clean: bool
+    runs: tuple[str, ...] = ()
 
 
 def erase(store: Store, ids: Sequence[str]) -> Forgotten:
@@ -43,6 +52,46 @@ def erase(store: Store, ids: Sequence[str]) -> Forgotten:
     # the log goes with it.
     ((busy, _, _),) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return Forgotten(removed, clean=not busy)
+
+
+def erase_in_journal(journal_file: Path, ids: Sequence[str]) -> tuple[str, ...]:
+    """Replace the payloads of the runs that recalled these memories by tombstones.
+
+    The texts that a run saw lie in its events and artifacts; the file is then written anew, so
+    that freed pages hold none of them either.
+
+    Returns:
+        The ids of the runs.
+    """
+    if not journal_file.exists():
+        return ()
+    wanted = set(ids)
+    with Journal.open(journal_file) as journal:
+        runs = tuple(
+            run.id
+            for run in journal.runs(limit=_ALL_RUNS)
+            if any(
+                isinstance(event.body, Recalled) and wanted.intersection(event.body.sources)
+                for event in journal.events(run.id)
+            )
+        )
+        for run_id in runs:
+            journal.erase_run(run_id)
+    if runs:
+        db = open_database(journal_file, JOURNAL_MIGRATIONS)
+        try:
+            for run_id in runs:
+                # A conversation is titled by a question, which the run's own erasure leaves.
+                db.execute(
+                    "UPDATE conversations SET title = '(erased)' WHERE id IN "
+                    "(SELECT conversation_id FROM conversation_runs WHERE run_id = ?)",
+                    (run_id,),
+                )
+            db.execute("VACUUM")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            db.close()
+    return runs
 
 
 def is_forgotten(store: Store, item_id: str) -> bool:

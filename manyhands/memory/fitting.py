@@ -19,9 +19,9 @@ __all__ = ["FamilyFit", "FitReport", "Lesson", "fit_family", "recall_at"]
 FEWEST_PAIRS = 12
 _FOLDS = 4
 #: Candidates of one question that are learned from, the best by today's profile first.
-_HARDEST = 160
-_STEPS = 400
-_RATE = 0.05
+_HARDEST = 100
+_STEPS = 250
+_RATE = 0.06
 _SHRINK = 2e-3
 
 
@@ -96,7 +96,7 @@ def _learn(lessons: Sequence[Lesson], now: F32) -> F32:
     kept = [_hardest(lesson, now) for lesson in lessons if lesson.relevant.any()]
     if not kept:
         return now
-    signals = np.concatenate([lesson.signals for lesson in kept]).astype(np.float64)
+    signals = np.concatenate([lesson.signals for lesson in kept])
     wanted = np.concatenate([lesson.relevant / lesson.relevant.sum() for lesson in kept])
     starts = np.cumsum([0, *(len(lesson.signals) for lesson in kept)])[:-1]
     sizes = np.diff(np.append(starts, len(signals)))
@@ -104,7 +104,7 @@ def _learn(lessons: Sequence[Lesson], now: F32) -> F32:
     spread = signals.std(axis=0)
     useful = spread > 1e-6
     scaled = np.where(useful, signals / np.where(useful, spread, 1), 0)
-    weights = now.astype(np.float64) * spread
+    weights = now * spread
     mean, square = np.zeros_like(weights), np.zeros_like(weights)
     for step in range(1, _STEPS + 1):
         scores = scaled @ weights

@@ -20,7 +20,7 @@ from manyhands.memory.embedding import (
     embed_query,
     embedder_for,
 )
-from manyhands.memory.erase import Forgotten, erase
+from manyhands.memory.erase import Forgotten, erase, erase_in_journal
 from manyhands.memory.fitting import FitReport
 from manyhands.memory.hot import Filter
 from manyhands.memory.records import Hit, Trust, read_item, seconds_of
@@ -322,10 +322,18 @@ class Memory:
         told |= {"position": row.position, "trust": Trust.USER, **changes}
         return await self.add({key: value for key, value in told.items() if key != "family"})
 
-    async def forget(self, ids: Sequence[str] | str) -> Forgotten:
-        """Remove memories from every table, index and log, down to the bytes of the files."""
+    async def forget(self, ids: Sequence[str] | str, *, journal: Path | None = None) -> Forgotten:
+        """Remove memories from every table, index and log, down to the bytes of the files.
+
+        Args:
+            journal: the journal's file, whose runs that recalled them lose their payloads too.
+        """
         named = [ids] if isinstance(ids, str) else list(ids)
-        return await to_thread.run_sync(erase, self._store, named)
+        done = await to_thread.run_sync(erase, self._store, named)
+        if journal is None:
+            return done
+        runs = await to_thread.run_sync(erase_in_journal, journal, named)
+        return replace(done, runs=runs)
 
     async def stats(self) -> dict[str, Any]:
         """How much there is, how it is searched, and whether the file is sound."""

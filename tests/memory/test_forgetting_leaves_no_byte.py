@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from helpers_memory import HashEmbedder
 
+from manyhands.journal.events import Event, Recalled, RunStarted
+from manyhands.journal.store import Journal
 from manyhands.memory import Memory
 from manyhands.memory.erase import is_forgotten, traces_of
 
@@ -98,6 +100,29 @@ async def test_a_reader_in_the_way_is_told_and_forgetting_again_finishes(file: P
         other.store.reader.execute("COMMIT")
         assert (await memory.forget("secret-id-4711")).clean
         assert traces_of(file, NEEDLES) == []
+
+
+async def test_runs_that_recalled_it_lose_their_texts(file: Path) -> None:
+    journal_file = file.with_name("journal.db")
+    with Journal.open(journal_file) as journal:
+        for number, sources in enumerate([("secret-id-4711", "c1"), ("c2",)]):
+            run_id = f"run{number}"
+            said = SECRET if number == 0 else "the harmless question"
+            conversation = f"conv{number}"
+            started = RunStarted(question=said, door="test", conversation_id=conversation)
+            journal.begin_run(run_id, conversation, started)
+            recalled = Recalled(sources=sources, tokens=9)
+            journal.append(Event(run_id=run_id, seq=2, at=1.0, body=recalled))
+            journal.keep(run_id, "note", "text/plain", f"{said} once more".encode())
+    async with await Memory.open(file) as memory:
+        await _with_the_secret(memory)
+        forgotten = await memory.forget("secret-id-4711", journal=journal_file)
+    assert forgotten.runs == ("run0",)
+    assert traces_of(journal_file, NEEDLES) == []
+    with Journal.open(journal_file) as journal:
+        assert journal.run("run0").question == "(erased)"
+        assert journal.run("run1").question == "the harmless question"
+        assert len(journal.artifacts_of("run1")) == 1
 
 
 def _anywhere(file: Path, content: bytes) -> bool:

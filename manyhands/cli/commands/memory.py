@@ -202,15 +202,24 @@ def edit(item_id: str, text: str | None, confirm: bool) -> None:
 @command.command("forget")
 @click.argument("ids", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def forget(ids: tuple[str, ...], yes: bool) -> None:
-    """Remove memories from every table, index and log, down to the bytes of the file."""
+@click.option("--keep-runs", is_flag=True, help="Leave the runs that recalled them as they are.")
+def forget(ids: tuple[str, ...], yes: bool, keep_runs: bool) -> None:
+    """Remove memories from every table, index and log, down to the bytes of the files.
+
+    Runs that recalled them keep their place in the journal and lose their texts.
+    """
+    from manyhands.settings import load_settings
+
     names = [item_id.removeprefix("memory:") for item_id in ids]
     if not yes:
         click.confirm(f"Forget {', '.join(names)} for good?", abort=True)
 
     async def work(memory: Memory) -> None:
-        done = await memory.forget(names)
+        journal = None if keep_runs else load_settings().journal.path
+        done = await memory.forget(names, journal=journal)
         click.echo(f"{done.items} of {len(names)} forgotten.")
+        for run in done.runs:
+            click.echo(f"  the run {run} had recalled it; its texts are erased")
         if not done.clean:
             click.echo(
                 "Another process is reading the file; run this again so that no byte stays.",
