@@ -70,5 +70,14 @@ HOSTILE: list[dict[str, Any]] = [
     for body in (
         {"kind": "identity", "lhs": attack, "rhs": "0"},
         {"kind": "antiderivative", "f": attack, "F": "x", "var": "x"},
+        {"kind": "derivative", "f": attack, "df": "7", "var": "x"},
+        {"kind": "definite_integral", "f": attack, "a": "0", "b": "3", "var": "x", "value": "0"},
+        {"kind": "limit", "f": attack, "var": "x", "to": "oo", "value": "7"},
+        {"kind": "sum", "term": attack, "var": "x", "from": "1", "to": "oo", "value": "7"},
+        {"kind": "solution", "equations": attack, "values": {"x": "7"}},
+        {"kind": "ode", "equation": "y' = y", "solution": attack},
+        {"kind": "matrix", "op": "inverse", "args": [[attack, "1"], ["2", "3"]], "value": [["1"]]},
+        {"kind": "inequality", "claim": attack},
+        {"kind": "integer_claim", "claim": attack},
     )
 ]

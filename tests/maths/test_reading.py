@@ -16,10 +16,11 @@ Ask = Callable[..., CheckOutcome]
 #: Equal to no text that is written by chance.
 _RARE = "q9*zeta(3)*17/13 + exp(sqrt(19)*q9)"
 _PIECES = [
-    "x", "1", "2.5", "(", ")", "**", "^", "+", "-", "*", "/", "!", "|", ",", "=", "==", "<", " ", "'",
-    "sin", "sqrt(", "log", "\\frac{", "}", "{", "\\sqrt", "\\left", "\\right)", "\\sin", "_", ".", "[", "]",
-    "__import__('os')", ".__class__", "lambda: ", "exec(", "eval(", "open('f','w')", "9**9**9", "oo",
-    "Piecewise((", "Derivative(", "factorial(", "1e400", "\u202e", "\x00", "\n", "²", "π", "if", "else",
+    "x", "1", "2.5", "(", ")", "**", "^", "+", "-", "*", "/", "!", "|", ",", "=", "==", "<", " ",
+    "'", "sin", "sqrt(", "log", "\\frac{", "}", "{", "\\sqrt", "\\left", "\\right)", "\\sin", "_",
+    ".", "[", "]", "__import__('os')", ".__class__", "lambda: ", "exec(", "eval(", "open('f','w')",
+    "9**9**9", "oo", "Piecewise((", "Derivative(", "factorial(", "1e400", "\u202e", "\x00", "\n",
+    "²", "π", "if", "else",
 ]  # fmt: skip
 _fragments = st.lists(st.sampled_from(_PIECES), max_size=14).map("".join)
 _garbage = st.one_of(_fragments, st.text(max_size=40))

@@ -22,7 +22,7 @@ _NAMED = {
     "asin": "asin", "acos": "acos", "atan": "atan", "sinh": "sinh", "cosh": "cosh",
     "tanh": "tanh", "coth": "coth", "sech": "sech", "csch": "csch", "asinh": "asinh",
     "acosh": "acosh", "atanh": "atanh", "exp": "exp", "erf": "erf", "erfc": "erfc",
-    "erfi": "erfi", "gamma": "gamma", "loggamma": "lgamma", "digamma": "digamma", "zeta": "zeta",
+    "erfi": "erfi", "gamma": "gamma", "loggamma": "lgamma", "digamma": "digamma",
     "LambertW": "lambertw", "Ei": "ei", "li": "li", "Si": "si", "Ci": "ci", "Chi": "chi",
     "Shi": "shi", "fresnels": "fresnel_s", "fresnelc": "fresnel_c",
 }  # fmt: skip
@@ -35,6 +35,7 @@ _STEPS = {"sign": "real_sgn", "floor": "real_floor", "ceiling": "real_ceil"}
 _NOT_ANALYTIC = {"re", "im", "arg", "conjugate"}
 #: A power that may be worked out by repeated multiplication.
 _LARGEST_POWER = 10**6
+_FAR_FOR_ZETA = 10**5
 
 #: One node's work: (analytic, all values so far, places of its operands) -> its value.
 _Step = Callable[[bool | None, list[Any], tuple[int, ...]], Any]
@@ -408,6 +409,12 @@ def _order(letter: str) -> Callable[..., Any]:
     return bessel
 
 
+def _zeta(one: Any) -> Any:
+    if not abs(one) < _FAR_FOR_ZETA:  # the work grows with the distance from the origin
+        raise Undefined("the zeta function that far out")
+    return one.zeta()
+
+
 def _mod(one: Any, base: Any) -> Any:
     if not (is_real(one) and is_real(base)):
         raise Undefined("a remainder of complex values")
@@ -417,6 +424,7 @@ def _mod(one: Any, base: Any) -> Any:
 
 _RULES: dict[str, Callable[..., Any]] = {
     "factorial": lambda one: (one + 1).gamma(),
+    "zeta": _zeta,
     "binomial": _binomial,
     "beta": lambda one, two: one.gamma() * two.gamma() * (one + two).rgamma(),
     "re": lambda one: acb(one.real),

@@ -8,6 +8,7 @@ numerical integration" (1974).
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import time
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from singular import Growth, growth, singular_points
 
 _BITS = 160
 _CLOSE_BITS = 420
+_TINIEST = 5000
 _DEEP_BITS = 512
 #: The error bound that a quadrature must reach to decide alone.
 _NARROW = arb("1e-26")
@@ -113,6 +115,11 @@ def _one(f: Any, var: Any, ends: tuple[Any, Any], claimed: Any, text: Any) -> Fo
     tape = Tape([f], [var])
     to_infinity = infinite(claimed)
     with precision(_BITS):
+        if not (low_end or high_end or to_infinity) and half_unit(text) is None:
+            scaled = _enlarged(f, tape, ends, claimed)
+            if scaled is not None:
+                found = _one(scaled[0], var, ends, scaled[1], "")
+                return found[0], f"both times 2^{scaled[2]}: {found[1]}", found[2]
         if not low_end and not high_end:
             low, high = (Tape([end], []).run([])[0] for end in ends)
             if not (is_real(low) and is_real(high)):
@@ -127,6 +134,32 @@ def _one(f: Any, var: Any, ends: tuple[Any, Any], claimed: Any, text: Any) -> Fo
                     return _closer(f, var, tape, ends, claimed, text) or outcome
     with precision(_DEEP_BITS):
         return _by_pieces(tape, f, var, ends, (low_end, high_end), claimed, text)
+
+
+def _enlarged(
+    f: Any, tape: Tape, ends: tuple[Any, Any], claimed: Any
+) -> tuple[Any, Any, int] | None:
+    """Integrand and value times a power of two, when the integrand is everywhere tiny.
+
+    Raises:
+        Undefined: it is so small that no precision used here would tell it from zero.
+    """
+    low, high = (Tape([end], []).run([])[0] for end in ends)
+    sizes = []
+    for part in range(1, 16):
+        try:
+            (ball,) = tape.run([low + (high - low) * fmpq(part, 16)])
+        except (Undefined, ZeroDivisionError):
+            return None
+        sizes.append(log2(abs(ball).upper()) if ball.is_finite() else 0.0)
+    largest = max(sizes)
+    if largest > -20 or largest == -math.inf:
+        return None
+    if largest < -_TINIEST:
+        raise Undefined("the integrand is too small to be told from zero")
+    power = int(-largest)
+    factor = sp.Integer(2) ** power
+    return sp.Mul(factor, f, evaluate=False), sp.Mul(factor, claimed, evaluate=False), power
 
 
 def _compared(found: Any, claimed: Any, text: Any) -> Found:

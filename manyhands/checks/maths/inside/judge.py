@@ -64,6 +64,8 @@ def judge(found: Comparison, what: str, seed: int, symbols: bool) -> Found:
             evidence,
         )
     said = f"{what} are equal at {agreed} points to 2^-{found.bits}"
+    if found.skipped:
+        said += ", where both have values"
     if not symbols:
         said = f"{what} are equal to 2^-{found.closest or found.bits}"
     if found.off is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -22,6 +23,9 @@ _FAR = (6, 9, 13, 19, 28, 42, 64, 96, 144, 216, 324)
 _CLOSE = -60
 #: Values that stay this close to the claim, as a share of the working precision, are there.
 _THERE = -0.3
+
+
+_SIDES = {"left": "-", "right": "+", "both": "+-", "below": "-", "above": "+"}
 
 
 class Trend(StrEnum):
@@ -47,10 +51,11 @@ class Approach:
 def limit(case: dict[str, Any]) -> Found:
     """`f` tends to `value` as `var` goes to `to`, from both sides unless `dir` is `+` or `-`."""
     var = symbol_of(case)
-    f, to, claimed = (read(case[key], {str(var): var}) for key in ("f", "to", "value"))
+    point, marked = _marked(case["to"])
+    f, to, claimed = (read(text, {str(var): var}) for text in (case["f"], point, case["value"]))
     if to.has(var) or claimed.has(var):
         raise NotReadable(f"the value or the point holds {var}")
-    side = str(case.get("dir", "")).strip()
+    side = _SIDES.get(str(case.get("dir", "")).strip(), str(case.get("dir", "")).strip()) or marked
     if side not in ("", "+", "-", "+-"):
         raise NotReadable("dir is '+', '-' or '+-'")
     return put_parameters(
@@ -59,6 +64,12 @@ def limit(case: dict[str, Any]) -> Found:
         case,
         lambda parts: _one(parts[0], var, parts[1], parts[2], side, case["value"]),
     )
+
+
+def _marked(to: Any) -> tuple[Any, str]:
+    """The point and the side that a mark behind it names, as in `0+` and `0^{-}`."""
+    match = re.fullmatch(r"(.*[^+\-*/(^{\s])\s*\^?\{?([+-])\}?\s*", str(to))
+    return (match[1], match[2]) if match and isinstance(to, str) else (to, "")
 
 
 def _one(f: Any, var: Any, to: Any, claimed: Any, side: str, text: Any) -> Found:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import sympy as sp
-from judge import Found, equal
+from balls import is_constant, precision, value
+from judge import Found, equal, half_unit, same_number
 from notation import NotReadable, read
 
 _LARGEST = 12
@@ -31,8 +32,16 @@ def matrix(case: dict[str, Any]) -> Found:
     if isinstance(found, list):
         return _same_values(found, claimed, case)
     if isinstance(found, sp.MatrixBase):
-        return _same_matrix(found, _rows(claimed), case)
-    return equal(_expr(found), read(claimed), f"the {op} and the value", case)
+        return _same_matrix(found, _texts(claimed), case)
+    return _same(_expr(found), claimed, f"the {op} and the value", case)
+
+
+def _same(found: Any, text: Any, what: str, case: dict[str, Any]) -> Found:
+    """Two entries; a long decimal is taken as rounded, as everywhere."""
+    if half_unit(text) is not None and is_constant(found):
+        with precision(300):
+            return same_number(value(found), value(read(text)), text, what)
+    return equal(found, read(text), what, case, prove=not isinstance(case["value"], list))
 
 
 def _same_matrix(found: Any, claimed: list[list[Any]], case: dict[str, Any]) -> Found:
@@ -48,7 +57,7 @@ def _same_matrix(found: Any, claimed: list[list[Any]], case: dict[str, Any]) -> 
     for row in range(found.rows):
         for col in range(found.cols):
             what = f"entry ({row + 1}, {col + 1})"
-            last = equal(found[row, col], claimed[row][col], what, case, prove=False)
+            last = _same(found[row, col], claimed[row][col], what, case)
             if last[0] == "refuted":
                 return last
             if last[0] != "supported":
@@ -65,12 +74,12 @@ def _same_values(found: list[Any], claimed: Any, case: dict[str, Any]) -> Found:
     if isinstance(claimed, dict):
         claimed = [value for value, times in claimed.items() for _ in range(int(times))]
     listed = claimed if isinstance(claimed, list) else [claimed]
-    rest = [read(text) for text in listed]
+    rest = list(listed)
     if len(rest) != len(found):
         return "refuted", f"there are {len(found)} values, not {len(rest)}", {"found": _text(found)}
     open_ones = 0
     for one in found:
-        verdicts = [equal(_expr(one), other, "the values", case, prove=False)[0] for other in rest]
+        verdicts = [_same(_expr(one), other, "the values", case)[0] for other in rest]
         if "supported" in verdicts:
             rest.pop(verdicts.index("supported"))
         elif "undetermined" in verdicts:
@@ -114,7 +123,11 @@ def _entry(made: Any) -> Any:
 
 
 def _rows(said: Any) -> list[list[Any]]:
-    """Rows of expressions: from lists, from `[[1, 2], [3, 4]]` and `Matrix(…)`, from LaTeX."""
+    return [[read(entry) for entry in row] for row in _texts(said)]
+
+
+def _texts(said: Any) -> list[list[Any]]:
+    """Rows of texts: from lists, from `[[1, 2], [3, 4]]` and `Matrix(…)`, from LaTeX."""
     if isinstance(said, str):
         said = _rows_of_text(said.strip().strip("$").strip())
     if not isinstance(said, list) or not said:
@@ -124,7 +137,7 @@ def _rows(said: Any) -> list[list[Any]]:
         raise NotReadable("the rows have different lengths")
     if len(rows) > _LARGEST or len(rows[0]) > _LARGEST:
         raise NotReadable(f"a matrix larger than {_LARGEST} by {_LARGEST}")
-    return [[read(entry) for entry in row] for row in rows]
+    return rows
 
 
 def _rows_of_text(text: str) -> list[Any]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+import sympy as sp
 from balls import Undefined
-from notation import NotReadable
+from notation import NotReadable, read
 from rules import RULES
 
 #: Seconds of processing for one case, after which the worker stops it and stays. The caller's
 #: clock is longer: it ends the worker, for what is stuck inside a library.
 SECONDS = 0.85
 #: Where SymPy may be asked for a closed form.
-SLOW = {"definite_integral": 3.0, "limit": 2.0, "sum": 2.0, "inequality": 2.5, "integer_claim": 2.5}
+SLOW = {"definite_integral": 3.0, "inequality": 2.5, "integer_claim": 2.5}
 
 
 class _OutOfTime(BaseException):
@@ -50,7 +51,21 @@ def handle(case: dict[str, Any]) -> dict[str, Any]:
         return _open("not decided: nested too deeply", {})
     except Exception as error:
         return _open(f"not decided: {type(error).__name__}: {str(error)[:120]}", {})
+    if case.get("latex"):
+        evidence = {**evidence, "latex": _typeset(case)}
     return {"verdict": verdict, "summary": summary, "evidence": evidence}
+
+
+def _typeset(case: dict[str, Any]) -> dict[str, str]:
+    """The case's expressions in LaTeX, as they were understood."""
+    said: dict[str, str] = {}
+    for key in case.keys() - {"kind", "var", "id", "op"}:
+        if isinstance(case[key], str):
+            try:
+                said[key] = sp.latex(read(case[key]))
+            except NotReadable:
+                continue
+    return said
 
 
 def _open(why: str, evidence: dict[str, Any]) -> dict[str, Any]:

@@ -126,6 +126,7 @@ def _explicit(text: str, given: dict[str, Any]) -> str:
         raise NotReadable("a number that is not decimal")
     out: list[str] = []
     before, bars = "", 0
+    letters = {m[2] for m in _TOKEN.finditer(text) if m[2] and len(m[2]) == 1}
     for match in _TOKEN.finditer(text):
         number, name, sign = match.groups()
         piece = _RENAMED.get(match.group().strip(), match.group().strip())
@@ -139,6 +140,8 @@ def _explicit(text: str, given: dict[str, Any]) -> str:
             piece, kind = (")", ")") if closes else ("Abs(", "(")
         if number:
             piece = _decimal(number)
+        elif name and _is_product(name, letters, given):
+            piece = "(" + "*".join(name) + ")"
         if ends and kind in ("number", "name", "("):
             calls = piece == "(" and before == "name"
             if not (calls and _is_function(out[-1], given)):
@@ -152,6 +155,12 @@ def _explicit(text: str, given: dict[str, Any]) -> str:
         out.append(piece)
         before = kind
     return " ".join(out)
+
+
+def _is_product(name: str, letters: set[str], given: dict[str, Any]) -> bool:
+    """Whether `ab` means a*b: it is no name that is known, and its letters occur by themselves."""
+    known = name in FUNCTIONS or name in CONSTANTS or name in given or name in _WORDS
+    return 1 < len(name) < 5 and not known and set(name) <= letters
 
 
 def _decimal(number: str) -> str:

@@ -16,7 +16,7 @@ def over(above: Any, below: Any) -> Any:
 
 
 def _root(inside: Any, n: Any = sp.S(2)) -> Any:  # noqa: B008  an immutable number
-    return sp.Pow(inside, sp.Pow(n, -1, evaluate=False), evaluate=False)
+    return sp.Pow(inside, over(sp.S.One, n), evaluate=False)
 
 
 def _log(inside: Any, base: Any = None) -> Any:

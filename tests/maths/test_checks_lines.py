@@ -1,0 +1,64 @@
+"""`python -m manyhands.checks`: a verdict for each line, in order, and never a traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+
+def _ask(lines: list[bytes]) -> tuple[list[dict[str, object]], subprocess.CompletedProcess[bytes]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "manyhands.checks"],
+        input=b"\n".join(lines),
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()], done
+
+
+def test_each_line_gets_its_verdict_in_order_whatever_it_holds() -> None:
+    lines = [
+        json.dumps({"id": "a", "kind": "identity", "lhs": "x + x", "rhs": "2*x"}).encode(),
+        b"no json",
+        b"[1, 2]",
+        b'{"id": 4, "kind": "nonsense"}',
+        b'{"id": null, "kind": ["identity"]}',
+        b'{"id": 6, "kind": "identity", "lhs": NaN, "rhs": 1e999}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b"",
+        json.dumps({"id": {"n": 1}, "kind": "identity", "lhs": "x", "rhs": "x + 1"}).encode(),
+        json.dumps({"id": 10, "kind": "identity", "lhs": "\ud800", "rhs": "\u202e"}).encode(),
+        json.dumps(
+            {"id": 11, "kind": "differential", "a": "def f(n: int) -> int:\n    return n\n",
+             "b": "def f(n: int) -> int:\n    return n + 1\n", "entry_point": "f", "inputs": [[1]]}
+        ).encode(),
+    ]  # fmt: skip
+    found, done = _ask(lines)
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+    assert [one["id"] for one in found] == [
+        "a",
+        None,
+        None,
+        4,
+        None,
+        6,
+        None,
+        None,
+        {"n": 1},
+        10,
+        11,
+    ]
+    assert [one["verdict"] for one in found] == [
+        "supported", *["undetermined"] * 7, "refuted", "undetermined", "refuted",
+    ]  # fmt: skip
+    assert all(one.keys() == {"id", "verdict", "evidence", "seconds"} for one in found)
+    assert all(one["evidence"]["summary"] for one in found)  # type: ignore[index]
+
+
+def test_no_lines_give_no_lines() -> None:
+    found, done = _ask([])
+    assert (found, done.returncode) == ([], 0)
