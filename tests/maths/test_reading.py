@@ -25,7 +25,7 @@ _PIECES = [
 _fragments = st.lists(st.sampled_from(_PIECES), max_size=14).map("".join)
 _garbage = st.one_of(_fragments, st.text(max_size=40))
 _few = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

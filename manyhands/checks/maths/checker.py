@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from importlib.resources import files
 from types import TracebackType
@@ -67,7 +68,11 @@ class MathChecker:
         """
         kind = str(case.get("kind", ""))
         seconds = _SLOW.get(kind, _SECONDS)
-        reply = await self._session.request(dict(case), timeout=seconds)
+        try:
+            body = json.loads(json.dumps(dict(case)))
+        except (TypeError, ValueError, RecursionError) as error:
+            return CheckOutcome(Verdict.UNDETERMINED, f"the case is no JSON: {error}")
+        reply = await self._session.request(body, timeout=seconds)
         if reply.status is not RunStatus.OK:
             return CheckOutcome(
                 Verdict.UNDETERMINED,
