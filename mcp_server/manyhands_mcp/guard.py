@@ -19,10 +19,6 @@ _MOST_HEADERS = 32 * 1024
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-class _TooLarge(Exception):
-    """The body is over the limit."""
-
-
 @dataclass(frozen=True, slots=True)
 class GuardRules:
     """What a request must be like.
@@ -106,7 +102,7 @@ class Guard:
         elif scope["method"] == "POST" and not _is_json(single("content-type")):
             await _refuse(send, 415, "Only application/json is taken.")
         elif not _small(headers.get("content-length", []), rules.most_body):
-            await _refuse(send, 413, f"A request has at most {rules.most_body:,} bytes.")
+            await self._too_large(send)
         else:
             scope["manyhands.principal"] = self._principal
             await self._pass(scope, receive, send)
@@ -137,28 +133,31 @@ class Guard:
         await _send(send, 200, {key: value for key, value in told.items() if value}, {})
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """On to the server, counting what a body without a declared length brings."""
-        seen = 0
-        begun = False
-
-        async def counted() -> Message:
-            nonlocal seen
+        """On to the server with the whole body, once that is known to be small enough."""
+        body = bytearray()
+        more = scope["method"] == "POST"
+        while more:
             message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._rules.most_body:
-                raise _TooLarge
-            return message
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self._rules.most_body:
+                await self._too_large(send)
+                return
+        given = scope["method"] != "POST"
 
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
+        async def replay() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
 
-        try:
-            await self._app(scope, counted, noted)
-        except _TooLarge:
-            if not begun:
-                await _refuse(send, 413, f"A request has at most {self._rules.most_body:,} bytes.")
+        await self._app(scope, replay, send)
+
+    async def _too_large(self, send: Send) -> None:
+        await _refuse(send, 413, f"A request has at most {self._rules.most_body:,} bytes.")
 
 
 def _is_json(content_type: str) -> bool:

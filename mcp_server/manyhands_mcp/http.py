@@ -63,7 +63,10 @@ async def running_http(
     async with anyio.create_task_group() as tasks:
 
         async def serving() -> None:
-            await server.serve(sockets=[listening])
+            try:
+                await server.serve(sockets=[listening])
+            finally:
+                listening.close()
             tasks.cancel_scope.cancel()  # it was stopped by a signal
 
         tasks.start_soon(serving)

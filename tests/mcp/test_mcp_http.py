@@ -10,11 +10,10 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from mcp import Client
-from mcp.client.streamable_http import streamable_http_client
-
 from manyhands_mcp.guard import GuardRules
 from manyhands_mcp.http import running_http
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 
 ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
 TOKEN = "0123456789abcdef" * 4
