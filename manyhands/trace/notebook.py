@@ -50,7 +50,11 @@ def notebook_of(question: str, answer: Answer, fetch: Fetch, calls: dict[str, st
     for step in answer.steps:
         cells.extend(_step_cells(step, fetch, calls.get(step.id, "")))
     cells.append(_markdown(f"## Answer ({answer.status})\n\n{answer.text}"))
+    executed = 0
     for number, cell in enumerate(cells):
+        if cell["cell_type"] == "code":
+            executed += 1
+            cell["execution_count"] = executed
         text = json.dumps(cell, sort_keys=True) + str(number)
         cell["id"] = hashlib.sha256(text.encode()).hexdigest()[:12]
     return json.dumps(
