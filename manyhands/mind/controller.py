@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from manyhands.errors import BudgetExceeded, EngineError, SandboxError, StorageError
+from manyhands.errors import (
+    BudgetExceeded,
+    EngineError,
+    HandsEnvironmentError,
+    NoIsolation,
+    SandboxError,
+    StorageError,
+)
 from manyhands.hands.contracts import CodeRequest, HandName, HandRequest, HandResult, Status
 from manyhands.hands.registry import HANDS
 from manyhands.hands.work import Begin, Desk
@@ -114,6 +121,8 @@ class Controller:
             result = await hand.work(
                 request, self._desk(step), self._begin(step, request), escalate=self._box.escalate
             )
+        except (HandsEnvironmentError, NoIsolation):
+            raise  # no step could run anything: the run ends here, to be resumed when it is mended
         except (EngineError, SandboxError) as error:
             return HandResult(hand=step.hand, status=Status.FAILED, summary=str(error))
         if self._box.routes is not None:

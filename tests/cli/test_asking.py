@@ -209,6 +209,26 @@ def test_a_missing_model_comes_with_its_pull_command(stage: Stage) -> None:
     assert "ollama pull nobody:1b" in done.stderr
 
 
+def test_without_a_sandbox_the_run_ends_with_the_fix_and_can_be_resumed(stage: Stage) -> None:
+    step = {"id": "a", "hand": "math", "task": "t", "kind": "derivative"}
+    plan = {"goal": "g", "route": "plan", "steps": [{**step, "given": {"f": "x", "var": "x"}}]}
+
+    def say(request: ScriptedRequest) -> str:
+        return json.dumps(plan) if request.format else "```\n1\n```"
+
+    stage.say = say
+    stage.env["MANYHANDS_SANDBOX__BACKEND"] = "podman"
+    done = stage.run("ask", "Differentiate x")
+    assert done.returncode == 4, done.stderr
+    assert "podman" in done.stderr
+    assert "Traceback" not in done.stderr
+    (run,) = json.loads(stage.run("runs", "list", "--json").stdout)
+    assert run["state"] == "failed"
+    del stage.env["MANYHANDS_SANDBOX__BACKEND"]
+    again = stage.run("runs", "resume", run["id"], "--json")
+    assert json.loads(again.stdout)["steps"][0]["status"] == "verified"
+
+
 def test_ctrl_c_stops_the_model_and_leaves_a_run_to_resume(stage: Stage) -> None:
     speaking = threading.Event()
 

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+UV = shutil.which("uv") or f"{Path(sys.executable).parent}/uv"
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment with the wheel and its dependencies; the path of its `manyhands`."""
     folder = tmp_path_factory.mktemp("wheel")
-    uv = shutil.which("uv") or f"{Path(sys.executable).parent}/uv"
 
     def run(*args: str) -> None:
-        done = subprocess.run([uv, *args], cwd=folder, capture_output=True, text=True)
+        done = subprocess.run([UV, *args], cwd=folder, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 
     run("build", "--wheel", "--out-dir", str(folder / "dist"), str(ROOT))
@@ -32,7 +32,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def manyhands(program: Path, home: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    """Run it for a user who has nothing yet; only uv's downloads are shared with this machine."""
+    ours = ("MANYHANDS_", "XDG_", "OLLAMA_", "OTEL_", "PYTHON", "VIRTUAL_ENV")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    cache = subprocess.run([UV, "cache", "dir"], capture_output=True, text=True, check=True)
+    env |= {"HOME": str(home), "UV_CACHE_DIR": cache.stdout.strip()}
     return subprocess.run(
         [program, *args], cwd=home, env=env, capture_output=True, text=True, timeout=600
     )
