@@ -56,10 +56,10 @@ async def baselines(memory: Memory, asked: list[dict[str, Any]]) -> dict[str, li
     """Words only, vectors only and their RRF-60, from the same index and the same candidates."""
     found: dict[str, list[list[float]]] = {"words only": [], "vectors only": [], "RRF-60": []}
     at = {signal: place for place, signal in enumerate(SIGNALS)}
-    hot = memory._hot
+    hot = memory._searcher.hot
     for one in asked:
         _, vector = await memory._query_vector(one["query"])
-        memory._refresh()
+        memory._searcher.refresh()
         where = Filter(scopes=(one["scope"],)) if "scope" in one else Filter()
         candidates = gather(hot, read_question(one["query"], vector), where)
         ids = [row.item.id for row in memory.store.rows(hot.pk.view[candidates.slots].tolist())]
@@ -93,6 +93,8 @@ async def measure(name: str, embedder: Any, folder: Path) -> None:
     started = time.perf_counter()
     async with await Memory.open(path, embedder=embedder) as memory:
         await memory.add(items)
+        if hasattr(embedder, "save"):
+            embedder.save()
         built = time.perf_counter() - started
         rows = await baselines(memory, asked)
         rows["ours"] = await ours(memory, asked)
