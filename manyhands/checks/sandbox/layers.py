@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import json
+import marshal
 import os
 import shutil
 import subprocess
@@ -208,7 +208,7 @@ def _launcher(
         "env": _environment(view, python, extra),
         "cwd": view.work,
     }
-    return (str(python), "-I", "-S", launch, json.dumps(spec))
+    return (str(python), "-I", "-S", launch, marshal.dumps(spec, 2).hex())
 
 
 def _bwrap(
