@@ -159,3 +159,12 @@ def test_points_alone_never_support_an_inequality(ask: Ask) -> None:
 def test_expressions_come_back_in_latex_when_asked(ask: Ask) -> None:
     outcome = ask({"kind": "identity", "lhs": "sqrt(x)/2", "rhs": "x", "latex": True})
     assert outcome.evidence["latex"]["lhs"] == r"\frac{\sqrt{x}}{2}"
+
+
+def test_what_holds_for_positive_parameters_only_says_so(ask: Ask) -> None:
+    case = {"kind": "antiderivative", "f": "1/sqrt(a**2 - x**2)", "F": "asin(x/a)", "var": "x"}
+    outcome = ask(case)
+    assert outcome.verdict is Verdict.SUPPORTED
+    assert "positive a" in outcome.summary
+    assert outcome.evidence["fails_at"]["a"].startswith("-")
+    assert ask({**case, "F": "2*asin(x/a)"}).verdict is Verdict.REFUTED

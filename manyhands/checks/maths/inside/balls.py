@@ -32,10 +32,14 @@ _RECIPROCAL = {
     "acsch": "asinh",
 }  # fmt: skip
 _STEPS = {"sign": "real_sgn", "floor": "real_floor", "ceiling": "real_ceil"}
-_NOT_ANALYTIC = {"re", "im", "arg", "conjugate"}
+_NOT_ANALYTIC = {
+    "re", "im", "arg", "conjugate", "Max", "Min", "Heaviside", "Mod", "atan2", "bessely", "besselk",
+    "uppergamma", "lowergamma", "expint", "polylog", "elliptic_k", "elliptic_e", "binomial", "beta",
+}  # fmt: skip
 #: A power that may be worked out by repeated multiplication.
 _LARGEST_POWER = 10**6
 _FAR_FOR_ZETA = 10**5
+_LARGEST_DEGREE = 1000
 
 #: One node's work: (analytic, all values so far, places of its operands) -> its value.
 _Step = Callable[[bool | None, list[Any], tuple[int, ...]], Any]
@@ -409,6 +413,15 @@ def _order(letter: str) -> Callable[..., Any]:
     return bessel
 
 
+def _polynomial(method: str) -> Callable[..., Any]:
+    def at(degree: Any, one: Any) -> Any:
+        if not abs(degree) < _LARGEST_DEGREE:
+            raise Undefined("a polynomial of that degree")
+        return getattr(one, method)(degree)
+
+    return at
+
+
 def _zeta(one: Any) -> Any:
     if not abs(one) < _FAR_FOR_ZETA:  # the work grows with the distance from the origin
         raise Undefined("the zeta function that far out")
@@ -440,6 +453,22 @@ _RULES: dict[str, Callable[..., Any]] = {
     "besseli": _order("i"),
     "besselk": _order("k"),
     "Mod": _mod,
+    "uppergamma": lambda s, one: one.gamma_upper(s),
+    "lowergamma": lambda s, one: one.gamma_lower(s),
+    "expint": lambda s, one: one.expint(s),
+    "polylog": lambda s, one: one.polylog(s),
+    "elliptic_k": lambda one: one.elliptic_k(),
+    "elliptic_e": lambda one: one.elliptic_e(),
+    "legendre": _polynomial("legendre_p"),
+    "hermite": _polynomial("hermite_h"),
+    "chebyshevt": _polynomial("chebyshev_t"),
+    "chebyshevu": _polynomial("chebyshev_u"),
+    "laguerre": _polynomial("laguerre_l"),
+    "airyai": lambda one: one.airy_ai(),
+    "airybi": lambda one: one.airy_bi(),
+    "harmonic": lambda one: (one + 1).digamma() + acb(arb.const_euler()),
+    "dirichlet_eta": lambda one: one.dirichlet_eta(),
+    "RisingFactorial": lambda one, count: (one + count).gamma() * one.rgamma(),
     "atan2": lambda y, x: acb(acb(x.real, y.real).arg()),
 }
 

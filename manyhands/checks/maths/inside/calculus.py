@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from balls import names_in
 from judge import Found, derivative_of, equal, symbol_of
 from notation import NotReadable, read
 
@@ -20,15 +21,32 @@ def derivative(case: dict[str, Any]) -> Found:
     if not isinstance(order, int) or not 1 <= order <= 6:
         raise NotReadable("the order is a whole number from 1 to 6")
     f, claimed = read(case["f"]), read(case["df"])
-    return equal(derivative_of(f, var, order), claimed, "the derivative and df", case, guards=[f])
+    return _compared(derivative_of(f, var, order), claimed, f, var, "the derivative and df", case)
 
 
 def antiderivative(case: dict[str, Any]) -> Found:
     """The derivative of `F` is `f`; a constant that is added to `F` is passed over."""
     var = symbol_of(case)
     f, claimed = read(case["f"]), read(_without_constant(str(case["F"])))
-    guards = [claimed]
-    return equal(derivative_of(claimed, var), f, "the derivative of F and f", case, guards=guards)
+    made = derivative_of(claimed, var)
+    return _compared(made, f, claimed, var, "the derivative of F and f", case)
+
+
+def _compared(
+    made: Any, wanted: Any, function: Any, var: Any, what: str, case: dict[str, Any]
+) -> Found:
+    """Compared where the function is real. Other names may have any sign; when it fails only for
+    negative ones, they are taken as the positive parameters that tables of integrals mean."""
+    found = equal(made, wanted, what, case, guards=[function])
+    others = sorted(map(str, names_in(made, wanted, function) - {var}))
+    if found[0] != "refuted" or not others or "assume" in case:
+        return found
+    positive = {**case, "assume": dict.fromkeys(others, "positive")}
+    again = equal(made, wanted, what, positive, guards=[function])
+    if again[0] != "supported":
+        return found
+    evidence = {**again[2], "fails_at": found[2]["counterexample"]}
+    return "supported", f"{again[1]}; for positive {', '.join(others)} only", evidence
 
 
 def _without_constant(text: str) -> str:

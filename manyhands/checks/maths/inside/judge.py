@@ -189,6 +189,7 @@ def derivative_of(expr: Any, var: Any, order: int = 1) -> Any:
         expr = expr.replace(lambda node: isinstance(node, sp.sign), flat) if steps else expr
     if steps or expr.has(_Absolute):
         expr = expr.replace(lambda n: isinstance(n, _Absolute), lambda n: sp.Abs(n.args[0]))
+    while expr.has(_Step):
         expr = expr.replace(lambda n: isinstance(n, _Step), lambda n: n.args[0])
     if expr.has(sp.Derivative, sp.Subs):
         raise Undefined("SymPy cannot differentiate it")

@@ -18,6 +18,7 @@ from latex_text import NotLatex, looks_like_latex, to_python
 from vocabulary import CONSTANTS, FUNCTIONS, LETTERS, over
 
 MAX_TEXT = 4000
+_MOST_FUNCTION_POWERS = 40
 MAX_NODES = 1000
 MAX_DIGITS = 400
 #: Binary digits that a constant may have: about 20,000 decimal ones.
@@ -34,6 +35,8 @@ _TOKEN = re.compile(
     r"(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|([^\W\d]\w*)"
     r"|(\*\*|//|<=|>=|==|!=|\S)|\s+"
 )
+_PREFIX = re.compile(r"(?<![\w.])(?:math|np|numpy|sp|sympy|mpmath)\.(?=[A-Za-z])")
+_FUNCTION_POWER = re.compile(r"(?<!\w)([a-z]{2,7})\s*(?:\*\*|\^)\s*(?:(\d+)|\(?(-1)\)?)\s*\(")
 _WORDS = {"and", "or", "not", "if", "else"}
 _EXACT = "_exact"
 #: Python's own words that are common names of variables.
@@ -112,12 +115,31 @@ def _tree(text: Any, given: dict[str, Any]) -> tuple[ast.expr, dict[str, Any]]:
         except (NotLatex, RecursionError) as error:
             raise NotReadable(f"no LaTeX that this reader knows: {str(error)[:80]}") from error
         given = {"i": sp.I, **given}
+    text = _function_powers(_PREFIX.sub("", text))
     source = _explicit(text.replace("^", "**").translate(_SIGNS), given)
     try:
         tree = ast.parse(source, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise NotReadable(f"no expression: {text[:80]!r}") from error
     return tree.body, given
+
+
+def _function_powers(text: str) -> str:
+    """`sin^2(x)` as `(sin(x))**2`, `sin^-1(x)` as `asin(x)`."""
+    for _ in range(_MOST_FUNCTION_POWERS):
+        match = next((m for m in _FUNCTION_POWER.finditer(text) if m[1] in FUNCTIONS), None)
+        if match is None:
+            return text
+        end = match.end()
+        depth = 1
+        while end < len(text) and depth:
+            depth += (text[end] == "(") - (text[end] == ")")
+            end += 1
+        name = f"a{match[1]}" if match[3] and f"a{match[1]}" in FUNCTIONS else match[1]
+        power = "" if name != match[1] else f"**({match[2] or match[3]})"
+        call = f"({name}({text[match.end() : end - 1]}){power})"
+        text = text[: match.start()] + call + text[end:]
+    raise NotReadable("too many powers of functions")
 
 
 def _explicit(text: str, given: dict[str, Any]) -> str:

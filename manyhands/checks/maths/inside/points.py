@@ -76,15 +76,15 @@ def compare(
         Undefined: a function without a rule.
     """
     assumed = assumed or Assumed()
-    sides = [left, right, *guards]
-    symbols = sorted(names_in(*sides), key=str)
-    tape = Tape(sides, symbols)
+    symbols = sorted(names_in(left, right, *guards), key=str)
+    tape = Tape([left, right], symbols)
+    guarding = Tape(guards, symbols)
     found = Comparison()
     rng = random.Random(seed)
     real: list[list[fmpq]] = []
     for point in _points(tape, symbols, rng, assumed):
         try:
-            outcome = _at(tape, point)
+            outcome = _at(tape, point, guarding)
         except (Undefined, ZeroDivisionError, ValueError, OverflowError) as why:
             reason = str(why)[:80] or type(why).__name__
             found.skipped.setdefault(reason, _where(symbols, point))
@@ -98,7 +98,7 @@ def compare(
         if found.points >= (wanted if symbols else 1) or not symbols:
             break
     if found.points + found.complex_points and (found.off is None or found.points):
-        _closer(tape, real, found, symbols)
+        _closer(tape, real, found, symbols, guarding)
     return found
 
 
@@ -124,7 +124,9 @@ def _counts(outcome: _Outcome, found: Comparison, symbols: list[Any], point: lis
     return False
 
 
-def _at(tape: Tape, point: list[fmpq], bits: Sequence[int] = PRECISIONS) -> _Outcome:
+def _at(
+    tape: Tape, point: list[fmpq], guarding: Tape, bits: Sequence[int] = PRECISIONS
+) -> _Outcome:
     """Agreement or a proved difference at one point.
 
     Raises:
@@ -133,19 +135,20 @@ def _at(tape: Tape, point: list[fmpq], bits: Sequence[int] = PRECISIONS) -> _Out
     agree = AGREE if bits is PRECISIONS else CLOSE_AGREE
     for level in bits:
         with precision(level):
-            one, two, *guards = tape.run([acb(number) for number in point])
+            balls = [acb(number) for number in point]
+            one, two = tape.run(balls)
             if not (one.is_finite() and two.is_finite()):
                 if level == bits[-1]:
                     raise Undefined("a pole or an overflow")
                 continue
-            guarded = all(_real(guard) for guard in guards)
             gap = one - two
             if not gap.contains(0):
+                guarded = all(_real(guard) for guard in guarding.run(balls))
                 either = _real(one) or _real(two)
                 return _Outcome(guarded and either, guarded, (shown(one), shown(two)))
             size = one.abs_lower()
             if gap.abs_upper() < (_BOUND[agree] * size if size > 1 else _BOUND[agree]):
-                return _Outcome(guarded and _real(one) and _real(two), guarded, None)
+                return _Outcome(_real(one) and _real(two), True, None)
     raise Undefined("precision does not decide")
 
 
@@ -155,11 +158,13 @@ def _real(ball: Any) -> bool:
     )
 
 
-def _closer(tape: Tape, points: list[list[fmpq]], found: Comparison, symbols: list[Any]) -> None:
+def _closer(
+    tape: Tape, points: list[list[fmpq]], found: Comparison, symbols: list[Any], guarding: Tape
+) -> None:
     """Look at some agreeing points with thousands of bits: a tiny difference shows there."""
     for point in points[:CLOSE_POINTS]:
         try:
-            outcome = _at(tape, point, (CLOSE_BITS,))
+            outcome = _at(tape, point, guarding, (CLOSE_BITS,))
         except (Undefined, ZeroDivisionError, ValueError, OverflowError):
             continue
         if outcome.gap is not None:

@@ -34,7 +34,9 @@ _SAME = (
     "acsch", "exp", "erf", "erfc", "erfi", "gamma", "loggamma", "digamma", "zeta", "LambertW",
     "factorial", "binomial", "beta", "sign", "floor", "ceiling", "Abs", "re", "im", "arg",
     "conjugate", "Heaviside", "Ei", "li", "Si", "Ci", "Chi", "Shi", "fresnels", "fresnelc",
-    "polygamma", "besselj", "bessely", "besseli", "besselk", "atan2", "Max", "Min", "Mod",
+    "polygamma", "uppergamma", "lowergamma", "expint", "polylog", "elliptic_k", "elliptic_e",
+    "legendre", "hermite", "chebyshevt", "chebyshevu", "laguerre", "airyai", "airybi", "harmonic",
+    "dirichlet_eta", "rf", "besselj", "bessely", "besseli", "besselk", "atan2", "Max", "Min", "Mod",
 )  # fmt: skip
 FUNCTIONS: dict[str, Callable[..., Any]] = {name: _unevaluated(getattr(sp, name)) for name in _SAME}
 FUNCTIONS |= {
