@@ -67,6 +67,18 @@ def _round(dice: random.Random) -> list[Claim]:
     heaviest = max(weights)  # by text
     lightest = str(max(int(w.split()[0]) for w in weights))
     last = shuffled[-1][2]
+    bound = sorted(sales)[-4]
+    above, from_ = sum(v > bound for v in sales), sum(v >= bound for v in sales)
+    middle = statistics.median(sales)
+    teams = {t: [r[2] for r in rows if r[1] == t] for t in team}
+    first_team, other_team = min(team), max(team)
+    other_mean = sum(teams[other_team]) / len(teams[other_team])
+    first_mean = sum(teams[first_team]) / len(teams[first_team])
+    share = 100 * len(whole) / len(rows)
+    growth = 100 * (sales[-1] - sales[0]) / sales[0]
+    backwards = 100 * (sales[-1] - sales[0]) / sales[-1]
+    half = sum(sales[:12]) / 12
+    tied = len(set(sales)) != len(sales)
     cases = [
         ("mean", csv, f"return round(df['sales'].mean(), 2) == {mean:.2f}", f"The mean of sales is {mean:.2f}.", True),
         ("wrong mean", csv, f"return abs(df['sales'].mean() - {mean + 3:.2f}) < 0.01", f"The mean of sales is {mean + 3:.2f}.", False),
@@ -88,6 +100,18 @@ def _round(dice: random.Random) -> list[Claim]:
         ("maximum", csv, f"return df['sales'].max() == {max(sales)}", f"The maximum sales is {max(sales)}.", True),
         ("maximum of the first", csv, f"return df['sales'].head(10).max() == {max(sales[:10])}", f"The maximum sales is {max(sales[:10])}.", max(sales[:10]) == max(sales)),
         ("change", csv, f"return df['sales'].iloc[0] == {sales[0]} and df['sales'].iloc[-1] == {sales[-1]}", f"Sales changed from {sales[0]} to {sales[-1]}.", True),
+        ("bound taken in", csv, f"return int((df['sales'] >= {bound}).sum()) == {from_}", f"On {from_} days more than {bound} were sold.", above == from_),
+        ("bound left out", csv, f"return int((df['sales'] > {bound}).sum()) == {above}", f"On {above} days more than {bound} were sold.", True),
+        ("median for mean", csv, f"return abs(df['sales'].median() - {middle:.2f}) < 0.005", f"On an average day {middle:.2f} pieces were sold.", abs(middle - mean) < 0.005),
+        ("wrong group", csv, f"return abs(df[df['team'] == {other_team!r}]['sales'].mean() - {other_mean:.2f}) < 0.006", f"A day of team {first_team} brings {other_mean:.2f} sales on the average.", first_team == other_team or abs(first_mean - other_mean) < 0.006),
+        ("right group", csv, f"return abs(df[df['team'] == {first_team!r}]['sales'].mean() - {first_mean:.2f}) < 0.006", f"A day of team {first_team} brings {first_mean:.2f} sales on the average.", True),
+        ("wide tolerance", csv, f"return abs(df['sales'].mean() - {mean + 4:.1f}) < 10", f"A day brings {mean + 4:.1f} sales on the average.", False),
+        ("share of the wrong whole", csv, f"return abs(100 * len(df.dropna()) / len(df) - {share:.1f}) < 0.06", f"{100 - share:.1f} % of the days have a score.", abs(share - 50) < 0.05),
+        ("share", csv, f"return abs(100 * df['score'].notna().mean() - {share:.1f}) < 0.06", f"{share:.1f} % of the days have a score.", True),
+        ("growth on the wrong base", csv, f"s = df['sales']\nreturn abs(100 * (s.iloc[-1] - s.iloc[0]) / s.iloc[-1] - {backwards:.1f}) < 0.06", f"Sales grew by {backwards:.1f} % from the first to the last day.", abs(growth - backwards) < 0.06),
+        ("repeats counted as different", csv, f"return df['sales'].count() == {len(sales)}", f"There are {len(sales)} different values of sales.", not tied),
+        ("half of the table", csv, f"return abs(df['sales'].iloc[:12].mean() - {half:.2f}) < 0.006", f"The mean of sales is {half:.2f}.", abs(half - mean) < 0.006),
+        ("always true", csv, "return df['sales'].sum() != 0", "The teams did well.", False),
         ("false program", csv, f"return df['sales'].sum() > {sum(sales) + 10}", "A great deal was sold.", False),
     ]  # fmt: skip
     return [Claim(name, data, _claim(body), text, right) for name, data, body, text, right in cases]

@@ -23,15 +23,39 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "data"
-PACKAGES = (
-    "anyio click httpx rich jinja2 pydantic starlette tornado pygments numpy IPython traitlets "
-    "nbformat jupyter_client jsonschema nbclient ipykernel uvicorn attr mcp"
-).split()
-NOTEBOOKS = (
-    "02_end_to_end_machine_learning_project 03_classification 04_training_linear_models "
-    "07_ensemble_learning_and_random_forests 09_unsupervised_learning "
-    "12_custom_models_and_training_with_tensorflow tools_pandas tools_numpy tools_matplotlib"
-).split()
+PACKAGES = [
+    "anyio",
+    "click",
+    "httpx",
+    "rich",
+    "jinja2",
+    "pydantic",
+    "starlette",
+    "tornado",
+    "pygments",
+    "numpy",
+    "IPython",
+    "traitlets",
+    "nbformat",
+    "jupyter_client",
+    "jsonschema",
+    "nbclient",
+    "ipykernel",
+    "uvicorn",
+    "attr",
+    "mcp",
+]
+NOTEBOOKS = [
+    "02_end_to_end_machine_learning_project",
+    "03_classification",
+    "04_training_linear_models",
+    "07_ensemble_learning_and_random_forests",
+    "09_unsupervised_learning",
+    "12_custom_models_and_training_with_tensorflow",
+    "tools_pandas",
+    "tools_numpy",
+    "tools_matplotlib",
+]
 
 
 def _first_sentence(doc: str) -> str:

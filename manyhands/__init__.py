@@ -1,8 +1,8 @@
 """One mind, many hands: local models whose answers are run and checked.
 
-    from manyhands import Mind
-    answer = await Mind().ask("How fast does it rise?", data={"co2": "co2.csv"})
-    answer.text, answer.status, answer.evidence
+from manyhands import Mind
+answer = await Mind().ask("How fast does it rise?", data={"co2": "co2.csv"})
+answer.text, answer.status, answer.evidence
 """
 
 from __future__ import annotations

@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import pytest
 
+from manyhands.checks.sandbox.environment import ensure_environment
 from manyhands.settings import Settings, load_settings
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hands_environment() -> None:
+    """Built before anything runs in it.
+
+    Tests start commands with a bare environment, where an installer would lack this machine's
+    proxies and certificates.
+    """
+    anyio.run(ensure_environment)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ class Checker:
     """
 
     def __init__(self, policy: SandboxPolicy | None = None) -> None:
+        self._policy = policy
         self._maths = MathChecker(policy)
 
     async def __aenter__(self) -> Self:
@@ -53,7 +54,7 @@ class Checker:
             if isinstance(kind, str) and kind in MATHS_KINDS:
                 return await self._maths.check(case)
             if isinstance(kind, str) and kind in HANDLERS:
-                return await HANDLERS[kind](case)
+                return await HANDLERS[kind](case, self._policy)
         except ManyhandsError as error:
             return _open(str(error), started, {"error": type(error).__name__})
         except (TypeError, ValueError, LookupError, OSError, RecursionError) as error:

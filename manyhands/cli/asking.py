@@ -103,6 +103,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
                                 "independent": check.independent,
                                 "evidence": check.evidence,
                                 "isolation": check.isolation,
+                                "rerun": check.detail.get("rerun", ""),
                             }
                             for check in attempt.checks
                         ],

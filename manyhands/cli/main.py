@@ -16,6 +16,7 @@ __all__ = ["cli", "main"]
 _COMMANDS = {
     "ask": ("manyhands.cli.commands.ask", "Answer one question, end to end."),
     "chat": ("manyhands.cli.commands.chat", "Talk with the mind."),
+    "check": ("manyhands.cli.commands.check", "Run a machine check, or repeat one."),
     "config": ("manyhands.cli.commands.config", "Show, locate or write the settings."),
     "demo": ("manyhands.cli.commands.demo", "The main job on real data, with scripted models."),
     "doctor": ("manyhands.cli.commands.doctor", "What is missing, each with its next command."),

@@ -62,7 +62,7 @@ class Bench:
         """Check a case about a program: `python`, `differential`, `table_claim`."""
         from manyhands.checks.programs.kinds import HANDLERS
 
-        return await HANDLERS[kind](case)
+        return await HANDLERS[kind](case, self.policy)
 
     async def run(self, job: SandboxRun) -> SandboxResult:
         """Run a program in the sandbox."""

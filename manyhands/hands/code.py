@@ -16,6 +16,7 @@ from manyhands.hands.work import (
     block_of,
     evidence_note,
     prompt_of,
+    rerunnable,
 )
 from manyhands.journal.events import NoteReason
 
@@ -129,9 +130,10 @@ class CodeHand(Hand[CodeRequest]):
                 evidence="the blind tests pass for a function that does nothing",
                 isolation=await desk.bench.isolation(),
             )
-        return evidence_from(
+        check = evidence_from(
             "blind_tests", outcome, independent=True, isolation=await desk.bench.isolation()
         )
+        return await rerunnable(desk, "python", {**case, "code": code}, check)
 
     async def _on_data(self, request: CodeRequest, desk: Desk, code: str, draft: Draft) -> None:
         sources = [desk.sources[name] for name in request.data]

@@ -16,6 +16,7 @@ from manyhands.hands.work import (
     block_of,
     evidence_note,
     prompt_of,
+    rerunnable,
 )
 
 __all__ = ["MathHand", "case_of"]
@@ -96,12 +97,11 @@ class MathHand(Hand[MathRequest]):
         if case is None:
             return draft
         outcome = await desk.bench.maths(case)
-        draft.checks.append(
-            evidence_from(
-                f"{request.kind}_check",
-                outcome,
-                independent=True,
-                isolation=await desk.bench.isolation(),
-            )
+        check = evidence_from(
+            f"{request.kind}_check",
+            outcome,
+            independent=True,
+            isolation=await desk.bench.isolation(),
         )
+        draft.checks.append(await rerunnable(desk, str(request.kind), case, check))
         return draft

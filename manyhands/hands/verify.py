@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
+from pydantic import JsonValue
+
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.hands.contracts import Evidence, HandName, Status, VerifyRequest
 from manyhands.hands.work import (
@@ -42,8 +46,9 @@ class VerifyHand(Hand[VerifyRequest]):
     ) -> Draft:
         draft = Draft(summary=request.claim)
         outcomes: list[CheckOutcome] = []
+        reruns: dict[str, JsonValue] = {}
         for role, level in ((self.role, tier), (self.second, "")):
-            outcome = await self._judge(request, desk, role, level, last, draft)
+            outcome = await self._judge(request, desk, role, level, last, draft, reruns)
             if outcome is None:
                 return draft
             outcomes.append(outcome)
@@ -64,6 +69,7 @@ class VerifyHand(Hand[VerifyRequest]):
                 ),
                 isolation=isolation,
                 seconds=sum(outcome.seconds for outcome in outcomes),
+                detail=reruns,
             )
         )
         draft.value = f"{request.claim}: {draft.claim_status}"
@@ -77,8 +83,12 @@ class VerifyHand(Hand[VerifyRequest]):
         tier: str,
         last: Draft | None,
         draft: Draft,
+        reruns: dict[str, JsonValue],
     ) -> CheckOutcome | None:
-        """One role's program, run on the data; None (and the draft says why) without one."""
+        """One role's program, run on the data; None (and the draft says why) without one.
+
+        The id of its case is put into `reruns`.
+        """
         source = desk.sources[request.data[0]]
         prompt = prompt_of(
             f"Claim: {request.claim}",
@@ -99,7 +109,8 @@ class VerifyHand(Hand[VerifyRequest]):
         draft.artifacts.append(
             await desk.keep(f"{desk.step}_{role}.py", "text/x-python", code.encode("utf-8"))
         )
-        return await desk.bench.program(
-            "table_claim",
-            {"csv": source.path, "claim_code": code, "text": request.claim},
-        )
+        case = {"csv": source.path, "claim_code": code, "text": request.claim}
+        text = json.dumps({"kind": "table_claim", **case}, ensure_ascii=False, sort_keys=True)
+        kept = await desk.keep(f"{desk.step}.{role}.json", "application/json", text.encode())
+        reruns["rerun" if role == self.role else f"rerun_{role}"] = kept.id
+        return await desk.bench.program("table_claim", case)

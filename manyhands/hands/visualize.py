@@ -15,6 +15,7 @@ from manyhands.hands.work import (
     block_of,
     evidence_note,
     prompt_of,
+    rerunnable,
 )
 
 __all__ = ["VisualizeHand"]
@@ -72,14 +73,14 @@ class VisualizeHand(Hand[VisualizeRequest]):
         )
         if png is None:
             return
-        draft.checks.append(
-            evidence_from(
-                "figure_facts",
-                outcome,
-                independent=bool(request.x or request.y),
-                isolation=await desk.bench.isolation(),
-            )
+        check = evidence_from(
+            "figure_facts",
+            outcome,
+            independent=bool(request.x or request.y),
+            isolation=await desk.bench.isolation(),
         )
+        case = {"code": code, "data": str(source.host_path), "expect": self._expected(request)}
+        draft.checks.append(await rerunnable(desk, "figure", case, check))
         draft.artifacts.append(await desk.keep(f"{desk.step}.png", "image/png", png))
         draft.value = json.dumps(facts, ensure_ascii=False, default=str)[:4000]
         draft.summary = f"A {request.chart} chart of {request.y or 'the data'}: {outcome.summary}"

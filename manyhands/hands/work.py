@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from manyhands.hands.bench import Bench
 from manyhands.hands.contracts import (
@@ -39,6 +40,7 @@ __all__ = [
     "evidence_note",
     "fenced",
     "prompt_of",
+    "rerunnable",
 ]
 
 RequestT = TypeVar("RequestT", bound=HandRequest)
@@ -287,6 +289,13 @@ def artifact_of(name: str, media_type: str, content: bytes) -> Artifact:
     """The handle of some content: the same content has the same handle."""
     digest = hashlib.sha256(content).hexdigest()
     return Artifact(id=f"sha256:{digest}", name=name, media_type=media_type, size=len(content))
+
+
+async def rerunnable(desk: Desk, kind: str, case: Mapping[str, Any], check: Evidence) -> Evidence:
+    """The evidence with the id of its case, by which `manyhands check rerun` repeats it."""
+    text = json.dumps({"kind": kind, **case}, ensure_ascii=False, sort_keys=True, default=str)
+    kept = await desk.keep(f"{desk.step}.{check.name}.json", "application/json", text.encode())
+    return check.model_copy(update={"detail": {**check.detail, "rerun": kept.id}})
 
 
 def prompt_of(*parts: str) -> str:

@@ -3,54 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from manyhands.errors import InputError, StorageError
 from manyhands.journal.database import Database, open_database
 from manyhands.memory.derived import near_is_stale, rebuild_near
-from manyhands.memory.marks import marks_of
 from manyhands.memory.neardisk import NearTable, load_extension
 from manyhands.memory.place import look_at_the_place
 from manyhands.memory.records import Family, Item, Trust
+from manyhands.memory.rows import COLUMNS, Row, row_of, values_of
 from manyhands.memory.schema import MIGRATIONS
 from manyhands.memory.views import views_of, words_of
 from manyhands.memory.words import stems
 
 __all__ = ["Row", "Store", "Written", "open_store"]
 
-_COLUMNS = (
-    "pk, id, kind, family, scope, text, source, context, thread, position, time, speaker, "
-    "subject, trust, tags, meta, added, valid_from, valid_to, superseded_by"
-)
 #: Rows of the change log that are kept; a process further behind reads everything again.
 _CHANGES_KEPT = 200_000
 #: SQLite's limit for parameters is far higher; this keeps statements few and cached.
 _CHUNK = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An item as it lies in the file.
-
-    Attributes:
-        pk: its row; never used twice.
-        position: its place in its thread.
-        valid_to: when a newer fact superseded it; None while it holds.
-    """
-
-    pk: int
-    item: Item
-    position: float
-    added: float
-    valid_from: float
-    valid_to: float | None
-    superseded_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +111,12 @@ class Store:
             "INSERT INTO item (id, kind, family, scope, text, source, context, thread, position, "
             "time, speaker, subject, trust, tags, meta, marks, fingerprint, added, valid_from) "
             "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            (item.id, *_values(item, position), moment, moment if item.time is None else item.time),
+            (
+                item.id,
+                *values_of(item, position),
+                moment,
+                moment if item.time is None else item.time,
+            ),
         )
         pk = db.connection.last_insert_rowid()
         self._index(pk, item, position)
@@ -151,7 +131,7 @@ class Store:
             "UPDATE item SET kind = ?, family = ?, scope = ?, text = ?, source = ?, context = ?, "
             "thread = ?, position = ?, time = ?, speaker = ?, subject = ?, trust = ?, tags = ?, "
             "meta = ?, marks = ?, fingerprint = ? WHERE pk = ?",
-            (*_values(item, position), pk),
+            (*values_of(item, position), pk),
         )
         self._index(pk, item, position)
         for later in self._after(item, position):
@@ -288,21 +268,21 @@ class Store:
         if item.family is not Family.DIALOGUE:
             return []
         rows = self.writer.execute(
-            f"SELECT {_COLUMNS} FROM item WHERE scope = ? AND thread = ? AND position < ? "  # noqa: S608
+            f"SELECT {COLUMNS} FROM item WHERE scope = ? AND thread = ? AND position < ? "  # noqa: S608
             "ORDER BY position DESC LIMIT 2",
             (item.scope, item.thread, position),
         )
-        return [_row(found).item for found in reversed(rows)]
+        return [row_of(found).item for found in reversed(rows)]
 
     def _after(self, item: Item, position: float) -> list[Row]:
         if item.family is not Family.DIALOGUE:
             return []
         rows = self.writer.execute(
-            f"SELECT {_COLUMNS} FROM item WHERE scope = ? AND thread = ? AND position > ? "  # noqa: S608
+            f"SELECT {COLUMNS} FROM item WHERE scope = ? AND thread = ? AND position > ? "  # noqa: S608
             "ORDER BY position LIMIT 2",
             (item.scope, item.thread, position),
         )
-        return [_row(found) for found in rows]
+        return [row_of(found) for found in rows]
 
     def rows(self, pks: Sequence[int], *, db: Database | None = None) -> list[Row]:
         """Items by their rows, in the order asked for; what is gone is left out."""
@@ -311,10 +291,10 @@ class Store:
             chunk = pks[start : start + _CHUNK]
             marks = ",".join("?" * len(chunk))
             for raw in (db or self.reader).execute(
-                f"SELECT {_COLUMNS} FROM item WHERE pk IN ({marks})",  # noqa: S608
+                f"SELECT {COLUMNS} FROM item WHERE pk IN ({marks})",  # noqa: S608
                 chunk,
             ):
-                row = _row(raw)
+                row = row_of(raw)
                 found[row.pk] = row
         return [found[pk] for pk in pks if pk in found]
 
@@ -324,12 +304,12 @@ class Store:
         Raises:
             InputError: there is none of that id.
         """
-        rows = self.reader.execute(f"SELECT {_COLUMNS} FROM item WHERE id = ?", (item_id,))  # noqa: S608
+        rows = self.reader.execute(f"SELECT {COLUMNS} FROM item WHERE id = ?", (item_id,))  # noqa: S608
         if not rows:
             raise InputError(
                 f"There is no memory {item_id!r}.", hint="List them with: manyhands memory search"
             )
-        return _row(rows[0])
+        return row_of(rows[0])
 
     def on_subject_of(self, item_id: str) -> list[Row]:
         """Other facts on the subject of a fact, newest first."""
@@ -337,9 +317,9 @@ class Store:
         if not item.subject:
             return []
         return [
-            _row(raw)
+            row_of(raw)
             for raw in self.reader.execute(
-                f"SELECT {_COLUMNS} FROM item WHERE scope = ? AND subject = ? AND id <> ? "  # noqa: S608
+                f"SELECT {COLUMNS} FROM item WHERE scope = ? AND subject = ? AND id <> ? "  # noqa: S608
                 "ORDER BY valid_from DESC, pk DESC",
                 (item.scope, item.subject, item_id),
             )
@@ -352,9 +332,9 @@ class Store:
         if scope is not None:
             where, values = "pk > ? AND scope = ?", [after, scope, limit]
         return [
-            _row(raw)
+            row_of(raw)
             for raw in self.reader.execute(
-                f"SELECT {_COLUMNS} FROM item WHERE {where} ORDER BY pk LIMIT ?",  # noqa: S608
+                f"SELECT {COLUMNS} FROM item WHERE {where} ORDER BY pk LIMIT ?",  # noqa: S608
                 values,
             )
         ]
@@ -382,41 +362,6 @@ class Store:
 
 #: How strong a word is when two facts on one subject disagree.
 _STANDING = {Trust.CHECKED: 3, Trust.USER: 3, Trust.FILE: 2, Trust.MODEL: 1}
-
-
-def _values(item: Item, position: float) -> tuple[Any, ...]:
-    """An item's columns from `kind` to `fingerprint`."""
-    where = (item.kind, item.family, item.scope, item.text, item.source, item.context, item.thread)
-    who = (position, item.time, item.speaker, item.subject, item.trust)
-    told = (_told(item.tags), _told(dict(item.meta)), marks_of(item.text))
-    return (*where, *who, *told, item.fingerprint())
-
-
-def _told(value: Iterable[Any]) -> str:
-    return json.dumps(value if isinstance(value, dict) else list(value), ensure_ascii=False)
-
-
-def _row(raw: tuple[Any, ...]) -> Row:
-    (pk, item_id, kind, family, scope, text, source, context, thread, position, when) = raw[:11]
-    (speaker, subject, trust, tags, meta, added, valid_from, valid_to, superseded) = raw[11:]
-    item = Item(
-        id=item_id,
-        kind=kind,
-        text=text,
-        scope=scope,
-        source=source,
-        context=context,
-        thread=thread,
-        position=None,
-        time=when,
-        speaker=speaker,
-        subject=subject,
-        trust=Trust(trust),
-        tags=tuple(json.loads(tags)) if tags != "[]" else (),
-        meta=json.loads(meta) if meta != "{}" else {},
-        family=Family(family),
-    )
-    return Row(pk, item, position, added, valid_from, valid_to, superseded)
 
 
 def open_store(path: Path, *, read_only: bool = False) -> Store:

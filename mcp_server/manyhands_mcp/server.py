@@ -18,8 +18,10 @@ from mcp.server.session import ServerSession
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
+    INVALID_PARAMS,
     CallToolResult,
     EmptyResult,
+    GetPromptResult,
     InputRequiredResult,
     SubscribeRequestParams,
     ToolAnnotations,
@@ -261,6 +263,20 @@ class DoorServer(MCPServer):
         if any(record.id == job_id for record in self._door.jobs.live(principal)):
             self._subscribers.pop(job_id, None)
         return EmptyResult()
+
+    async def get_prompt(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        context: Context[Any, Any] | None = None,
+    ) -> GetPromptResult | InputRequiredResult:
+        known = [prompt.name for prompt in await self.list_prompts()]
+        if name not in known:
+            raise MCPError(
+                code=INVALID_PARAMS,
+                message=f"There is no prompt {name[:60]!r}. Prompts: {', '.join(known)}.",
+            )
+        return await super().get_prompt(name, arguments, context)
 
     async def read_resource(
         self, uri: Any, context: Context[Any, Any] | None = None

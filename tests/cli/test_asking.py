@@ -226,6 +226,7 @@ def test_without_a_sandbox_the_run_ends_with_the_fix_and_can_be_resumed(stage: S
     assert run["state"] == "failed"
     del stage.env["MANYHANDS_SANDBOX__BACKEND"]
     again = stage.run("runs", "resume", run["id"], "--json")
+    assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["steps"][0]["status"] == "verified"
 
 

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers_mcp import PROMPTS, ROLES
 from manyhands_mcp.door import Door, open_door
 from manyhands_mcp.limits import Limits
 
 from manyhands.cli.demo_models import say
 from manyhands.mind.mind import Mind
 from manyhands.rehearsal.stage import scripted_tiers
-from manyhands.roles.loader import load_roles
 from manyhands.settings import Settings
 
-ROLES = load_roles()
-PROMPTS = {name: role.prompt for name, role in ROLES.items()}
-
 OpenDoor = Callable[..., AbstractAsyncContextManager[Door]]
-
-
-def role_of(request: Any) -> str:
-    """Which role a scripted model is asked to play."""
-    system = next((m["content"] for m in request.messages if m["role"] == "system"), "")
-    return next((name for name, prompt in PROMPTS.items() if prompt == system), "")
-
-
-def direct(answer: str) -> str:
-    """The frame of a question that is answered at once."""
-    return json.dumps({"goal": "g", "route": "direct", "answer": answer})
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import direct
+from helpers_mcp import direct
 from manyhands_mcp.limits import TEXT_TOKENS, cut_middle
 from manyhands_mcp.replies import Outcome
 from manyhands_mcp.server import build_server

@@ -54,6 +54,7 @@ def kinds(body: str, text: str = "") -> set[TrapKind]:
         (TrapKind.VALUE, "return (df['shop'] == 'South').sum() > 3", "North has more than 3 days."),
         (TrapKind.TOLERANCE, "return abs(df['sales'].mean() - 12.5) < 5", "The mean is 12.5."),
         (TrapKind.TOLERANCE, "return np.isclose(df['sales'].mean(), 12.5, atol=5)", "It is 12.5."),
+        (TrapKind.REPEATS, "return df['sales'].count() == 3", "There are 3 different sales."),
         (TrapKind.TEXT_ORDER, "return df['load'].max() == '9 kg'", "The heaviest load is 9 kg."),
         (TrapKind.FLOAT_EQUAL, "return df['sales'].mean() == 0.3", ""),
         (TrapKind.CONSTANT, "return True", ""),
@@ -173,6 +174,9 @@ async def test_what_is_true_only_through_a_trap_is_refuted(
         ("The correlation between sales and cost is negative.", 0.2, False),
         ("Sales rose from 3 to 9.", [3, 9], True),
         ("Sales rose from 3 to 9.", [9, 3], False),
+        ("Sales grew by 50 % from the first to the last day.", [4, 6], True),
+        ("Sales grew by 33.3 %.", [4, 6], False),
+        ("Sales fell by 25 %.", [4, 3], True),
         ("North has the highest total sales.", "north", True),
     ],
 )

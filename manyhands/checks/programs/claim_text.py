@@ -44,7 +44,7 @@ class Statement:
 
     Attributes:
         ask: what to compute (`stat`, `rows`, `correlation`, `change`, `top`).
-        relation: `=`, `~`, `<`, `<=`, `>`, `>=`, `name`, or `change`.
+        relation: `=`, `~`, `<`, `<=`, `>`, `>=`, `name`, `change`, or `growth`.
         stated: the number, name, or pair of the text.
         step: half a unit of the last digit given: what rounding explains.
     """
@@ -117,6 +117,18 @@ def read_claim(text: str) -> Statement | None:
             {"kind": "change", "column": column}, "change", [first, last], max(step, other)
         )
     found = re.fullmatch(
+        rf"(?P<column>{_WORD}) (?P<way>increased|rose|grew|decreased|fell|dropped) by {_NUMBER} ?%"
+        r"(?: from the first to the last \w+)?",
+        said,
+        re.I,
+    )
+    if found:
+        number, step = _number(found["number"])
+        down = found["way"].lower() in ("decreased", "fell", "dropped")
+        column = re.sub(r"^the ", "", found["column"].strip(), flags=re.I)
+        ask = {"kind": "change", "column": column}
+        return Statement(ask, "growth", -number if down else number, step)
+    found = re.fullmatch(
         r"(?P<name>[\w .-]+?) (?:has|had) the (?P<most>highest|largest|greatest|lowest|smallest)"
         rf" (?P<stat>mean|average|median|total|sum of|sum|count of)(?: of)? (?P<column>{_WORD})",
         said,
@@ -140,6 +152,9 @@ def agrees(statement: Statement, value: Any) -> bool:
     if statement.relation == "change":
         return all(abs(v - s) <= step * (1 + 1e-9) for v, s in zip(value, stated, strict=True))
     slack = step * (1 + 1e-9)
+    if statement.relation == "growth":
+        first, last = value
+        return bool(first and abs(100 * (last - first) / first - stated) <= slack)
     match statement.relation:
         case "=":
             return bool(abs(value - stated) <= slack)

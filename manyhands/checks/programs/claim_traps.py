@@ -31,6 +31,7 @@ class TrapKind(StrEnum):
     COLUMN = "another column than the text's"
     VALUE = "another group than the text's"
     TOLERANCE = "a tolerance wider than the text's digits"
+    REPEATS = "repeated values counted as different ones"
     TEXT_ORDER = "numbers ordered as text"
     FLOAT_EQUAL = "floats compared with =="
     CONSTANT = "does not read the table"
@@ -72,6 +73,7 @@ _GAP_WORDS = ("complete", "missing", "gap", "filled", "treat", "known", "null", 
 _ABOUT = ("about", "approximately", "roughly", "around", "nearly", "almost", "close to")
 _COUNTED = ("rolling", "head", "tail", "nlargest", "nsmallest")
 _STATISTICS = ("mean", "median", "sum", "max", "min", "std")
+_ONCE = ("nunique", "unique", "set", "drop_duplicates", "value_counts", "groupby")
 _STRICT: tuple[tuple[str, type[ast.cmpop], type[ast.cmpop]], ...] = (
     (r"(?:more than|over|above|greater than|exceed\w*|higher than|older than)", ast.GtE, ast.Gt),
     (r"(?:at least|no less than|not less than|or more)", ast.Gt, ast.GtE),
@@ -172,6 +174,9 @@ def _call(tree: ast.Module, node: ast.Call, said: str) -> Iterator[Trap]:
         yield Trap(TrapKind.LEAKAGE, line, whole, decides=decides)
     elif name in ("bfill", "backfill") and method:
         yield Trap(TrapKind.LEAKAGE, line, whole, _replaced(tree, node, lambda n: n.func.value))
+    elif name in ("count", "len") and re.search(r"\b(?:different|distinct|unique)\b", said):
+        if not any(isinstance(n, ast.Call) and _called(n) in _ONCE for n in ast.walk(tree)):
+            yield Trap(TrapKind.REPEATS, line, whole, _replaced(tree, node, _nunique))
     elif name in ("isclose", "allclose"):
         yield from _close_call(tree, node, said, whole)
 
@@ -195,6 +200,11 @@ def _one_to_one(call: ast.Call) -> ast.expr:
     args = list(call.args)
     args[at] = ast.Call(drop, [], [ast.keyword("subset", subset)])
     return ast.Call(call.func, args, call.keywords)
+
+
+def _nunique(call: ast.Call) -> ast.expr:
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else call.args[0]
+    return ast.Call(ast.Attribute(owner, "nunique", ast.Load()), [], [])
 
 
 def _degrees(tree: ast.Module, node: ast.Call, said: str, whole: str) -> Iterator[Trap]:

@@ -180,10 +180,9 @@ def _clipped(axes: Json, chart: str) -> list[Fault]:
     xs: list[float | None] = []
     ys: list[float | None] = []
     for line in axes["lines"]:
-        if line["data"] and line["x"]["kind"] != "text" and line["visible"]:
-            xs += line["x"]["v"]
-        if line["data"] and line["y"]["kind"] != "text" and line["visible"]:
-            ys += line["y"]["v"]
+        if line["data"] and line["visible"]:
+            xs += line["x"].get("at", line["x"]["v"])
+            ys += line["y"].get("at", line["y"]["v"])
     for points in axes["points"]:
         xs += points["x"]
         ys += points["y"]

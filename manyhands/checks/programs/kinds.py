@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from manyhands.checks.outcome import CheckOutcome
 from manyhands.checks.programs.claims import check_claim
@@ -11,6 +11,7 @@ from manyhands.checks.programs.differential import differential
 from manyhands.checks.programs.examples import examples_as_tests, examples_in
 from manyhands.checks.programs.figures import check_figure
 from manyhands.checks.programs.judge import judge_python
+from manyhands.checks.sandbox.contracts import SandboxPolicy
 from manyhands.errors import InputError
 
 __all__ = ["HANDLERS"]
@@ -25,16 +26,18 @@ def _text(case: Mapping[str, Any], key: str, default: str | None = None) -> str:
     return value
 
 
-async def _python(case: Mapping[str, Any]) -> CheckOutcome:
+async def _python(case: Mapping[str, Any], policy: SandboxPolicy | None = None) -> CheckOutcome:
     """{prompt?, code, entry_point, tests?}; without tests the prompt's examples are the tests."""
     prompt, name = _text(case, "prompt", ""), _text(case, "entry_point")
     tests = _text(case, "tests", "")
     if not tests.strip():
         tests = examples_as_tests(examples_in(prompt, name))
-    return await judge_python(_text(case, "code"), name, tests, prompt=prompt)
+    return await judge_python(_text(case, "code"), name, tests, prompt=prompt, policy=policy)
 
 
-async def _differential(case: Mapping[str, Any]) -> CheckOutcome:
+async def _differential(
+    case: Mapping[str, Any], policy: SandboxPolicy | None = None
+) -> CheckOutcome:
     """{a, b, entry_point, inputs?, prompt?, seed?}: `a` is the reference, `b` the answer."""
     inputs = case.get("inputs")
     if inputs is not None and not isinstance(inputs, list):
@@ -46,6 +49,7 @@ async def _differential(case: Mapping[str, Any]) -> CheckOutcome:
         inputs,
         prompt=_text(case, "prompt", ""),
         seed=int(case.get("seed", 0)),
+        policy=policy,
     )
 
 
@@ -59,23 +63,34 @@ def _table(case: Mapping[str, Any], key: str) -> Any:
     return table
 
 
-async def _figure(case: Mapping[str, Any]) -> CheckOutcome:
+async def _figure(case: Mapping[str, Any], policy: SandboxPolicy | None = None) -> CheckOutcome:
     """{code, data, expect}."""
     expect = case.get("expect")
     if not isinstance(expect, dict) or "chart" not in expect:
         raise InputError("'expect' states no chart.", hint="Give {chart, x, y, agg, …}.")
-    return (await check_figure(_text(case, "code"), _table(case, "data"), expect))[0]
+    found = await check_figure(_text(case, "code"), _table(case, "data"), expect, policy)
+    return found[0]
 
 
-async def _table_claim(case: Mapping[str, Any]) -> CheckOutcome:
+async def _table_claim(
+    case: Mapping[str, Any], policy: SandboxPolicy | None = None
+) -> CheckOutcome:
     """{csv, claim_code, text?}."""
     return await check_claim(
-        _table(case, "csv"), _text(case, "claim_code"), _text(case, "text", "")
+        _table(case, "csv"), _text(case, "claim_code"), _text(case, "text", ""), policy=policy
     )
 
 
+class Handler(Protocol):
+    """Checks one case under a policy (the usual one when none is given)."""
+
+    async def __call__(
+        self, case: Mapping[str, Any], policy: SandboxPolicy | None = None
+    ) -> CheckOutcome: ...
+
+
 #: Kind -> check. Each raises InputError for a case that lacks a part, NoIsolation without sandbox.
-HANDLERS: dict[str, Callable[[Mapping[str, Any]], Awaitable[CheckOutcome]]] = {
+HANDLERS: dict[str, Handler] = {
     "python": _python,
     "differential": _differential,
     "figure": _figure,

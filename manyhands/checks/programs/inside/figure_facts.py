@@ -59,11 +59,15 @@ def _number(value: Any) -> float | None:
 
 
 def _values(items: Any, numeric: Any = None) -> dict[str, Any]:
-    """Values as {"kind": number|date|text, "v": [...]}; dates are days since 1970."""
+    """Values as {"kind": number|date|text, "v": [...]}; dates are days since 1970.
+
+    Texts have their places on the axis in `at`.
+    """
     items = list(items)[:_MOST]
     first = next((i for i in items if i is not None), None)
     if isinstance(first, str):
-        return {"kind": "text", "v": [str(i) for i in items]}
+        places = [] if numeric is None else [_number(v) for v in list(numeric)[:_MOST]]
+        return {"kind": "text", "v": [str(i) for i in items], "at": places}
     if hasattr(first, "to_timestamp"):
         stamps = [i.to_timestamp() for i in items]
         return {"kind": "date", "v": [_number(v) for v in matplotlib.dates.date2num(stamps)]}

@@ -1,0 +1,22 @@
+"""What the scripted models of these tests say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from manyhands.roles.loader import load_roles
+
+ROLES = load_roles()
+PROMPTS = {name: role.prompt for name, role in ROLES.items()}
+
+
+def role_of(request: Any) -> str:
+    """Which role a scripted model is asked to play."""
+    system = next((m["content"] for m in request.messages if m["role"] == "system"), "")
+    return next((name for name, prompt in PROMPTS.items() if prompt == system), "")
+
+
+def direct(answer: str) -> str:
+    """The frame of a question that is answered at once."""
+    return json.dumps({"goal": "g", "route": "direct", "answer": answer})
