@@ -1,0 +1,152 @@
+/* Acting on the open notebook through its shared model: every edit is one step of its undo history,
+   and the file under the editor is never touched. */
+
+const OUTPUT_CHARACTERS = 20_000;
+
+/** `window.manyhandsLab`, version 1. All calls are asynchronous; they reject with a plain message.
+ *
+ * @param tracker JupyterLab's notebook tracker; null where there is none.
+ * @param actions its NotebookActions.
+ */
+export function makeBridge(tracker, actions) {
+  const panels = () => {
+    const found = [];
+    if (tracker) tracker.forEach(panel => found.push(panel));
+    return found;
+  };
+
+  function currentPanel() {
+    const panel = tracker && tracker.currentWidget;
+    if (!panel || !panel.content.model) {
+      throw new Error('No notebook is open. Open one, click into it, and try again.');
+    }
+    return panel;
+  }
+
+  /** The notebook and the place of a cell; without an id, of the active cell. */
+  function find(cellId) {
+    if (!cellId) {
+      const panel = currentPanel();
+      return { panel, index: Math.max(0, panel.content.activeCellIndex) };
+    }
+    const current = tracker && tracker.currentWidget;
+    const rest = panels().filter(panel => panel !== current);
+    for (const panel of current ? [current, ...rest] : rest) {
+      const cells = panel.content.model ? panel.content.widgets : [];
+      const index = cells.findIndex(cell => cell.model.id === cellId);
+      if (index >= 0) return { panel, index };
+    }
+    throw new Error(`No open notebook has a cell '${cellId}'. It may have been deleted.`);
+  }
+
+  function writable(panel) {
+    if (panel.content.model.readOnly || (panel.context.contentsModel || {}).writable === false) {
+      throw new Error(`'${panel.context.path}' is read-only; nothing was changed.`);
+    }
+  }
+
+  /** Makes a change that the next undo takes back alone. A cell's text has a history of its own
+   * unless the user has set the notebook to one history for all. */
+  function asOneStep(shared, change) {
+    const history = shared.undoManager;
+    if (history) history.stopCapturing();
+    change();
+    if (history) history.stopCapturing();
+  }
+
+  async function insertCell({ source, where = 'below', cellType = 'code', cellId } = {}) {
+    if (!['code', 'markdown', 'raw'].includes(cellType)) {
+      throw new Error(`There is no cell type '${cellType}': code, markdown or raw.`);
+    }
+    if (where !== 'below' && where !== 'above') {
+      throw new Error(`A cell goes 'below' or 'above', not '${where}'.`);
+    }
+    const { panel, index } = find(cellId);
+    writable(panel);
+    const notebook = panel.content;
+    const at = Math.min(where === 'below' ? index + 1 : index, notebook.widgets.length);
+    asOneStep(notebook.model.sharedModel, () => {
+      notebook.model.sharedModel.insertCell(at, {
+        cell_type: cellType,
+        source: String(source ?? ''),
+        metadata: cellType === 'code' ? { trusted: true } : {}
+      });
+    });
+    notebook.activeCellIndex = at;
+    await notebook.scrollToItem(at).catch(() => {});
+    return { cellId: notebook.widgets[at].model.id };
+  }
+
+  async function replaceCell({ cellId, source } = {}) {
+    const { panel, index } = find(cellId);
+    writable(panel);
+    const model = panel.content.widgets[index].model;
+    if (model.getMetadata('editable') === false) {
+      throw new Error(`Cell '${model.id}' is marked as not editable; nothing was changed.`);
+    }
+    asOneStep(model.sharedModel, () => model.sharedModel.setSource(String(source ?? '')));
+    return { cellId: model.id };
+  }
+
+  async function runCell({ cellId } = {}) {
+    const { panel, index } = find(cellId);
+    const kernel = panel.sessionContext.session && panel.sessionContext.session.kernel;
+    if (!kernel) {
+      throw new Error(`'${panel.context.path}' has no kernel. Start one, then run the cell.`);
+    }
+    const cell = panel.content.widgets[index];
+    const ok = await actions.runCells(panel.content, [cell], panel.sessionContext);
+    return { ...describe(cell, index), ok };
+  }
+
+  async function activeCell() {
+    const panel = currentPanel();
+    const index = panel.content.activeCellIndex;
+    const cell = panel.content.widgets[index];
+    if (!cell) throw new Error(`'${panel.context.path}' has no cells.`);
+    return { ...describe(cell, index), path: panel.context.path };
+  }
+
+  return { version: 1, insertCell, replaceCell, runCell, activeCell };
+}
+
+/** A cell as plain data; texts are cut, pictures are named and left out. */
+export function describe(cell, index) {
+  const model = cell.model;
+  const told = {
+    cellId: model.id,
+    index,
+    cellType: model.type,
+    source: model.sharedModel.getSource(),
+    executionCount: model.executionCount ?? null,
+    outputs: []
+  };
+  if (model.type === 'code') {
+    for (let at = 0; at < model.outputs.length; at++) {
+      told.outputs.push(output(model.outputs.get(at).toJSON()));
+    }
+  }
+  return told;
+}
+
+function output(item) {
+  const joined = value => cut(Array.isArray(value) ? value.join('') : String(value ?? ''));
+  if (item.output_type === 'stream') return { type: 'stream', name: item.name, text: joined(item.text) };
+  if (item.output_type === 'error') {
+    return {
+      type: 'error',
+      name: item.ename,
+      value: item.evalue,
+      text: cut((item.traceback || []).join('\n'))
+    };
+  }
+  const data = item.data || {};
+  return { type: item.output_type, mimeTypes: Object.keys(data), text: joined(data['text/plain']) };
+}
+
+function cut(text) {
+  if (text.length <= OUTPUT_CHARACTERS) return text;
+  const half = OUTPUT_CHARACTERS / 2;
+  const left = text.length - OUTPUT_CHARACTERS;
+  return `${text.slice(0, half)}\n… ${left} characters left out …\n${text.slice(-half)}`;
+}
