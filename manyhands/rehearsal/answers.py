@@ -16,11 +16,11 @@ from manyhands.rehearsal.answering import (
 )
 from manyhands.rehearsal.breaking import break_it
 from manyhands.rehearsal.embedding import embed_text
-from manyhands.rehearsal.http import NDJSON, Connection, dumped
 from manyhands.rehearsal.profile import Profile
 from manyhands.rehearsal.runners import Runners
 from manyhands.rehearsal.script import ScriptedRequest
 from manyhands.rehearsal.store import Store, StoredModel, now
+from manyhands.web.listener import NDJSON, Connection, dumped
 
 if TYPE_CHECKING:
     from manyhands.rehearsal.answering import Spoken

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from manyhands.rehearsal.answering import Refusal
 from manyhands.rehearsal.answers import Answers
 from manyhands.rehearsal.changes import Changes
-from manyhands.rehearsal.http import Connection, HttpRequest
 from manyhands.rehearsal.profile import Profile
 from manyhands.rehearsal.runners import Runners
 from manyhands.rehearsal.script import ReplyFn, ScriptedModel
 from manyhands.rehearsal.store import Store, full_name, show_body
+from manyhands.web.listener import Connection, HttpRequest
 
 if TYPE_CHECKING:
     from manyhands.rehearsal.server import Exchange

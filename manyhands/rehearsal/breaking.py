@@ -6,8 +6,8 @@ import asyncio
 import json
 from collections.abc import Sequence
 
-from manyhands.rehearsal.http import Connection
 from manyhands.rehearsal.script import Fault
+from manyhands.web.listener import Connection
 
 __all__ = ["break_it"]
 

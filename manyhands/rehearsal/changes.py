@@ -8,9 +8,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from manyhands.rehearsal.answering import Refusal
-from manyhands.rehearsal.http import NDJSON, Connection, HttpRequest, dumped
 from manyhands.rehearsal.script import ReplyFn, ScriptedModel, echo
 from manyhands.rehearsal.store import Store, StoredModel, full_name, valid_name
+from manyhands.web.listener import NDJSON, Connection, HttpRequest, dumped
 
 if TYPE_CHECKING:
     from manyhands.rehearsal.server import Exchange

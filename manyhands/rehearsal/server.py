@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from manyhands.rehearsal.api import Api
-from manyhands.rehearsal.http import Connection, HttpRequest, Listener
 from manyhands.rehearsal.profile import ZERO, Profile
 from manyhands.rehearsal.runners import LoadRecord
 from manyhands.rehearsal.script import ReplyFn, ScriptedModel
 from manyhands.rehearsal.store import StoredModel, full_name
+from manyhands.web.listener import Connection, HttpRequest, Listener
 
 __all__ = ["Exchange", "RehearsalServer", "running_server"]
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from manyhands.web.guard import allows_host, allows_origin, has_token
+
 __all__ = ["MOST_BODY", "Guard", "GuardRules"]
 
 #: Bytes of a request's body.
 MOST_BODY = 4 * 1024 * 1024
 _MOST_HEADERS = 32 * 1024
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +41,12 @@ class GuardRules:
 
     def allows_host(self, host: str) -> bool:
         """Whether a `Host` header names this server: against DNS rebinding."""
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        known = (*_LOOPBACK, *self.hosts)
-        if self.public_url:
-            known = (*known, urlsplit(self.public_url).hostname or "")
-        return bool(name) and name.casefold() in {one.casefold() for one in known}
+        public = (urlsplit(self.public_url).hostname or "",) if self.public_url else ()
+        return allows_host(host, (*self.hosts, *public))
 
     def allows_origin(self, origin: str) -> bool:
         """Whether a page may call: only one of this machine, or a listed one."""
-        if origin in self.origins:
-            return True
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or parts.path or not parts.hostname:
-            return False
-        return parts.hostname in ("127.0.0.1", "localhost", "::1")
+        return allows_origin(origin, self.origins)
 
     @property
     def metadata_path(self) -> str:
@@ -108,9 +100,7 @@ class Guard:
             await self._pass(scope, receive, send)
 
     def _authorized(self, header: str) -> bool:
-        scheme, _, token = header.partition(" ")
-        same = secrets.compare_digest(token.strip().encode(), self._rules.token.encode())
-        return scheme.casefold() == "bearer" and same
+        return has_token(header, self._rules.token)
 
     def _challenge(self) -> dict[str, str]:
         rules = self._rules

@@ -1,7 +1,7 @@
-"""A small HTTP/1.1 server on asyncio streams: enough for Ollama's API, quick, and breakable.
+"""A small HTTP/1.1 server on asyncio streams: enough for JSON and streams of lines, and breakable.
 
-It is our own because the faults it must play (half a chunk, a reset, bytes that drip) are just what
-a well-kept server library prevents.
+It is our own because the rehearsal server must play faults (half a chunk, a reset, bytes that drip)
+that a well-kept server library prevents, and because the core has no server library.
 """
 
 from __future__ import annotations
@@ -20,8 +20,14 @@ _REASONS = {
     200: "OK",
     201: "Created",
     400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    421: "Misdirected Request",
     429: "Too Many Requests",
     499: "Client Closed Request",
     500: "Internal Server Error",
@@ -103,6 +109,14 @@ class Connection:
         while not self._reader.at_eof() and self._reader.exception() is None:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_S)
 
+    async def gone(self) -> None:
+        """Wait until the client has left, at once; only for one that sends nothing more."""
+        try:
+            while await self._reader.read(1 << 16):
+                pass
+        except ConnectionError:
+            return
+
     def _head(self, status: int, kind: str, how: str) -> bytes:
         content = f"Content-Type: {kind}\r\n" if kind else ""
         reason = _REASONS.get(status, "Unknown")
@@ -113,10 +127,16 @@ Handler = Callable[[HttpRequest, Connection], Awaitable[None]]
 
 
 class Listener:
-    """A listening server and the connections that it has taken."""
+    """A listening server and the connections that it has taken.
 
-    def __init__(self, handler: Handler) -> None:
+    Args:
+        watch: cancel a handler as soon as its client has left; a handler that watches itself
+            (`Connection.gone`) needs none of it.
+    """
+
+    def __init__(self, handler: Handler, *, watch: bool = True) -> None:
         self._handler = handler
+        self._watch = watch
         self._clients: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._taken = 0
@@ -145,7 +165,8 @@ class Listener:
         """Serve one connection; each request ends when its client leaves."""
         try:
             while connection.open and (request := await connection.request()) is not None:
-                await _until_left(self._handler(request, connection), connection)
+                work = self._handler(request, connection)
+                await (_until_left(work, connection) if self._watch else work)
         except (ConnectionError, asyncio.IncompleteReadError, ValueError):
             pass  # a client that broke off or never spoke HTTP
         finally:
