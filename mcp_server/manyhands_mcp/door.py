@@ -86,7 +86,7 @@ class Door:
         self, ctx: Ctx, name: HandName, fields: Mapping[str, Any], data: Sequence[str] = ()
     ) -> ToolReply:
         """Call one hand. `fields` are those of a plan's step."""
-        from manyhands_mcp.hands import plan_step, work_one  # heavy: not at start-up
+        from manyhands.mind.single import plan_step, work_one  # heavy: not at start-up
 
         with _told():
             with _scratch() as scratch:  # the names are needed now, and faults told at once
