@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from inspect import isawaitable
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -60,7 +61,9 @@ async def embed_query(embedder: Embedder, text: str, dims: int) -> F32:
 
 async def _asked(embedder: Embedder, texts: list[str]) -> Sequence[Sequence[float]]:
     try:
-        return await embedder.embed(texts)
+        found = embedder.embed(texts)
+        # An object whose `embed` is a plain function serves as well.
+        return await found if isawaitable(found) else found
     except (ManyhandsError, OSError):
         raise
     except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +24,7 @@ from manyhands.memory.embedding import (
 from manyhands.memory.erase import Forgotten, erase, erase_in_journal
 from manyhands.memory.fitting import FitReport
 from manyhands.memory.hot import Filter
-from manyhands.memory.records import Hit, Trust, read_item, seconds_of
+from manyhands.memory.records import Hit, Trust, id_of, kind_of, read_item, seconds_of
 from manyhands.memory.searching import MOST_HITS, Searcher
 from manyhands.memory.signals import read_question
 from manyhands.memory.standing import settle
@@ -113,7 +114,7 @@ class Memory:
         if self._embedder is None:
             self.notices.append("No embedder: words alone are searched.")
             return
-        if not isinstance(self._embedder, Embedder):
+        if not isinstance(self._embedder, Embedder) or not isinstance(self._embedder.model, str):
             raise InputError(
                 "The embedder has no `model` or no `embed`.",
                 hint="Give any object with `async embed(texts)` and the attribute `model`.",
@@ -159,8 +160,9 @@ class Memory:
 
         Args:
             items: mappings with `id`, `kind`, `text`, and perhaps `scope`, `source`, `context`,
-                `thread`, `position`, `time`, `speaker`, `subject`, `trust`, `tags`, `meta`. An
-                id that is there already is changed.
+                `thread`, `position`, `time`, `speaker`, `subject`, `trust`, `tags`, `meta`; what
+                else they hold is kept in `meta`. An id that is there already is changed; one that
+                is a whole number becomes its digits.
             embed: whether to embed them now; else `reembed` does it later.
 
         Raises:
@@ -244,10 +246,11 @@ class Memory:
             since, until: only what was said or made between; numbers, dates or ISO text.
             budget_tokens: hits together are at most so long; none is cut.
         """
-        if not 1 <= k <= MOST_HITS:
-            raise InputError(f"k is {k}; it must be between 1 and {MOST_HITS:,}.")
+        k = _checked(query, k)
+        where = None if scope is None else tuple(_listed(scope))
+        what = None if kinds is None else tuple(kind_of(kind) for kind in _listed(kinds))
         try:
-            wanted = Filter(_tuple(scope), _tuple(kinds), seconds_of(since), seconds_of(until))
+            wanted = Filter(where, what, seconds_of(since), seconds_of(until))
         except ValueError as error:
             raise InputError(f"A time cannot be read: {error}.") from error
         while True:
@@ -293,13 +296,23 @@ class Memory:
         Args:
             pairs: questions, each with the ids of the memories that answer it.
         """
-        asked = [(query, list(ids)) for query, ids in pairs]
+        asked = []
+        for pair in pairs:
+            if not isinstance(pair, Sequence) or len(pair) != 2 or not isinstance(pair[0], str):
+                raise InputError(
+                    f"A pair is {repr(pair)[:80]}.", hint="Give (question, [ids that answer it])."
+                )
+            asked.append((pair[0], _listed(pair[1])))
         vectors = [await self._query_vector(query) for query, _ in asked]
         return await to_thread.run_sync(self._searcher.fit, asked, vectors)
 
     async def show(self, item_id: str) -> Row:
         """One memory with all that is known of it."""
         return await to_thread.run_sync(self._store.get, item_id)
+
+    async def holds(self, item_id: str) -> bool:
+        """Whether there is a memory of that id."""
+        return await to_thread.run_sync(self._store.holds, item_id)
 
     async def confirm(self, item_id: str) -> None:
         """Give a memory the user's word: a proposal becomes the fact or lesson it wants to be."""
@@ -328,7 +341,7 @@ class Memory:
         Args:
             journal: the journal's file, whose runs that recalled them lose their payloads too.
         """
-        named = [ids] if isinstance(ids, str) else list(ids)
+        named = _listed(ids)
         done = await to_thread.run_sync(erase, self._store, named)
         if journal is None:
             return done
@@ -360,25 +373,26 @@ class Memory:
             InputError: a line cannot be read, or its memory is refused.
         """
         told = list(read_lines(iter(lines)))
-        items = [settle(read_item(raw, scope=self._scope)) for raw in told]
+        items = [settle(read_item(raw, scope=self._scope)) for raw, _ in told]
         written = await to_thread.run_sync(self._store.put, items)
-        times = [
-            (
-                item.id,
-                float(raw["added"]),
-                float(raw["valid_from"]),
-                raw.get("valid_to"),
-                str(raw.get("superseded_by") or ""),
-            )
-            for raw, item in zip(told, items, strict=True)
-            if "added" in raw and "valid_from" in raw
-        ]
-        await to_thread.run_sync(self._store.restore, times)
+        standings = [standing for _, standing in told if standing is not None]
+        await to_thread.run_sync(self._store.restore, standings)
         await self.embed_new()
         return written
 
 
-def _tuple(value: Sequence[str] | str | None) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    return (value,) if isinstance(value, str) else tuple(value)
+def _listed(value: object) -> list[str]:
+    """Ids, kinds or scopes as text: one or several; a whole number is its digits."""
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [id_of(one) for one in value]
+    return [id_of(value)]
+
+
+def _checked(query: object, k: object) -> int:
+    """`k` as it is used, when both can be."""
+    if not isinstance(query, str):
+        raise InputError(f"The query is {query!r}, no text.")
+    most = int(k) if isinstance(k, Integral) else 0
+    if not 1 <= most <= MOST_HITS:
+        raise InputError(f"k is {k!r}; it must be a number between 1 and {MOST_HITS:,}.")
+    return most

@@ -35,6 +35,11 @@ def look_at_the_place(path: Path, mounts: str | None = None, *, must_exist: bool
     Raises:
         StorageError: says which, and what to do.
     """
+    if str(path) == ":memory:":
+        raise InputError(
+            "A memory is a file, since several connections share it; ':memory:' is none.",
+            hint="Give a path in a temporary folder.",
+        )
     if mounts is None:
         try:
             mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace")

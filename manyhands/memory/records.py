@@ -6,10 +6,12 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from numbers import Integral
+from pathlib import PurePath
 from typing import Any
 
 from manyhands.errors import InputError
@@ -23,6 +25,8 @@ __all__ = [
     "RefusedItem",
     "Trust",
     "family_of",
+    "id_of",
+    "kind_of",
     "read_item",
     "seconds_of",
 ]
@@ -55,14 +59,16 @@ class Family(StrEnum):
 class Refusal(StrEnum):
     """Why an item cannot be remembered."""
 
-    NO_ID = "the id is empty, too long or no text"
-    BAD_KIND = "the kind is not a word of lower-case letters, digits, - and _"
+    NO_ITEM = "it is no mapping with `id`, `kind` and `text`"
+    NO_ID = "the id is empty, longer than 1,000 characters, or neither text nor a whole number"
+    BAD_KIND = "the kind is not a word of letters, digits, - and _"
+    NO_TEXT = "the text is no str"
     EMPTY = "the text is empty"
     TOO_LONG = "the text is longer than 4,000,000 characters"
     BAD_TIME = "the time is no number of seconds, no date and no text"
     BAD_TRUST = "trust is not one of checked, user, file, model"
     BAD_META = "meta is not a JSON object"
-    BAD_FIELD = "a field is not a text"
+    BAD_FIELD = "a field is neither text nor a number, or too long"
 
 
 class RefusedItem(InputError):
@@ -235,30 +241,60 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
+#: What an item may hold; anything else that is given is kept in `meta`.
+_FIELDS = frozenset(field.name for field in fields(Item)) - {"family"}
+
+
+def id_of(value: object) -> str:
+    """An id as it is kept: a whole number becomes its digits; "" for what is no id."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return str(int(value))
+    return _clean(value) if isinstance(value, str) else ""
+
+
+def kind_of(value: object) -> str:
+    """A kind as it is kept: `Code snippet` is `code-snippet`; "" for what is none."""
+    told = "-".join(value.split()).lower() if isinstance(value, str) else ""
+    return told if _KIND.fullmatch(told) else ""
+
+
+def _said(value: object) -> str | None:
+    """A field as text; None for what is neither text nor a number nor a path."""
+    if value is None:
+        return ""
+    if isinstance(value, str | int | float | PurePath) and not isinstance(value, bool):
+        return _clean(str(value))
+    return None
+
+
 def read_item(raw: Mapping[str, Any], *, scope: str = "") -> Item:
     """An item from what a caller gave.
 
     Raises:
         RefusedItem: with the reason.
     """
-    given = raw.get("id")
-    item_id = _clean(given) if isinstance(given, str) else ""
+    if not isinstance(raw, Mapping):
+        raise RefusedItem(Refusal.NO_ITEM, repr(raw)[:80])
+    item_id = id_of(raw.get("id"))
     if not item_id or len(item_id) > _LONGEST_NAME or "\0" in item_id:
-        raise RefusedItem(Refusal.NO_ID, item_id or repr(given)[:80])
-    kind, text = raw.get("kind"), raw.get("text")
-    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
-        raise RefusedItem(Refusal.BAD_KIND, item_id, repr(kind)[:60])
-    if not isinstance(text, str) or not text.strip():
+        raise RefusedItem(Refusal.NO_ID, item_id or repr(raw.get("id"))[:80])
+    kind, text = kind_of(raw.get("kind")), raw.get("text")
+    if not kind:
+        raise RefusedItem(Refusal.BAD_KIND, item_id, repr(raw.get("kind"))[:60])
+    if not isinstance(text, str):
+        raise RefusedItem(Refusal.NO_TEXT, item_id, type(text).__name__)
+    if not text.strip():
         raise RefusedItem(Refusal.EMPTY, item_id)
     if len(text) > LONGEST_TEXT:
         raise RefusedItem(Refusal.TOO_LONG, item_id, f"{len(text):,}")
     texts: dict[str, str] = {}
     for name in ("scope", "source", "context", "thread", "speaker", "subject"):
-        value = raw.get(name) or ""
-        if not isinstance(value, str) or len(value) > 100_000:
+        value = _said(raw.get(name))
+        if value is None or len(value) > 100_000:
             raise RefusedItem(Refusal.BAD_FIELD, item_id, name)
-        texts[name] = _clean(value)
-    meta = _meta(raw.get("meta"), item_id)
+        texts[name] = value
+    more = {str(key): value for key, value in raw.items() if key not in _FIELDS}
+    meta = _meta(raw.get("meta"), more, item_id)
     try:
         time = seconds_of(raw.get("time"))
     except (ValueError, OverflowError) as error:
@@ -268,8 +304,10 @@ def read_item(raw: Mapping[str, Any], *, scope: str = "") -> Item:
         # A date that cannot be read is still found by its words.
         time, meta = None, {**meta, "time_text": _clean(told)}
     tags = raw.get("tags") or ()
+    if isinstance(tags, str):
+        tags = (tags,)
     position = raw.get("position")
-    if not isinstance(position, int | float | None) or isinstance(tags, str):
+    if not isinstance(position, int | float | None) or not isinstance(tags, Iterable):
         raise RefusedItem(Refusal.BAD_FIELD, item_id, "position or tags")
     try:
         trust = Trust(raw.get("trust") or Trust.USER)
@@ -298,17 +336,29 @@ def read_item(raw: Mapping[str, Any], *, scope: str = "") -> Item:
     )
 
 
-def _meta(value: object, item_id: str) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
+def _meta(value: object, more: Mapping[str, Any], item_id: str) -> Mapping[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
         raise RefusedItem(Refusal.BAD_META, item_id)
     try:
-        told = json.dumps(dict(value), allow_nan=False)
+        told = json.dumps({**more, **dict(value or {})}, allow_nan=False, default=_plain)
         read: dict[str, Any] = json.loads(_clean(told))
     except (TypeError, ValueError, RecursionError) as error:
         raise RefusedItem(Refusal.BAD_META, item_id, str(error)[:80]) from error
     return read
+
+
+def _plain(value: object) -> Any:
+    """What JSON lacks, as the nearest that it has: dates as ISO text, paths, sets, numpy's."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)
+    listed = getattr(value, "tolist", None)  # numpy's numbers and arrays
+    if callable(listed):
+        return listed()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def _context_from(meta: Mapping[str, Any]) -> str:

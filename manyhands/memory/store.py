@@ -311,6 +311,9 @@ class Store:
             )
         return row_of(rows[0])
 
+    def holds(self, item_id: str) -> bool:
+        return bool(self.reader.execute("SELECT 1 FROM item WHERE id = ?", (item_id,)))
+
     def on_subject_of(self, item_id: str) -> list[Row]:
         """Other facts on the subject of a fact, newest first."""
         item = self.get(item_id).item

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from manyhands.errors import InputError
+from manyhands.memory.records import id_of
 from manyhands.memory.store import Row, Store
 
-__all__ = ["exported_lines", "read_lines"]
+__all__ = ["Standing", "exported_lines", "read_lines"]
 
 _FORMAT = "manyhands-memory"
 _VERSION = 1
@@ -39,6 +40,10 @@ def _told(row: Row) -> dict[str, Any]:
     }
 
 
+#: Id, when it was added, since when it is valid, until when, and what superseded it.
+Standing = tuple[str, float, float, float | None, str]
+
+
 def exported_lines(store: Store, *, scope: str | None = None) -> Iterator[str]:
     """A line that names the format, then one line for each memory, oldest first."""
     yield json.dumps({"format": _FORMAT, "version": _VERSION})
@@ -49,8 +54,8 @@ def exported_lines(store: Store, *, scope: str | None = None) -> Iterator[str]:
         last = rows[-1].pk
 
 
-def read_lines(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
-    """Memories from exported lines.
+def read_lines(lines: Iterator[str]) -> Iterator[tuple[dict[str, Any], Standing | None]]:
+    """Memories from exported lines, each with its times and standing where the line has them.
 
     Raises:
         InputError: it is no export, or of a newer version; names the line.
@@ -72,4 +77,17 @@ def read_lines(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
                     hint="Upgrade manyhands.",
                 )
             continue
-        yield told
+        yield told, _standing(told, number)
+
+
+def _standing(told: dict[str, Any], number: int) -> Standing | None:
+    """Take the times and the standing out of a line."""
+    added, since = told.pop("added", None), told.pop("valid_from", None)
+    until, by = told.pop("valid_to", None), told.pop("superseded_by", None)
+    if added is None or since is None:
+        return None
+    try:
+        last = None if until is None else float(until)
+        return id_of(told.get("id")), float(added), float(since), last, str(by or "")
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Line {number} has a time that is no number: {error}.") from error

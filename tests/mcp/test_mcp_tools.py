@@ -129,6 +129,22 @@ async def test_memory_is_empty_then_holds_a_models_word_as_a_proposal(door_on: A
 
 
 @pytest.mark.anyio
+async def test_memory_at_this_door_is_of_the_project_the_server_was_started_in(
+    door_on: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with door_on() as door, Client(build_server(door)) as client:
+        await call(client, "remember", text="CO2 rises by 2 ppm a year")
+        (tmp_path / "other").mkdir()
+        monkeypatch.chdir(tmp_path / "other")
+        found, _, _ = await call(client, "recall", query="CO2")
+        assert found["summary"] == "Nothing about that is remembered."
+        kept, _, _ = await call(client, "remember", text="CO2 rises by 2 ppm a year")
+        assert kept["summary"].startswith("Kept as")
+        again, _, _ = await call(client, "remember", text="CO2 rises by 2 ppm a year")
+        assert again["summary"].startswith("Known already")
+
+
+@pytest.mark.anyio
 async def test_one_registry_makes_the_plans_steps_and_the_tools(door_on: Any) -> None:
     async with door_on() as door, Client(build_server(door)) as client:
         names = [tool.name for tool in (await client.list_tools()).tools]
