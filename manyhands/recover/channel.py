@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from manyhands.recover.jsonish import parse_at
+
 __all__ = ["Thought", "split_thinking"]
 
 _NAMES = r"(?:think|thinking|thought|reasoning|reflection|scratchpad|seed:think|think_never_used_[0-9a-f]{4,})"  # noqa: E501
@@ -14,10 +16,11 @@ _OPEN = re.compile(
     re.IGNORECASE,
 )
 _CLOSE = re.compile(
-    rf"</(?:{_NAMES})>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>", re.I
+    rf"</(?:{_NAMES})>|\[/THINK\]|<channel\|>|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>",
+    re.I,
 )
 _CHANNEL = re.compile(
-    r"(?:<\|start\|>)?(?:assistant)?<\|channel\|>\s*analysis[^<]*<\|message\|>(?P<body>.*?)"
+    r"(?:<\|start\|>)?(?:assistant)?<\|channel\|>\s*analysis(?![^<]*\bto=)[^<]*<\|message\|>(?P<body>.*?)"
     r"(?:<\|end\|>|(?=<\|start\|>|<\|channel\|>)|\Z)",
     re.DOTALL,
 )
@@ -117,4 +120,10 @@ def _in_call(text: str, at: int) -> bool:
         last = text.rfind(opener, 0, at)
         if last != -1 and text.find(closer, last, at) == -1 and text.find(closer, at) != -1:
             return True
-    return False
+    return _in_json(text, at)
+
+
+def _in_json(text: str, at: int) -> bool:
+    """Whether `at` lies inside the first JSON document of the text: in one of its strings."""
+    start = re.compile(r"[{\[]\s*[{\"]").search(text, 0, at)
+    return start is not None and parse_at(text, start.start(), repair=False).end > at

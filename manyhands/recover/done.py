@@ -5,18 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-__all__ = ["announces", "documents", "intends", "quoted_payload", "repeats"]
+__all__ = [
+    "announces", "documents", "hints_at_documents", "intends", "quoted_payload", "repeats",
+]  # fmt: skip
 
 _DOC = re.compile(
     r"\b(?:for example|for instance|an example|example (?:call|of|request|output|format|usage|tool)|e\.g\.|"  # noqa: E501
     r"(?:the|this|following|correct|expected|json|right|proper|call|tool)[- ](?:call )?(?:format|syntax|schema|structure|shape|form)\b|"  # noqa: E501
     r"(?:would|should|might|could|can|must|will) (?:use|look|be|write|call|send|emit|have|output|generate|take|contain|do|invoke)|"  # noqa: E501
     r"looks? (?:like|as)|such as|you (?:can|could|would|should|may|must)|never (?:run|use|execute|call)|"  # noqa: E501
-    r"(?:do not|don't) (?:run|use|execute|call)|documentation|docs? (?:say|show)|sample|template|placeholder|"  # noqa: E501
+    r"(?:do not|don't) (?:run|use|execute|call)|"
+    r"docs? (?:say|show)s?\b[^.]{0,40}:|template|placeholder|"
     r"to (?:call|use|invoke|run) (?:a|the|this) (?:tool|function)|is called|are called|written (?:as|like)|"  # noqa: E501
-    r"user (?:wrote|said|sent|pasted|asked)|you (?:wrote|sent|pasted)|log (?:says|shows|contains)|"
-    r"previous(?:ly)?|earlier|instead of|example|usage|quot(?:e|ed|ing)|file contains|"
-    r"prompt injection|how (?:to|it|the|a))",
+    r"user (?:wrote|sent|pasted)|you (?:wrote|sent|pasted)|(?:log|file) (?:says|shows|contains)|"
+    r"example|quot(?:e|ed|ing)|prompt injection|emits?|"
+    r"the (?:model|host|client|system prompt) (?:emits|writes|sends|says|said)|"
+    r"(?:system )?prompt (?:says|said|contained|asks)|"
+    r"(?:do not|don't|never) (?:do|write|send|emit|copy))",
+    re.I,
+)
+#: Words that often stand before a quotation and sometimes before a call that is meant.
+_MAYBE_DOC = re.compile(
+    r"\b(?:documentation|docs? (?:say|show)|sample|user (?:said|asked)|previous(?:ly)?|earlier|"
+    r"instead of|usage|how (?:to|it|the|a))",
     re.I,
 )
 _INTENT = re.compile(
@@ -27,11 +38,20 @@ _INTENT = re.compile(
 )
 _IF = re.compile(
     r"\b(?:if|when|once|unless|after you|would you|should I|shall I|do you want|let me know|"
-    r"let me explain|let me summari[sz]e|feel free|could|would|in short|you can)\b",
+    r"let me explain|let me summari[sz]e|feel free|could|would|in short|you can|will not|"
+    r"won't|cannot)\b",
     re.I,
 )
 _VERB = re.compile(
     r"\b(?:call|calling|use|using|run|running|invoke|invoking|execute|executing|tool|function)\b",
+    re.I,
+)
+#: What needs a tool to be done: an answer that ends with such a promise is not one yet.
+_DOING = re.compile(
+    r"\b(?:I'll|I’ll|I will|let me|let's|let’s|going to)\s+"
+    r"(?:now |first |just |quickly |then |start by )*"
+    r"(?:check|look at|look up|read|open|run|execute|inspect|verify|search|fetch|load|plot|compute|"
+    r"calculate|test|query|list|reading|running|checking|opening|loading)\b",
     re.I,
 )
 _PLACEHOLDER = re.compile(
@@ -39,12 +59,20 @@ _PLACEHOLDER = re.compile(
 )
 
 
+def hints_at_documents(before: str) -> bool:
+    """Whether the sentence before a call may introduce a quotation, or may not."""
+    return bool(_MAYBE_DOC.search(_nearest(before)))
+
+
+def _nearest(before: str) -> str:
+    parts = re.split(r"(?<=[.!?])\s+|\n\s*\n", before[-600:].strip())
+    kept = [part for part in parts if part.strip()]
+    return kept[-1] if kept else ""
+
+
 def documents(before: str, after: str) -> bool:
     """Whether the prose around a call says that the call is an example or a quotation."""
-    last = [
-        part for part in re.split(r"(?<=[.!?])\s+|\n\s*\n", before[-600:].strip()) if part.strip()
-    ]
-    nearest = last[-1] if last else ""
+    nearest = _nearest(before)
     if _DOC.search(nearest) and not (
         _INTENT.match(nearest.strip()) and "example" not in nearest.lower()
     ):
@@ -54,7 +82,8 @@ def documents(before: str, after: str) -> bool:
             r"\b(?:only use it|only when|that is (?:the|how)|this is (?:the|how|an? example)|"
             r"for example|replace|placeholder|is the (?:format|syntax|whole)|in your own|"
             r"as an example|you (?:can|should|must|would)|when needed|don't (?:run|use|execute)|"
-            r"never (?:run|use|execute))\b",
+            r"never (?:run|use|execute)|I (?:will|would|did|do) not|I won't|I refuse|"
+            r"the (?:host|client|server|system) (?:runs|reads|answers)|was (?:rejected|refused))\b",
             after[:300],
             re.I,
         )
@@ -90,7 +119,9 @@ def announces(text: str, tools: Collection[str]) -> bool:
         for tool in tools
     )
     if re.match(
-        r"[\[(*`]*\s*(?:calling|using|running|invoking|executing|tool(?: call)?:?)\b", last, re.I
+        r"[\[(*`]*\s*(?:calls?|calling|using|running|invoking|executing|tool(?: call)?:?)\b",
+        last,
+        re.I,
     ):
         return named or bool(re.search(r"\btool\b|\bfunction\b", last, re.I))
     if not re.search(
@@ -103,6 +134,7 @@ def announces(text: str, tools: Collection[str]) -> bool:
     return (
         last.endswith((":", "...", "…"))
         or named
+        or (len(words) <= 25 and not re.search(r"[\d=:]", last) and bool(_DOING.search(last)))
         or bool(re.search(r"\b(?:the|a|this|my) (?:\S+ )?(?:tool|function)\b", last, re.I))
         or bool(re.search(r"\b(?:call|invoke) it\b", last, re.I))
     )

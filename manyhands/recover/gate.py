@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from manyhands.recover.schema import acts, fit, match_name
+from manyhands.recover.schema import acts, fit, guess_name, match_name
 from manyhands.recover.types import Call, Candidate, JSONSchema, Reason
 
 __all__ = ["Passed", "admit", "owner_of"]
@@ -56,6 +56,9 @@ def admit(
         name = candidate.name
         inferred = name is None
         known = owner_of(candidate.arguments, tools) if name is None else match_name(name, tools)
+        if known is None and name is not None:
+            known = guess_name(name, tools)
+            inferred = known is not None
         if known is None:
             reason = Reason.MALFORMED_CALL if name is None else Reason.UNKNOWN_TOOL
             return Passed((), reason, notes=tuple(notes), detail=repr(name) if name else "")

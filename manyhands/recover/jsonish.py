@@ -23,6 +23,8 @@ _TOKEN = re.compile(
 )
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BAD_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+#: A JavaScript template string where a value stands.
+_BACKTICKED = re.compile(r"([:\[,]\s*)`([^`]*)`(?=\s*[,}\]])")
 _CLOSED_STRING = re.compile(r'(?<!\\)"\s*[}\]]+\Z')
 _SINGLE = re.compile(r"\{\s*'")
 _LEAD = re.compile(r"\A(?:```+\w*|json\b)?\s*", re.IGNORECASE)
@@ -194,6 +196,8 @@ def _repair(text: str, start: int, end: int | None, limit: int) -> Parsed:
     body = re.sub(r"\s*```+\s*\Z", "", body) if body.endswith("```") else body
     if not body or len(body) > REPAIR_LIMIT:
         return Parsed(None, start, How.FAILED)
+    if "`" in body:
+        body = _BACKTICKED.sub(lambda found: f"{found[1]}{json.dumps(found[2])}", body)
     closing = _missing_closers(body)
     if closing is not None:
         try:

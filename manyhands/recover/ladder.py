@@ -10,10 +10,20 @@ from typing import Any
 
 from manyhands.recover.blocks import whole_fence
 from manyhands.recover.channel import split_thinking
-from manyhands.recover.done import announces, documents, intends, quoted_payload, repeats
+from manyhands.recover.done import (
+    announces,
+    documents,
+    hints_at_documents,
+    intends,
+    quoted_payload,
+    repeats,
+)
 from manyhands.recover.envelopes.bare import find_react, read_last_object, read_whole
 from manyhands.recover.envelopes.marked import Found, find_marked, has_mark, read_item
 from manyhands.recover.envelopes.objects import calls_in
+from manyhands.recover.envelopes.pythonic import read_pythonic
+from manyhands.recover.envelopes.spelling import plain_marks
+from manyhands.recover.envelopes.tagged import read_function
 from manyhands.recover.gate import Passed, admit
 from manyhands.recover.jsonish import How, parse_json
 from manyhands.recover.schema import acts, match_name
@@ -47,6 +57,9 @@ def recover(message: SentMessage, tools: Mapping[str, JSONSchema]) -> Outcome:
         return _structured(message, tools, text)
     if not text.strip():
         return _silent(thinking, tools, limited)
+    fences = whole_fence(text)
+    if fences and not any(block.text.strip() for block in fences) and not limited:
+        return _retry(Reason.EMPTY, text=text)
     if repeats(text, cut=limited):
         return _retry(Reason.DEGENERATE_REPETITION, text=text)
     found, notes = _envelope(text, tools)
@@ -86,8 +99,15 @@ def _outcome(passed: Passed, text: str, notes: tuple[str, ...]) -> Outcome:
 def _from_error(message: SentMessage, tools: Mapping[str, JSONSchema]) -> Outcome:
     """A failed request whose body quotes what the model wrote: read that, or ask again."""
     error = message.error or ""
+    if error.lstrip().startswith("{"):
+        body, _ = parse_json(error)
+        told = body.get("error") if isinstance(body, Mapping) else None
+        told = told.get("message") if isinstance(told, Mapping) else told
+        error = told if isinstance(told, str) else error
     raw = _RAW.search(error)
-    body = raw["raw"].strip() if raw else ""
+    quoted = raw["raw"].strip() if raw else ""
+    fenced = whole_fence(quoted)
+    body = fenced[0].text.strip() if len(fenced) == 1 else quoted
     if body:
         found, notes = _envelope(body, tools)
         candidates = list(found.candidates) if found else []
@@ -120,9 +140,12 @@ def _silent(thinking: str, tools: Mapping[str, JSONSchema], limited: bool) -> Ou
         return _retry(Reason.TRUNCATED if limited else Reason.EMPTY)
     if repeats(thinking, cut=limited):
         return _retry(Reason.DEGENERATE_REPETITION)
+    thinking = plain_marks(thinking)
     found = find_marked(thinking, tools) or find_react(thinking, tools)
     spelled = found or read_last_object(thinking, tools) or read_whole(thinking, tools)
     if spelled is not None and spelled.candidates and not all(c.cut for c in spelled.candidates):
+        return _retry(Reason.CALL_IN_THINKING)
+    if _ends_in_python(thinking, tools):
         return _retry(Reason.CALL_IN_THINKING)
     if limited:
         return _retry(Reason.BUDGET_SPENT_THINKING)
@@ -130,6 +153,17 @@ def _silent(thinking: str, tools: Mapping[str, JSONSchema], limited: bool) -> Ou
     if fences and calls_in(parse_json(fences[1])[0], tools, marked=False):
         return _retry(Reason.CALL_IN_THINKING)
     return _retry(Reason.ANSWER_IN_THINKING)
+
+
+def _ends_in_python(thinking: str, tools: Mapping[str, JSONSchema]) -> bool:
+    """Whether the thinking ends with `read_file(path="x")`, read as a call that would be whole."""
+    body = thinking.rstrip().rstrip(".`")
+    for name in tools:
+        at = body.rfind(f"{name}(")
+        called = read_pythonic(body, at, tools) if at != -1 else None
+        if called and called[1] == len(body) and any(c.arguments for c in called[0]):
+            return True
+    return False
 
 
 def _ends_in_call(thinking: str, tools: Mapping[str, JSONSchema]) -> bool:
@@ -152,6 +186,10 @@ def _structured(message: SentMessage, tools: Mapping[str, JSONSchema], text: str
             candidates += inner
             continue
         name = function["name"].strip()
+        whole = _call_as_name(name, tools)
+        if whole:
+            candidates += whole
+            continue
         arguments = function.get("arguments", function.get("parameters", function.get("input")))
         candidates += _merged(name, arguments, tools) or [Candidate(name, arguments)]
     if limited and candidates:
@@ -163,6 +201,22 @@ def _structured(message: SentMessage, tools: Mapping[str, JSONSchema], text: str
     return _outcome(passed, text, ("structured", *passed.notes))
 
 
+def _call_as_name(name: str, tools: Mapping[str, JSONSchema]) -> list[Candidate]:
+    """A server that took the whole call for the tool's name."""
+    if name.startswith("{"):
+        value, _ = parse_json(name)
+        inner = calls_in(value, tools, marked=True)
+    elif "<parameter=" in name:
+        read = read_function(f"<function={name.replace(chr(10), '>', 1)}", 0)
+        inner = [read.candidate] if read else []
+    elif re.match(r"[\w.]+\(.*\)\s*\Z", name, re.DOTALL):
+        called = read_pythonic(name, 0, tools)
+        inner = called[0] if called and any(c.arguments for c in called[0]) else []
+    else:
+        return []
+    return [replace(candidate, repaired=True) for candidate in inner]
+
+
 def _merged(name: str, arguments: Any, tools: Mapping[str, JSONSchema]) -> list[Candidate]:
     """Several calls glued into one by a server that gave them the same index."""
     if not isinstance(arguments, str):
@@ -171,7 +225,7 @@ def _merged(name: str, arguments: Any, tools: Mapping[str, JSONSchema]) -> list[
     if how is not How.GLUED or not isinstance(value, list):
         return []
     if match_name(name, tools) is not None:
-        return [Candidate(name, item) for item in value]
+        return [Candidate(name, item) for item in [one for one in value if one] or value[:1]]
     names: list[str] = []
     rest = name
     while rest:
@@ -187,7 +241,8 @@ def _merged(name: str, arguments: Any, tools: Mapping[str, JSONSchema]) -> list[
 
 def _envelope(text: str, tools: Mapping[str, JSONSchema]) -> tuple[Found | None, tuple[str, ...]]:
     """What is wrapped in the text, if it is meant as a call and not shown as an example."""
-    body = re.sub(r"\A(?:<\|(?:assistant|im_start)\|>(?:assistant)?\s*)+", "", text)
+    text = plain_marks(text)
+    body = re.sub(r"\A(?:(?:<\|(?:assistant|im_start)\|>(?:assistant)?|assistant:)\s*)+", "", text)
     notes: tuple[str, ...] = ()
     blocks = whole_fence(text)
     if blocks:
@@ -214,10 +269,17 @@ def _envelope(text: str, tools: Mapping[str, JSONSchema]) -> tuple[Found | None,
             found, candidates=tuple(replace(c, repaired=True) for c in found.candidates)
         )
     before, after = body[: found.start].strip(), body[found.end :].strip()
+    if _shown(body, found.start):
+        return None, ("shown",)
     if found.candidates and all(quoted_payload(c.arguments) for c in found.candidates):
         return None, ("placeholder",)
     if before and documents(before, after):
         return None, ("documentation",)
+    if before and hints_at_documents(before) and not intends(before):
+        if after or not has_mark(body[found.start : found.start + 200]):
+            return None, ("documentation",)
+        if any(_side(candidate, tools) for candidate in found.candidates):
+            return None, ("quoted_intent",)
     if found.broken and before and body[found.end :].strip() and not intends(before):
         return None, ("mention",)
     if (
@@ -230,6 +292,22 @@ def _envelope(text: str, tools: Mapping[str, JSONSchema]) -> tuple[Found | None,
     if after:
         notes = (*notes, "text_after_call_dropped")
     return found, notes
+
+
+_SHOWING = ("example", "tool_response", "document", "quote", "blockquote", "code", "pre", "!--")
+
+
+def _shown(text: str, at: int) -> bool:
+    """Whether offset `at` lies in something that shows text: a table row, a comment, an example."""
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    if re.match(r"\s*\|\s", line):
+        return True
+    for name in _SHOWING:
+        opened = text.rfind(f"<{name}", 0, at + 1)
+        closing = "-->" if name == "!--" else f"</{name}>"
+        if opened != -1 and closing not in text[opened:at]:
+            return True
+    return False
 
 
 def _leading(body: str, tools: Mapping[str, JSONSchema]) -> Found | None:

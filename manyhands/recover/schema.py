@@ -8,16 +8,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from manyhands.recover.coerce import coerce, fold, nullable, says_nothing, types_of
 from manyhands.recover.jsonish import How, parse_json
 from manyhands.recover.types import JSONSchema, Reason
 
-__all__ = ["Fitted", "acts", "fit", "match_name"]
+__all__ = ["Fitted", "acts", "fit", "guess_name", "match_name"]
 
 _PREFIXES = re.compile(
     r"^(?:functions?|tools?|default_api|default|api|mcp|multi_tool_use|client|local|assistant)"
     r"(?:\.|::|:|/|__|\s+)",
     re.I,
 )
+_NAME_LEAD = re.compile(
+    r"^(?:(?:assistant)?(?:commentary|analysis)?\s*to\s*=\s*|<?function\s*=\s*|<)", re.I
+)
+_GUESS_LEAD = re.compile(r"^(?:mcp_[a-z0-9]+|tool|call|function|fn|use)_", re.I)
 _GROUPS: tuple[frozenset[str], ...] = tuple(
     frozenset(words.split())
     for words in (
@@ -43,7 +48,6 @@ _COMMENTS = frozenset(
     {"thought", "thoughts", "reasoning", "explanation", "description", "reason", "purpose", "intent",  # noqa: E501
      "note", "comment", "id", "type", "callid", "toolcallid", "random", "name", "tool", "function"}
 )  # fmt: skip
-_TRUE, _FALSE = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
 _LEAK = re.compile(r"</?arg_(?:key|value)>?|<\|[a-z_]{2,40}\|>|</?parameter[=>]|<｜")
 
 
@@ -63,17 +67,15 @@ def acts(schema: JSONSchema) -> bool:
     return bool(schema.get("x-side-effect"))
 
 
-def _fold(word: str) -> str:
-    return re.sub(r"[^0-9a-z]", "", word.lower())
-
-
 def match_name(spelled: str, names: Iterable[str]) -> str | None:
     """The one tool meant by a spelling: exact, without leaked marks and prefixes, or folded.
 
     More than one match is no match.
     """
     known = list(names)
-    plain = re.split(r"<\||<｜|\x00|[\[({\n]", spelled.strip())[0].strip().strip("\"'`*:,")
+    bare = _NAME_LEAD.sub("", spelled.strip())
+    plain = re.split(r"<\||<｜|</|\x00|[\[({\n]", bare)[0].strip().strip("\"'`*:,")
+    plain = re.sub(r"\s+(?:json|code)$", "", plain)
     for form in (spelled, plain):
         if form in known:
             return form
@@ -93,9 +95,25 @@ def match_name(spelled: str, names: Iterable[str]) -> str | None:
     for form in forms:
         if form in known:
             return form
-        folded = [name for name in known if _fold(name) == _fold(form) and _fold(form)]
+        folded = [name for name in known if fold(name) == fold(form) and fold(form)]
         if len(folded) == 1:
             return folded[0]
+    return None
+
+
+def guess_name(spelled: str, names: Iterable[str]) -> str | None:
+    """The one tool that a name ends in, behind a namespace or word that nobody declared.
+
+    `hands.read_file`, `mcp_hands_read_file`, `call_read_file`: most likely meant, not certainly,
+    so what it calls may not act.
+    """
+    known = list(names)
+    last = re.split(r"\|>|[./:]|__", spelled.strip())[-1]
+    ends = [last, _GUESS_LEAD.sub("", last)]
+    for end in ends:
+        found = match_name(end, known)
+        if found:
+            return found
     return None
 
 
@@ -105,13 +123,17 @@ def fit(raw: Any, name: str, schema: JSONSchema) -> Fitted:
     lossy = False
     properties: Mapping[str, Any] = schema.get("properties") or {}
     required: list[str] = list(schema.get("required") or [])
-    for _ in range(4):
+    for _ in range(_DEEPEST):
         if raw is None or raw == "":
             raw = {}
         if isinstance(raw, str):
             value, how = parse_json(raw)
             if how is How.CUT:
                 return Fitted({}, Reason.TRUNCATED, detail="the arguments end inside a value")
+            if how is How.GLUED and isinstance(value, list):
+                full = [one for one in value if one] or [{}]
+                same = all(one == full[0] for one in full)
+                value, how = (full[0], How.FIRST) if same else (value, how)
             if isinstance(value, (dict, list, str)) and how is not How.FAILED and value != raw:
                 lossy = lossy or how.lossy
                 notes.append(f"json:{how}")
@@ -123,6 +145,9 @@ def fit(raw: Any, name: str, schema: JSONSchema) -> Fitted:
             raw, lossy = {single: raw}, True
             notes.append("bare_value")
         if isinstance(raw, list):
+            if raw and all(isinstance(i, dict) and set(i) in _PAIRS for i in raw):
+                raw = {str(i.get("name", i.get("key"))): i["value"] for i in raw}
+                continue
             if (
                 len(raw) == 1
                 and isinstance(raw[0], (dict, str))
@@ -130,9 +155,7 @@ def fit(raw: Any, name: str, schema: JSONSchema) -> Fitted:
             ):
                 raw = raw[0]
                 continue
-            if raw and all(isinstance(i, dict) and {"name", "value"} <= set(i) for i in raw):
-                raw = {str(item["name"]): item["value"] for item in raw}
-            elif 0 < len(raw) <= len(required):
+            if 0 < len(raw) <= len(required):
                 raw, lossy = dict(zip(required, raw, strict=False)), True
                 notes.append("positional")
             elif not raw:
@@ -154,7 +177,7 @@ def fit(raw: Any, name: str, schema: JSONSchema) -> Fitted:
         return Fitted({}, Reason.MISSING_REQUIRED, lossy, detail="two spellings of one argument")
     missing = [key for key in required if given.get(key, _MISSING) is _MISSING]
     missing += [
-        k for k in required if k in given and given[k] is None and not _nullable(properties.get(k))
+        k for k in required if k in given and given[k] is None and not nullable(properties.get(k))
     ]
     if missing:
         return Fitted(given, Reason.MISSING_REQUIRED, lossy, detail=", ".join(map(repr, missing)))
@@ -165,16 +188,20 @@ def fit(raw: Any, name: str, schema: JSONSchema) -> Fitted:
             if not properties and schema.get("additionalProperties", True) and not _empty(schema):
                 arguments[key] = value
                 continue
-            if acts(schema) and value not in (None, "", [], {}) and _fold(key) not in _COMMENTS:
+            if acts(schema) and value not in (None, "", [], {}) and fold(key) not in _COMMENTS:
                 return Fitted(given, Reason.UNEXPECTED_ARGUMENT, lossy, detail=repr(key))
             notes.append(f"dropped:{key}")
             continue
-        if value is None and not _nullable(part) and key not in required:
+        if value is None and not nullable(part) and key not in required:
             notes.append(f"null_dropped:{key}")
             continue
-        ok, fitted, changed = _coerce(value, part)
+        if key not in required and not nullable(part) and says_nothing(value, part):
+            notes.append(f"null_dropped:{key}")
+            continue
+        ok, fitted, changed = coerce(value, part)
         if not ok:
-            return Fitted(given, Reason.WRONG_TYPE, lossy, detail=repr(key))
+            reason = Reason.TRUNCATED if changed == "cut" else Reason.WRONG_TYPE
+            return Fitted(given, reason, lossy, detail=repr(key))
         if changed:
             notes.append(f"coerced:{key}")
         lossy = lossy or changed == "lossy"
@@ -182,7 +209,11 @@ def fit(raw: Any, name: str, schema: JSONSchema) -> Fitted:
     return Fitted(arguments, None, lossy, tuple(notes))
 
 
+#: Arguments as a list of pairs.
+_PAIRS: tuple[set[str], ...] = ({"name", "value"}, {"key", "value"})
 _MISSING: Any = object()
+#: Wrappers around arguments that are taken off: models that see their own mistake nest deeper.
+_DEEPEST = 16
 
 
 def _empty(schema: JSONSchema) -> bool:
@@ -190,7 +221,7 @@ def _empty(schema: JSONSchema) -> bool:
 
 
 def _single(properties: Mapping[str, Any], required: list[str]) -> str | None:
-    if len(required) == 1 and "string" in _types(properties.get(required[0])):
+    if len(required) == 1 and "string" in types_of(properties.get(required[0])):
         return required[0]
     return None
 
@@ -246,7 +277,7 @@ def _aliases(
     claims: dict[str, list[str]] = {}
     for key in strangers:
         targets = {t for t in [declared.get(key)] if t}
-        targets = targets or {p for p in properties if _fold(p) == _fold(key)}
+        targets = targets or {p for p in properties if fold(p) == fold(key)}
         targets = targets or {p for p in properties for g in _GROUPS if _same(key, p, g)}
         if len(targets) == 1:
             claims.setdefault(targets.pop(), []).append(key)
@@ -265,7 +296,7 @@ def _aliases(
     open_ones = [key for key in required if key not in given]
     if len(strangers) == 1 and len(open_ones) == 1 and len(required) == 1:
         key = next(iter(strangers))
-        if _fold(key) in _GENERIC:
+        if fold(key) in _GENERIC:
             given[open_ones[0]] = strangers.pop(key)
             notes.append(f"alias:{key}")
             guessed = True
@@ -273,121 +304,4 @@ def _aliases(
 
 
 def _same(key: str, target: str, group: frozenset[str]) -> bool:
-    return _fold(target) in group and _fold(key) in group
-
-
-def _types(part: Any) -> list[str]:
-    if not isinstance(part, Mapping):
-        return []
-    kinds = part.get("type")
-    if isinstance(kinds, str):
-        return [kinds]
-    if isinstance(kinds, list):
-        return [k for k in kinds if isinstance(k, str)]
-    found: list[str] = []
-    for key in ("anyOf", "oneOf"):
-        for option in part.get(key) or []:
-            found += _types(option)
-    return found
-
-
-def _nullable(part: Any) -> bool:
-    kinds = _types(part)
-    return not kinds or "null" in kinds
-
-
-def _coerce(value: Any, part: Any) -> tuple[bool, Any, str]:
-    """(fits, value, how it changed: '', 'same' or 'lossy')."""
-    if not isinstance(part, Mapping):
-        return True, value, ""
-    kinds = _types(part)
-    ok, fitted, changed = _to_type(value, kinds, part)
-    if not ok:
-        return False, value, ""
-    choices = part.get("enum")
-    if isinstance(choices, list) and fitted not in choices:
-        same = [c for c in choices if isinstance(c, str) and _fold(c) == _fold(str(fitted))]
-        if len(same) != 1:
-            return False, value, ""
-        return True, same[0], "same"
-    if isinstance(fitted, dict) and isinstance(part.get("properties"), Mapping):
-        inner = dict(fitted)
-        for key, sub in part["properties"].items():
-            if key in inner:
-                fits, inner[key], how = _coerce(inner[key], sub)
-                changed = how or changed
-                if not fits:
-                    return False, value, ""
-        if any(key not in inner for key in part.get("required") or []):
-            return False, value, ""
-        return True, inner, changed
-    if isinstance(fitted, list) and isinstance(part.get("items"), Mapping):
-        each = [_coerce(item, part["items"]) for item in fitted]
-        if not all(fits for fits, _, _ in each):
-            return False, value, ""
-        return (
-            True,
-            [item for _, item, _ in each],
-            next((how for _, _, how in each if how), changed),
-        )
-    return True, fitted, changed
-
-
-def _to_type(value: Any, kinds: list[str], part: Mapping[str, Any]) -> tuple[bool, Any, str]:
-    if not kinds or any(_is(value, kind) for kind in kinds):
-        return True, value, ""
-    if "integer" in kinds and isinstance(value, float) and value.is_integer():
-        return True, int(value), "same"
-    text = value.strip() if isinstance(value, str) else None
-    if text is not None:
-        if "null" in kinds and text.lower() in ("null", "none", ""):
-            return True, None, "same"
-        if "boolean" in kinds and text.lower() in _TRUE + _FALSE:
-            return True, text.lower() in _TRUE, "same"
-        if "integer" in kinds and re.fullmatch(r"[+-]?\d{1,300}(?:\.0*)?", text):
-            return True, int(text.split(".")[0]), "same"
-        if "number" in kinds and re.fullmatch(
-            r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", text
-        ):
-            number = float(text)
-            return True, int(text) if re.fullmatch(r"[+-]?\d{1,300}", text) else number, "same"
-        for kind in ("object", "array"):
-            if kind in kinds and text[:1] in ("{", "["):
-                parsed, how = parse_json(text)
-                if how not in (How.FAILED, How.CUT) and _is(parsed, kind):
-                    return True, parsed, "lossy" if how.lossy else "same"
-    if "boolean" in kinds and value in (0, 1):
-        return True, bool(value), "same"
-    if "string" in kinds and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return True, json.dumps(value), "same"
-    if "string" in kinds and isinstance(value, bool):
-        return True, json.dumps(value), "lossy"
-    if "string" in kinds and isinstance(value, (dict, list)):
-        if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
-            return True, "\n".join(value), "lossy"
-        return True, json.dumps(value, ensure_ascii=False), "lossy"
-    if "array" in kinds and not isinstance(value, (dict, list)) and text != "":
-        items = part.get("items")
-        ok, item, _ = _coerce(value, items)
-        if ok:
-            return True, [item], "lossy"
-    return False, value, ""
-
-
-def _is(value: Any, kind: str) -> bool:
-    match kind:
-        case "string":
-            return isinstance(value, str)
-        case "integer":
-            return isinstance(value, int) and not isinstance(value, bool)
-        case "number":
-            return isinstance(value, (int, float)) and not isinstance(value, bool)
-        case "boolean":
-            return isinstance(value, bool)
-        case "object":
-            return isinstance(value, dict)
-        case "array":
-            return isinstance(value, list)
-        case "null":
-            return value is None
-    return False
+    return fold(target) in group and fold(key) in group

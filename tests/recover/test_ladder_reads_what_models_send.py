@@ -95,11 +95,69 @@ def test_random_text_is_never_a_call(text):
     assert recover(SentMessage(content=text), TOOLS).kind is not Kind.CALL
 
 
+VALUES = st.text(max_size=60) | st.sampled_from(
+    [
+        "</tool_call>",
+        '{"name": "x"}',
+        "```",
+        "<think>a</think>",
+        "a\nb",
+        "\\",
+        '"',
+        "&lt;",
+        "[/TOOL_CALLS]",
+    ]
+)
+JSON_ENVELOPES = [
+    "{}",
+    "[{}]",
+    "<tool_call>\n{}\n</tool_call>",
+    "```json\n{}\n```",
+    "[TOOL_CALLS][{}]",
+    "<TOOLCALL>[{}]</TOOLCALL>",
+    "I'll do it now.\n<tool_call>{}</tool_call>",
+]
+
+
+@settings(max_examples=120, deadline=None)
+@given(VALUES, VALUES, st.sampled_from(JSON_ENVELOPES), st.integers(0, 400))
+def test_no_value_and_no_cut_makes_other_arguments(path, content, envelope, cut):
+    meant = {"path": path, "content": content}
+    whole = envelope.replace("{}", json.dumps({"name": "write_file", "arguments": meant}))
+    for text in (whole, whole[:cut]):
+        outcome = recover(SentMessage(content=text), TOOLS)
+        assert all(call.arguments == meant for call in outcome.calls), text
+        lost = outcome.kind is Kind.TEXT and "placeholder" not in outcome.notes
+        assert not lost or len(text) < len(whole), text
+
+
+@given(VALUES, VALUES, st.integers(0, 200))
+def test_no_cut_of_structured_arguments_feeds_a_side_effect(path, content, cut):
+    meant = {"path": path, "content": content}
+    for text in (json.dumps(meant), json.dumps(meant)[:cut]):
+        call = {"function": {"name": "write_file", "arguments": text}}
+        outcome = recover(SentMessage(tool_calls=(call,)), TOOLS)
+        assert all(made.arguments == meant for made in outcome.calls), text
+
+
+WRAPPERS = ["arguments", "parameters", "args", "kwargs", "input", "read_file"]
+
+
+@given(st.lists(st.sampled_from(WRAPPERS), max_size=12))
+def test_arguments_are_found_under_any_nesting_of_wrappers(wrappers):
+    arguments: dict[str, object] = {"path": "x"}
+    for wrapper in wrappers:
+        arguments = {wrapper: arguments}
+    call = {"function": {"name": "read_file", "arguments": arguments}}
+    outcome = recover(SentMessage(tool_calls=(call,)), TOOLS)
+    assert [made.arguments for made in outcome.calls] == [{"path": "x"}]
+
+
 MARKS = ["<tool_call>", "</tool_call>", "{", "}", '"', "[", "]", "```", "<think>", "</think>", "name",  # noqa: E501
          "<function=", ">", "<parameter=", ":", "write_file", "(", ")", "Action:", "\n", "'", "\\", ","]  # fmt: skip  # noqa: E501
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(MARKS), max_size=40).map("".join))
 def test_any_nesting_of_marks_is_read_without_an_error(text):
     outcome = recover(SentMessage(content=text, thinking=text[::-1]), TOOLS)

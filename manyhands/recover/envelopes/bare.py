@@ -9,6 +9,7 @@ from dataclasses import replace
 from manyhands.recover.blocks import fence_at
 from manyhands.recover.envelopes.marked import Found, read_item
 from manyhands.recover.envelopes.objects import calls_in
+from manyhands.recover.envelopes.pythonic import read_pythonic
 from manyhands.recover.jsonish import How, parse_at, parse_json
 from manyhands.recover.types import Candidate, JSONSchema
 
@@ -86,6 +87,10 @@ def find_react(text: str, tools: Mapping[str, JSONSchema]) -> Found | None:
 
 def read_whole(text: str, tools: Mapping[str, JSONSchema]) -> Found | None:
     """A message that is nothing but calls (invented observations after them are dropped)."""
+    if text.startswith('"{'):
+        inner, how = parse_json(text)
+        if how is How.STRICT and isinstance(inner, str):
+            return read_whole(inner, tools)
     lead = _RECIPIENT.match(text)
     at = lead.end() if lead else 0
     calls: list[Candidate] = []
@@ -148,4 +153,17 @@ def read_last_object(text: str, tools: Mapping[str, JSONSchema]) -> Found | None
         if _DROPPED.match(text, at):
             return Found(tuple(c for c in calls if c.name), start.end(), at)
         return None
-    return None
+    return _last_line(text, tools)
+
+
+def _last_line(text: str, tools: Mapping[str, JSONSchema]) -> Found | None:
+    """`read_file(path="x")` alone on the last line, after prose."""
+    body = text.rstrip()
+    start = body.rfind("\n") + 1
+    name = re.match(r"[A-Za-z_]\w*(?=\()", body[start:])
+    if name is None or name[0] not in tools or fence_at(text, start):
+        return None
+    called = read_pythonic(body, start, tools)
+    if called is None or called[1] != len(body):
+        return None
+    return Found(tuple(called[0]), start, len(text))

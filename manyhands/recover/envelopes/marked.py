@@ -12,33 +12,39 @@ from manyhands.recover.envelopes.objects import calls_in
 from manyhands.recover.envelopes.pythonic import read_pythonic
 from manyhands.recover.envelopes.tagged import read_element, read_function, read_key_values
 from manyhands.recover.jsonish import How, parse_at, parse_json
+from manyhands.recover.schema import match_name
 from manyhands.recover.types import Candidate, JSONSchema
 
 __all__ = ["Found", "find_marked", "has_mark", "read_item"]
 
 _TAGS = (
-    r"(?:tool_calls?|toolcalls?|function_calls?|tool_use|tools|tool_code|action|longcat_tool_call)"
+    r"(?:tool_calls?|toolcalls?|function_calls?|tool_use|use_mcp_tool|tools|tool_code|action"
+    r"|longcat_tool_call)"
 )
 _OPEN = re.compile(
     rf"<(?:[\w-]+:)?{_TAGS}(?:\s[^<>\n]{{0,200}})?>"
     rf"|<[|｜]+(?:{_TAGS}|tool_call_start|tool_calls?_section_begin|tool_calls?_begin|tool_list_start"
     r"|tool▁calls▁begin|tool▁call▁begin|python_tag|START_ACTION|action_start|FunctionCallBegin"
-    r"|plugin|DSML[|｜]*(?:tool_calls|function_calls))[|｜]?>"
+    r"|plugin|tools_prefix|python_start|content_invoke_tool_json)[|｜]?>"
     r"|<start_function_call>|\[TOOL_CALLS?\]|\[TOOL_REQUEST\]|\[tool_calls?\]|<TOOLCALL>"
     r"|(?<!\w)functools(?=\[\s*\{)"
     r"|<(?:[|｜]*DSML[|｜]*)?(?:function\s*=|invoke\s+name\s*=|function\s+name\s*=|tool\s+name\s*=)"
-    r"|<\|channel\|>\s*(?:commentary|analysis)\s+to=|(?:^|(?<=>))(?:commentary|analysis)?\s?to=functions\."
-    r"|<(?:function|tool_use)>\s*<name>",
+    r"|<\|channel\|>\s*(?:commentary|analysis)\s+to=|<\|start\|>assistant\s+to="
+    r"|(?:^|(?<=>)|(?<=assistant))(?:commentary|analysis)?\s?to=functions\."
+    r"|(?:^|(?<=assistant))(?:commentary|analysis)\s?to=[\w.]{1,80}\s*(?:json|code)?\s*(?=\{)"
+    r"|<(?:function|tool_use)>\s*<name>|^>>>(?=[A-Za-z_][\w.]*\s*\{)|<user>(?=\s*[\w.]+\s*<arg_key>)",
     re.IGNORECASE | re.MULTILINE,
 )
 _BARE = re.compile(
-    r"<(?:[|｜]*DSML[|｜]*)?(?:function|invoke|tool)(?:\s*=|\s+name)|<(?:function|tool_use)>\s*<name>|(?:commentary|analysis)?\s?to=|<\|channel\|>",
+    r"<(?:[|｜]*DSML[|｜]*)?(?:function|invoke|tool)(?:\s*=|\s+name)|<(?:function|tool_use|use_mcp_tool)>\s*<(?:name|tool_name|server_name)>"
+    r"|(?:commentary|analysis)?\s?to=|<\|channel\|>|<\|start\|>",
     re.I,
 )
 _CLOSE = re.compile(
     rf"</(?:[\w-]+:)?{_TAGS}>|</(?:function|invoke|arguments)>|<[|｜]*/?(?:end_of_)?{_TAGS}[|｜]+>"
     r"|<[|｜](?:tool_call_end|tool_calls?_section_end|tool▁calls?▁end|END_ACTION|action_end|FunctionCallEnd"
-    r"|end|call|eom_id|eot_id|im_end|tool_list_end|tool_call_argument_end)[|｜]>"
+    r"|end|call|eom_id|eot_id|eot|im_end|tool_list_end|tool_call_argument_end|tools_suffix|python_end"
+    r"|end_message)[|｜]>|</user>"
     r"|<end_function_call>|\[/TOOL_CALLS?\]|\[END_TOOL_REQUEST\]|\[/tool_calls?\]|</s>"
     r"|</[|｜]*DSML[|｜]*\w+>",
     re.IGNORECASE,
@@ -48,14 +54,26 @@ _GLUE = (
     r"|\bcommentary\b|\bjson\b|\bcode\b|<args>|<arguments>|<parameters>|</name>|:)*"
 )
 _NAMED = re.compile(
-    r"(?:function\s*<[|｜]tool▁sep[|｜]>\s*)?(?:<[|｜][^<>\s]{1,40}[|｜]>\s*)?(?:call\s*:\s*)?(?:<name>\s*)?"
-    r"(?:<\|channel\|>\s*)?(?:commentary|analysis)?\s*(?:to=)?"
+    r"(?:function\s*<[|｜]tool[▁_]sep[|｜]>\s*|function\s+)?(?:<[|｜][^<>\s]{1,40}[|｜]>\s*)?(?:call\s*:\s*)?(?:<name>\s*)?"
+    r"(?:<\|start\|>assistant\s+)?(?:<\|channel\|>\s*)?(?:commentary|analysis)?\s*(?:to=)?"
     rf"(?P<name>[A-Za-z_][\w.\-/]{{0,200}}){_GLUE}(?=[{{\[])"
+)
+#: A harmony recipient whose message is no JSON: GPT-OSS sends its own `python` tool bare code.
+_ROUTED = re.compile(
+    r"(?:<\|start\|>assistant\s+)?(?:<\|channel\|>\s*)?(?:commentary|analysis)?\s*to="
+    r"(?P<name>[A-Za-z_][\w.]{0,100})[^<\n]{0,20}<\|message\|>(?=\s*[^\s{\[])"
 )
 _GEMMA_NAME = re.compile(r"(?:<\|tool_call>)?\s*call\s*:\s*(?P<name>[\w.:-]{1,200})\s*(?=\{)")
 _GEMMA_STRING = re.compile(r"<\|\"\|>(.*?)<\|\"\|>|<escape>(.*?)<escape>", re.DOTALL)
 _KEY = re.compile(r"([{,]\s*)([A-Za-z_][\w-]*)\s*:")
-_SPACE = re.compile(r"(?:\s|,|;|```+\w*(?=\s|\Z))*")
+_SPACE = re.compile(r"(?:\s|,|;|```+\w*(?=[\s<]|\Z))*")
+
+
+#: A result that the model made up; what it calls for after that rests on it.
+_INVENTED = re.compile(
+    r"<tool_response>|<function_results?>|^Observation:|<\|im_start\|>(?:user|tool)|<\|start_header_id\|>",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -106,21 +124,28 @@ def _run(text: str, start: int, tools: Mapping[str, JSONSchema]) -> Found:
     """Reads items from a mark on: marks, separators and closing marks between them are skipped."""
     calls: list[Candidate] = []
     at = start
-    fresh = False
+    fresh = inside = False
     while at < len(text):
         space = _SPACE.match(text, at)
         at = space.end() if space else at
         opener = _OPEN.match(text, at)
         if opener and not _BARE.match(text, at):
-            at, fresh = opener.end(), True
+            at, fresh, inside = opener.end(), True, True
             continue
         closer = _CLOSE.match(text, at)
         if closer:
-            at, fresh = closer.end(), False
+            at, fresh, inside = closer.end(), False, False
             continue
+        if calls and _INVENTED.match(text, at):
+            break
         if calls and not fresh and not _BARE.match(text, at) and text[at : at + 1] not in "{[<":
+            more = read_pythonic(text, at, tools) if inside else None
+            if more is not None:
+                calls.extend(more[0])
+                at = more[1]
+                continue
             following = _opener(text, at)
-            if following is None:
+            if following is None or _INVENTED.search(text, at, following.start()):
                 break
             at = following.start()
             continue
@@ -135,7 +160,7 @@ def _run(text: str, start: int, tools: Mapping[str, JSONSchema]) -> Found:
 def _unfinished(text: str, at: int) -> bool:
     """The message ends within a few characters of a mark or a name: it was cut there."""
     rest = text[at:].strip()
-    return len(rest) < 200 and bool(re.fullmatch(r"<?/?[\w=.\-|｜▁:\s\"']*", rest))
+    return len(rest.split()) < 3 and bool(re.fullmatch(r"<?/?[\w=.\-|｜▁:\s\"']{0,200}", rest))
 
 
 def read_item(
@@ -161,7 +186,7 @@ def read_item(
     if gemma:
         return _gemma(text, gemma)
     named = _NAMED.match(text, at)
-    if named:
+    if named and (marked or match_name(named["name"], tools)):
         stop = _CLOSE.search(text, named.end())
         parsed = parse_at(text, named.end(), stop=stop.start() if stop else None)
         if marked and named["name"] in ("json", "name"):
@@ -173,6 +198,11 @@ def read_item(
             return inner, parsed.end
         candidate = Candidate(named["name"], parsed.value, parsed.how.lossy, parsed.how is How.CUT)
         return [candidate], parsed.end
+    routed = _ROUTED.match(text, at)
+    if marked and routed:
+        stop = _CLOSE.search(text, routed.end())
+        end = stop.start() if stop else len(text)
+        return [Candidate(routed["name"], text[routed.end() : end], repaired=True)], end
     return None
 
 
@@ -180,17 +210,15 @@ def _json_item(
     text: str, at: int, tools: Mapping[str, JSONSchema], *, marked: bool
 ) -> tuple[list[Candidate], int] | None:
     stop = _CLOSE.search(text, at)
+    if text.startswith(("{&quot;", "[{&quot;"), at):
+        end = stop.start() if stop else len(text)
+        value, _ = parse_json(html.unescape(text[at:end]))
+        calls = calls_in(value, tools, marked=marked)
+        return ([replace(c, repaired=True) for c in calls], end) if calls else None
     parsed = parse_at(text, at, stop=stop.start() if stop else None)
     if parsed.how is How.CUT:
         return ([Candidate(None, None, cut=True)], parsed.end) if marked else None
     if parsed.how is How.FAILED:
-        if "&quot;" in text[at : at + 4000]:
-            value, how = parse_json(html.unescape(text[at : stop.start() if stop else len(text)]))
-            calls = calls_in(value, tools, marked=marked)
-            if calls and how is not How.FAILED:
-                return [replace(c, repaired=True) for c in calls], stop.start() if stop else len(
-                    text
-                )
         return None
     calls = calls_in(parsed.value, tools, marked=marked)
     if not calls:

@@ -22,7 +22,8 @@ def read_pythonic(
     head = _START.match(text, start)
     if head is None:
         return None
-    name = head["name"].split(".")[-1]
+    # `read_file.call(…)` is Llama's own spelling
+    name = re.sub(r"\.(?:call|invoke|run)$", "", head["name"]).split(".")[-1]
     if name not in tools and name not in ("print", "tool_call", "await"):
         known = {tool.replace("-", "_").lower() for tool in tools}
         if name.lower() not in known and text[start] != "[":
@@ -59,7 +60,7 @@ def read_pythonic(
 def _call(node: ast.expr, tools: Mapping[str, JSONSchema], repaired: bool) -> Candidate | None:
     if not isinstance(node, ast.Call):
         return None
-    name = ast.unparse(node.func)
+    name = re.sub(r"\.(?:call|invoke|run)$", "", ast.unparse(node.func))
     if name == "print" and len(node.args) == 1 and not node.keywords and "print" not in tools:
         return _call(node.args[0], tools, repaired)
     arguments: dict[str, object] = {}

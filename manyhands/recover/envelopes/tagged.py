@@ -17,7 +17,8 @@ _HEAD = re.compile(
     r"(?P<q>[\"']?)(?P<name>[^\"'<>\n]{1,200}?)(?P=q)(?:\s[^<>\n]{0,200})?/?>"
 )
 _NAME_ELEMENT = re.compile(
-    r"<(?:function|tool|tool_use|invoke|function_call|use_mcp_tool)>\s*<(?:name|tool_name|server_name)>"
+    r"<(?:function|tool|tool_use|invoke|function_call|use_mcp_tool)>\s*"
+    r"(?:<server_name>[^<>\n]{0,200}</server_name>\s*)?<(?:name|tool_name)>"
     r"\s*(?P<name>[^<>\n]{1,200}?)\s*</[^<>]*>"
 )
 _PARAMETER = re.compile(
@@ -26,10 +27,11 @@ _PARAMETER = re.compile(
 )
 _PARAMETER_END = re.compile(rf"</{_BAR}[|｜]*(?:parameter|param|arg)\s*>")
 _END = re.compile(
-    rf"</{_BAR}[|｜]*(?:function|invoke|tool|tool_call|tool_use|function_call)\b[^<>\n]{{0,40}}>"
+    rf"</{_BAR}[|｜]*(?:function|invoke|tool|tool_call|tool_use|function_call|use_mcp_tool)\b"
+    r"[^<>\n]{0,40}>"
 )
 _KEY = re.compile(r"\s*<arg_key>\s*(?P<key>[^<>]{1,200}?)\s*</arg_key>\s*<arg_value>", re.DOTALL)
-_KEY_NAME = re.compile(r"\s*(?P<name>[\w.:-]{1,200})\s*(?=<arg_key>|</tool_call>)")
+_KEY_NAME = re.compile(r"\s*(?P<name>[\w.:-]{1,200})\s*(?=<arg_key>|</tool_call>|</user>)")
 _ELEMENT = re.compile(r"<(?P<name>[A-Za-z_][\w.-]{0,100})\s*(?P<self>/?)>")
 
 
@@ -71,6 +73,8 @@ def read_function(text: str, start: int) -> Read | None:
         arguments[key["name"].strip()] = _trim(text[at:value_end])
         lost = lost or value_end == next_at
         at = next_at
+    if not arguments and not cut:
+        arguments, at = _children(text, at)
     stop = _END.search(text, at)
     between = text[at : stop.start()] if stop else text[at:]
     closed = stop is not None and not between.strip()
@@ -78,6 +82,23 @@ def read_function(text: str, start: int) -> Read | None:
         cut = True
     end = stop.end() if closed and stop else at
     return Read(Candidate(name, arguments, repaired=lost or not closed, cut=cut), end)
+
+
+def _children(text: str, start: int) -> tuple[dict[str, str], int]:
+    """`<path>x</path>` elements, also inside `<parameters>`: the arguments of a named call."""
+    wrapper = re.compile(r"\s*<(parameters|arguments|args|input)>(?=\s*<)").match(text, start)
+    at = wrapper.end() if wrapper else start
+    arguments: dict[str, str] = {}
+    while child := re.compile(r"\s*<(?P<name>[A-Za-z_]\w{0,60})>").match(text, at):
+        closing = f"</{child['name']}>"
+        end = text.find(closing, child.end())
+        if end == -1:
+            return {}, start
+        arguments[child["name"]] = _trim(text[child.end() : end])
+        at = end + len(closing)
+    if wrapper and (end_mark := re.compile(rf"\s*</{wrapper[1]}>").match(text, at)):
+        at = end_mark.end()
+    return arguments, at
 
 
 def _value_end(text: str, at: int) -> tuple[int | None, int]:
@@ -138,7 +159,7 @@ def read_key_values(text: str, start: int) -> Read | None:
             continue
         arguments[key["key"]] = _trim(text[at:end])
         at = end + len("</arg_value>")
-    tail = re.compile(r"\s*</tool_call>").match(text, at)
+    tail = re.compile(r"\s*</(?:tool_call|user)>").match(text, at)
     rest = text[at:].strip()
     cut = cut or (tail is None and rest.startswith("<arg"))
     return Read(
