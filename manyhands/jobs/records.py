@@ -10,12 +10,17 @@ __all__ = ["JobQuestion", "JobRecord", "JobState", "QuestionKind"]
 
 
 class JobState(StrEnum):
-    """Where a job stands. `cut`: the process that worked on it is gone, and it never ended."""
+    """Where a job stands.
+
+    `failed`: a foreseeable fault, told with what to do; `broken`: a fault of ours that nobody
+    foresaw; `cut`: the process that worked on it is gone, and it never ended.
+    """
 
     RUNNING = "running"
     NEEDS_INPUT = "needs_input"
     DONE = "done"
     FAILED = "failed"
+    BROKEN = "broken"
     CANCELLED = "cancelled"
     CUT = "cut"
 
@@ -61,10 +66,12 @@ class JobRecord:
         run_id: its run in the journal, once there is one.
         phase: what goes on now, in words.
         eta_s: seconds that are probably left; None when nothing tells.
-        created, finished: Unix seconds.
+        created, updated, finished: Unix seconds.
         result: JSON of a finished job; empty otherwise.
         error: what went wrong, with the next action.
         delivered: whether a call has returned the result.
+        questions: what it waits for, the oldest first; steps that go on at the same time may ask
+            at the same time.
     """
 
     id: str
@@ -80,4 +87,10 @@ class JobRecord:
     result: dict[str, Any] = field(default_factory=dict)
     error: str = ""
     delivered: bool = False
-    question: JobQuestion | None = None
+    questions: tuple[JobQuestion, ...] = ()
+    updated: float = 0.0
+
+    @property
+    def question(self) -> JobQuestion | None:
+        """What to answer first."""
+        return self.questions[0] if self.questions else None

@@ -33,6 +33,14 @@ Notify = Callable[[JobRecord], Awaitable[None]]
 """Told when a job asks something and when it has ended."""
 
 
+class _Answer:
+    """What comes back for one question."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.came = anyio.Event()
+
+
 class LiveJob:
     """A job that this process works on; the work tells it what goes on and asks through it.
 
@@ -46,8 +54,7 @@ class LiveJob:
         self._store = store
         self._notify = notify
         self._changed = anyio.Event()
-        self._answer: str | None = None
-        self._answered = anyio.Event()
+        self._answers: dict[str, _Answer] = {}
         self.scope = anyio.CancelScope()
 
     async def changed(self) -> None:
@@ -55,7 +62,7 @@ class LiveJob:
         await self._changed.wait()
 
     def update(self, **fields: Any) -> None:
-        self.record = replace(self.record, **fields)
+        self.record = replace(self.record, updated=self._store.clock(), **fields)
         changed, self._changed = self._changed, anyio.Event()
         changed.set()
 
@@ -71,22 +78,37 @@ class LiveJob:
     async def ask(self, kind: QuestionKind, text: str, detail: str = "") -> str:
         """Ask the person at the door and wait for the answer, however long it takes."""
         question = JobQuestion(secrets.token_hex(8), kind, text, detail)
-        self._answered = anyio.Event()
-        self.update(state=JobState.NEEDS_INPUT, question=question, phase="waits for an answer")
-        await self._notify(self.record)
-        await self._answered.wait()
-        self.update(state=JobState.RUNNING, question=None, phase="goes on with the answer")
-        return self._answer or ""
+        given = self._answers[question.id] = _Answer()
+        self.update(
+            state=JobState.NEEDS_INPUT,
+            questions=(*self.record.questions, question),
+            phase="waits for an answer",
+        )
+        try:
+            await self._notify(self.record)
+            await given.came.wait()
+        finally:
+            self._close(question.id)
+        return given.text
 
     def answer(self, question_id: str, text: str) -> bool:
         """Take an answer; false when that question is not open (any more)."""
-        question = self.record.question
-        if question is None or not secrets.compare_digest(question.id, question_id):
+        given = self._answers.get(question_id)
+        if given is None or given.came.is_set():
             return False
-        self._answer = text
-        self.update(question=None, state=JobState.RUNNING)
-        self._answered.set()
+        given.text = text
+        given.came.set()
+        self._close(question_id)
         return True
+
+    def _close(self, question_id: str) -> None:
+        if self._answers.pop(question_id, None) is None:
+            return
+        left = tuple(one for one in self.record.questions if one.id != question_id)
+        if left:
+            self.update(questions=left)
+        else:
+            self.update(state=JobState.RUNNING, questions=(), phase="goes on with the answer")
 
 
 Work = Callable[[LiveJob], Awaitable[dict[str, Any]]]
@@ -164,7 +186,7 @@ class Jobs:
                 state, error = JobState.CANCELLED, "It was cancelled."
         except Exception as fault:
             known = fault_in(fault)
-            state = JobState.FAILED
+            state = JobState.FAILED if known is not None else JobState.BROKEN
             error = str(known) if known is not None else f"{type(fault).__name__}: {fault}"
         finally:
             # No await stands between here and the disk: also a cancelled task writes its end.
@@ -181,7 +203,7 @@ class Jobs:
                 error=error,
                 phase="",
                 eta_s=None,
-                question=None,
+                questions=(),
                 finished=self.store.clock(),
             )
         await self._notify(live.record)

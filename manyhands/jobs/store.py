@@ -229,4 +229,5 @@ def _record(row: Sequence[Any]) -> JobRecord:
         result=json.loads(row[8]),
         error=row[9],
         delivered=bool(row[10]),
+        updated=row[7] if row[7] is not None else row[5],
     )

@@ -8,6 +8,7 @@ import anyio
 from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
+    ClientCapabilities,
     ElicitRequest,
     ElicitRequestFormParams,
     ElicitResult,
@@ -17,7 +18,16 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from manyhands.jobs.records import JobQuestion, QuestionKind
 
-__all__ = ["answered", "ask_now", "ask_with_result", "can_ask", "is_modern", "reply_of"]
+__all__ = [
+    "answered",
+    "ask_now",
+    "ask_with_result",
+    "can_ask",
+    "client_can_ask",
+    "is_modern",
+    "reply_of",
+    "request_for",
+]
 
 _KEY = "answer"
 
@@ -29,7 +39,11 @@ def is_modern(ctx: Context[Any, Any]) -> bool:
 
 def can_ask(ctx: Context[Any, Any]) -> bool:
     """Whether the client can show a person a question."""
-    declared = ctx.client_capabilities
+    return client_can_ask(ctx.client_capabilities)
+
+
+def client_can_ask(declared: ClientCapabilities | None) -> bool:
+    """The same, from what the client has declared."""
     return declared is not None and declared.elicitation is not None
 
 
@@ -43,6 +57,11 @@ def _form(question: JobQuestion) -> ElicitRequestFormParams:
         message=message[:4_000],
         requested_schema={"type": "object", "properties": {_KEY: field}, "required": [_KEY]},
     )
+
+
+def request_for(question: JobQuestion) -> ElicitRequest:
+    """The question as a request that a client can show."""
+    return ElicitRequest(params=_form(question))
 
 
 def reply_of(result: ElicitResult, kind: QuestionKind) -> str:
@@ -74,7 +93,7 @@ async def ask_now(ctx: Context[Any, Any], question: JobQuestion, seconds: float)
 def ask_with_result(job_id: str, question: JobQuestion) -> InputRequiredResult:
     """Ask by the result (2026 era); the server seals the state, so that it cannot be forged."""
     return InputRequiredResult(
-        input_requests={_KEY: ElicitRequest(params=_form(question))},
+        input_requests={_KEY: request_for(question)},
         request_state=f"{job_id} {question.id} {question.kind}",
     )
 

@@ -6,6 +6,8 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from manyhands_mcp.phases import phase_of
 from manyhands_mcp.replies import Outcome, of_answer, of_hand, tool_result
 from manyhands_mcp.tables import Tables
 
-__all__ = ["LOCAL", "Door", "open_door"]
+__all__ = ["LOCAL", "TASK", "Door", "TaskCall", "open_door"]
 
 #: Whoever started the server over stdio, or in the same process: the user of this machine.
 LOCAL = "local"
@@ -43,6 +45,23 @@ _CANCEL_S = 2.0
 ToolReply = CallToolResult | InputRequiredResult
 Ctx = Context[Any, Any]
 JobChanged = Callable[[JobRecord], Awaitable[None]]
+
+
+@dataclass
+class TaskCall:
+    """A call whose client polls: it is waited for only a moment, and told its job.
+
+    Attributes:
+        wait_s: a job that ends within gives its result at once.
+        job_id: the job that the call began; empty when it began none.
+    """
+
+    wait_s: float
+    job_id: str = ""
+
+
+#: Set around a call by the tasks extension.
+TASK: ContextVar[TaskCall | None] = ContextVar("TASK", default=None)
 
 
 class Door:
@@ -228,6 +247,10 @@ class Door:
                 self.jobs.answer(job_id, principal, question_id, said)
             else:
                 record = self.jobs.start(principal, kind, arguments, work)
+        task = TASK.get()
+        if task is not None:
+            task.job_id = record.id
+            return self.reply(ctx, await self.jobs.wait(record.id, principal, task.wait_s))
         return await self.follow(ctx, record.id, self.wait_s(ctx))
 
     async def follow(self, ctx: Ctx, job_id: str, seconds: float) -> ToolReply:
@@ -263,13 +286,16 @@ class Door:
 
     def reply(self, ctx: Ctx, record: JobRecord) -> CallToolResult:
         """The job as it stands, within the client's limits; a result is then delivered."""
-        local = self.principal(ctx) == LOCAL
+        return self.reply_to(self.principal(ctx), record)
+
+    def reply_to(self, principal: str, record: JobRecord) -> CallToolResult:
+        """The same for a principal."""
         result = tool_result(
             record,
             max(0.0, (record.finished or self.jobs.store.clock()) - record.created),
             tokens=self.limits.text_tokens,
             read=lambda artifact_id: self.journal.artifact(artifact_id)[2],
-            charts=self.charts if local else None,
+            charts=self.charts if principal == LOCAL else None,
         )
         if not record.state.open:
             self.jobs.store.deliver(record.id)

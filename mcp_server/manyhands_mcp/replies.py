@@ -168,7 +168,7 @@ def tool_result(
         case _:
             reply.status = JobState.FAILED
             reply.summary = f"Failed: {record.error}"
-    return _packed(reply, [reply.summary], tokens, failed=record.state is JobState.FAILED)
+    return _packed(reply, [reply.summary], tokens, failed=reply.status == JobState.FAILED)
 
 
 def _finished(

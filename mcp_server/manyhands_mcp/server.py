@@ -37,6 +37,7 @@ from manyhands_mcp.door import Door, ToolReply
 from manyhands_mcp.prompts import add_prompts
 from manyhands_mcp.replies import Reply
 from manyhands_mcp.resources import add_resources, with_media_type
+from manyhands_mcp.tasks import Tasks
 
 __all__ = ["INSTRUCTIONS", "build_server", "tools_of"]
 
@@ -46,7 +47,8 @@ INSTRUCTIONS = (
 )
 
 _JOBS = "manyhands://jobs/"
-Task = Annotated[str, Field(min_length=1, max_length=20_000)]
+Task = Annotated[str, Field(min_length=1, max_length=8_000)]
+Question = Annotated[str, Field(min_length=1, max_length=20_000)]
 Data = Annotated[
     list[Annotated[str, Field(max_length=2_000_000)]],
     Field(max_length=8, description="File paths, or CSV text with a header line"),
@@ -154,7 +156,7 @@ def tools_of(door: Door) -> list[Tool]:
 
     async def ask_mind(
         ctx: Ctx,
-        question: Task,
+        question: Question,
         data: Data = [],  # noqa: B006
         role: Annotated[Name, Field(description="Who writes the answer")] = "",
         council: Annotated[bool, Field(description="Several roles answer apart first")] = False,
@@ -289,7 +291,7 @@ class DoorServer(MCPServer):
 
 def build_server(door: Door, *, extensions: Sequence[Extension] = ()) -> MCPServer:
     """The server with its tools, resources and prompts; no model server is asked for it."""
-    server = DoorServer(door, extensions)
+    server = DoorServer(door, (Tasks(door), *extensions))
     add_resources(server, door)
     add_prompts(server, door)
     return server

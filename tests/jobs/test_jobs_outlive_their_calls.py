@@ -203,3 +203,46 @@ def test_after_kill_9_results_are_there_and_the_rest_says_that_it_was_cut(tmp_pa
     assert cut.state is JobState.CUT
     assert again is not None
     assert again.state is JobState.CUT  # so that a new call begins anew
+
+
+@pytest.mark.anyio
+async def test_two_questions_at_the_same_time_each_get_their_answer(store: JobStore) -> None:
+    async def twice(live: LiveJob) -> dict[str, Any]:
+        said: dict[str, str] = {}
+
+        async def ask(text: str) -> None:
+            said[text] = await live.ask(QuestionKind.QUESTION, text)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, "first")
+            tasks.start_soon(ask, "second")
+        return dict(said)
+
+    async with Jobs(store) as jobs:
+        record = jobs.start("ann", "ask_mind", {}, twice)
+        with anyio.fail_after(5):
+            while len(jobs.get(record.id, "ann").questions) < 2:
+                await anyio.lowlevel.checkpoint()
+            open_now = {one.text: one.id for one in jobs.get(record.id, "ann").questions}
+            assert jobs.answer(record.id, "ann", open_now["second"], "B")
+            assert not jobs.answer(record.id, "ann", open_now["second"], "C")  # good once
+            assert jobs.get(record.id, "ann").state is JobState.NEEDS_INPUT
+            assert jobs.answer(record.id, "ann", open_now["first"], "A")
+            done = await jobs.wait(record.id, "ann", 5)
+        assert done.result == {"first": "A", "second": "B"}
+
+
+@pytest.mark.anyio
+async def test_a_fault_that_nobody_foresaw_is_told_apart_from_a_failed_job(store: JobStore) -> None:
+    async def fails(live: LiveJob) -> dict[str, Any]:
+        raise InputError("no such column")
+
+    async def breaks(live: LiveJob) -> dict[str, Any]:
+        raise KeyError("x")
+
+    async with Jobs(store) as jobs:
+        states = [
+            (await jobs.wait(jobs.start("ann", kind, {}, work).id, "ann", 5)).state
+            for kind, work in (("a", fails), ("b", breaks))
+        ]
+    assert states == [JobState.FAILED, JobState.BROKEN]

@@ -8,6 +8,7 @@ same instance (`conformance_fixtures.py`).
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from manyhands_mcp.door import Door, open_door
 from manyhands_mcp.guard import GuardRules
 from manyhands_mcp.http import http_app
 from manyhands_mcp.server import build_server
+from mcp.server import MCPServer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from manyhands.cli.demo_models import say
@@ -41,7 +43,7 @@ class WithToken:
         await self._app(scope, receive, send)
 
 
-async def main(*, bare: bool, port: int) -> None:
+async def main(*, bare: bool) -> None:
     folder = Path(tempfile.mkdtemp(prefix="manyhands-conformance-"))
     (folder / "settings.toml").touch()
     settings = load_settings(
@@ -55,22 +57,23 @@ async def main(*, bare: bool, port: int) -> None:
     roles = load_roles()
     prompts = {name: role.prompt for name, role in roles.items()}
 
-    def build(door: Door) -> object:
+    def build(door: Door) -> MCPServer:
         server = build_server(door)
         if not bare:
             from conformance_fixtures import add_fixtures
 
-            add_fixtures(server)
+            add_fixtures(server, door)
         return server
 
     with scripted_tiers(settings, lambda request: say(request, prompts)) as rehearsed:
         mind = Mind(rehearsed, roles=roles, door="mcp", simulated=True)
         async with open_door(mind) as door:
-            app = WithToken(http_app(door, GuardRules(TOKEN), build))  # type: ignore[arg-type]
-            config = uvicorn.Config(app, port=port, log_level="warning")
-            print(f"http://127.0.0.1:{port}/mcp", flush=True)
-            await uvicorn.Server(config).serve()
+            app = WithToken(http_app(door, GuardRules(TOKEN), build))
+            listening = socket.create_server(("127.0.0.1", 0))
+            print(f"http://127.0.0.1:{listening.getsockname()[1]}/mcp", flush=True)
+            config = uvicorn.Config(app, log_level="warning")
+            await uvicorn.Server(config).serve(sockets=[listening])
 
 
 if __name__ == "__main__":
-    asyncio.run(main(bare="bare" in sys.argv, port=int(sys.argv[-1])))
+    asyncio.run(main(bare="bare" in sys.argv))

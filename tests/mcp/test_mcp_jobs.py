@@ -261,6 +261,8 @@ async def test_kill_9_of_the_server_loses_no_result_and_hides_no_cut(
         )
         async with Client(parameters) as client:
             quick = structured(await client.call_tool("ask_mind", {"question": "hi"}))
+            while quick["status"] == "running":
+                quick = structured(await client.call_tool("job", {"job_id": quick["job_id"]}))
             assert quick["value"] == "Quick.", quick
             slow = structured(await client.call_tool("ask_mind", {"question": "slow one"}))
             assert slow["status"] == "running", slow
@@ -273,4 +275,6 @@ async def test_kill_9_of_the_server_loses_no_result_and_hides_no_cut(
             assert cut["status"] == "cut"
             assert "again" in cut["summary"]
             done = structured(await client.call_tool("ask_mind", {"question": "slow one"}))
+            while done["status"] == "running":
+                done = structured(await client.call_tool("job", {"job_id": done["job_id"]}))
             assert done["value"] == "The slow answer."
