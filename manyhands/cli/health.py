@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING
 
 from manyhands.configuration.model import bare_name
 from manyhands.engines.contracts import ChatRequest, Deadlines, Engine, Message, ModelInfo
-from manyhands.errors import EngineError, ManyhandsError, NoIsolation, Unreachable
+from manyhands.errors import (
+    EngineError,
+    ManyhandsError,
+    NoIsolation,
+    SettingsError,
+    StorageError,
+    Unreachable,
+)
 from manyhands.roles.build import RoleState, role_status
 from manyhands.settings import HostKind, Settings, Tier, TierSettings
 
 if TYPE_CHECKING:
+    from manyhands.configuration.sections import MemorySettings
     from manyhands.engines.ollama import OllamaEngine
     from manyhands.roles.loader import FoundRole
     from manyhands.roles.server import RoleServer
@@ -85,7 +93,7 @@ async def examine(
     yield _environment()
     yield _database("journal", settings.journal.path)
     if settings.memory.enabled:
-        yield _database("memory", settings.memory.path)
+        yield _memory(settings.memory)
 
 
 async def _server(
@@ -305,7 +313,14 @@ def _environment() -> Finding:
     )
 
 
-def _database(topic: str, path: Path) -> Finding:
+def _memory(settings: MemorySettings) -> Finding:
+    try:
+        return _database("memory", settings.path, settings.key())
+    except SettingsError as error:
+        return Finding("memory", Mark.PROBLEM, error.message, error.hint)
+
+
+def _database(topic: str, path: Path, key: str = "") -> Finding:
     """Whether an SQLite file is whole; nothing is written, one that is not there yet is fine."""
     if not path.exists():
         place = next(folder for folder in path.absolute().parents if folder.exists())
@@ -319,12 +334,20 @@ def _database(topic: str, path: Path) -> Finding:
         )
     import apsw
 
+    from manyhands.journal.database import unlock
+
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
+            if key:
+                unlock(connection, key, path)
             rows = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(5)")]
         finally:
             connection.close()
+    except StorageError as error:
+        return Finding(topic, Mark.PROBLEM, error.message, error.hint)
+    except apsw.NotADBError as error:
+        rows = [f"{error}, or it is encrypted and {topic}.key_env names no key"]
     except apsw.Error as error:
         rows = [str(error)]
     if rows == ["ok"]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
+
+from manyhands.errors import SettingsError
 
 if TYPE_CHECKING:
     from manyhands.checks.sandbox.contracts import SandboxPolicy
@@ -147,11 +150,14 @@ class MemorySettings(Section):
     Attributes:
         embedder: `tier` (the tier `embed`), `none` (words only), or the URL of a server.
         budget_tokens: at most this much of a prompt is memory.
+        key_env: name of the environment variable that holds the key of an encrypted memory; ""
+            for one that is not encrypted. The key itself is never a setting.
     """
 
     enabled: bool = True
     path: Path = Field(default_factory=lambda: user_data_folder() / "memory.db")
     embedder: str = "tier"
+    key_env: str = ""
     budget_tokens: Count = 1200
 
     _home = field_validator("path", mode="before")(_expanded)
@@ -162,6 +168,22 @@ class MemorySettings(Section):
         if value in ("tier", "none") or value.startswith(("http://", "https://")):
             return value
         raise PydanticCustomError("embedder", "tier, none, or a URL that starts with http")
+
+    def key(self) -> str:
+        """The key of the memory file; "" when it is not encrypted.
+
+        Raises:
+            SettingsError: the variable that should hold it is not set.
+        """
+        if not self.key_env:
+            return ""
+        found = os.environ.get(self.key_env, "")
+        if not found:
+            raise SettingsError(
+                f"memory.key_env names {self.key_env!r}, which is not set in the environment.",
+                hint=f"Set it, for example: read -rs {self.key_env}; export {self.key_env}",
+            )
+        return found
 
 
 class JournalSettings(Section):

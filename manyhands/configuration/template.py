@@ -18,7 +18,8 @@ _NOTES: dict[str, str] = {
     "deadlines": "The clocks of one model call, in seconds. Loading is counted apart.",
     "sandbox": "How programs that models write are kept in. allow_none = true runs them without "
     "isolation where none works; nothing is verified then.",
-    "memory": 'What is remembered. embedder: "tier" (the tier embed), "none", or a URL.',
+    "memory": 'What is remembered. embedder: "tier" (the tier embed), "none", or a URL. '
+    "key_env: the variable that holds the key, where the file is encrypted.",
     "journal": "Where runs and their artifacts are kept.",
     "routing": 'mode: "roles" or "learned". escalate: one tier up after a failed repair.',
 }

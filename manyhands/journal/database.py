@@ -12,7 +12,7 @@ import apsw
 
 from manyhands.errors import NewerFormat, StorageError, StorageFull
 
-__all__ = ["Database", "Migration", "open_database"]
+__all__ = ["Database", "Migration", "open_database", "unlock"]
 
 #: How long a writer waits for another process's transaction.
 _BUSY_MS = 30_000
@@ -60,17 +60,40 @@ class Database:
             self.connection.close()
 
 
+def unlock(connection: apsw.Connection, key: str, path: Path) -> None:
+    """Give a connection the key of its file, before anything else is done with it.
+
+    Raises:
+        StorageError: the key does not fit, or this SQLite cannot encrypt.
+    """
+    if not hasattr(apsw, "mc_version"):
+        raise StorageError(
+            f"{str(path)!r} has a key, but the `apsw` installed here cannot encrypt.",
+            hint="pip uninstall -y apsw && pip install --force-reinstall apsw-sqlite3mc",
+        )
+    with _told(path):
+        connection.pragma("key", key)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        except apsw.NotADBError as error:
+            raise StorageError(
+                f"The key does not open {str(path)!r}.",
+                hint="Nothing was changed. Give the key it was made with.",
+            ) from error
+
+
 Migration = Callable[[Database], None]
 
 
 def open_database(
-    path: Path, migrations: Sequence[Migration], *, read_only: bool = False
+    path: Path, migrations: Sequence[Migration], *, read_only: bool = False, key: str = ""
 ) -> Database:
     """Open or create a file and bring it to the newest form.
 
     Args:
         migrations: in order; `user_version` counts those that were applied. Never edited once
             released, only added to.
+        key: opens a file that is encrypted, and encrypts one that is made; "" for a plain one.
 
     Raises:
         NewerFormat: the file was written by a newer version; it is not touched.
@@ -92,6 +115,8 @@ def open_database(
     database = Database(connection, path)
     try:
         connection.set_busy_timeout(_BUSY_MS)
+        if key:
+            unlock(connection, key, path)
         if not read_only:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")

@@ -86,6 +86,7 @@ class Memory:
         scope: str = "",
         read_only: bool = False,
         in_memory: bool = True,
+        key: str = "",
     ) -> Self:
         """Open or create a memory file.
 
@@ -97,11 +98,14 @@ class Memory:
             scope: the project that what is added belongs to when it names none.
             in_memory: whether to make the index in memory; else every search is done in the file,
                 which is slower and takes no memory.
+            key: encrypts the file that is made, and opens one that is encrypted.
 
         Raises:
             StorageError: the file cannot be used; it is left as it was.
         """
-        store = await to_thread.run_sync(lambda: open_store(Path(path), read_only=read_only))
+        store = await to_thread.run_sync(
+            lambda: open_store(Path(path), read_only=read_only, key=key)
+        )
         memory = cls(store, embedder, previous, scope, in_memory=in_memory)
         try:
             await memory._begin()

@@ -25,7 +25,11 @@ async def open_memory(
     embedder = None if words_only else embedder_from(settings)
     try:
         memory = await Memory.open(
-            settings.memory.path, embedder=embedder, scope=scope, read_only=read_only
+            settings.memory.path,
+            embedder=embedder,
+            scope=scope,
+            read_only=read_only,
+            key=settings.memory.key(),
         )
         try:
             yield memory

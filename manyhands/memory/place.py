@@ -29,8 +29,13 @@ def filesystem_of(path: Path, mounts: str) -> str:
     return kind
 
 
-def look_at_the_place(path: Path, mounts: str | None = None, *, must_exist: bool = False) -> None:
+def look_at_the_place(
+    path: Path, mounts: str | None = None, *, must_exist: bool = False, key: str = ""
+) -> None:
     """Refuse a network folder and a file that is no whole SQLite file; nothing is changed.
+
+    Args:
+        key: of the file; when there is one the file must be encrypted.
 
     Raises:
         StorageError: says which, and what to do.
@@ -71,8 +76,19 @@ def look_at_the_place(path: Path, mounts: str | None = None, *, must_exist: bool
     if size == 0:
         return
     keep = "It was not touched; restore it from a backup or move it away, a new one is made."
-    if not head.startswith(_MAGIC) or len(head) < 100:
-        raise StorageError(f"{str(path)!r} is no memory file.", hint=keep)
+    plain = head.startswith(_MAGIC)
+    if key:
+        if plain:
+            raise StorageError(
+                f"There is a key, but {str(path)!r} is not encrypted.",
+                hint="Encrypt it: manyhands memory encrypt",
+            )
+        return
+    if not plain or len(head) < 100:
+        raise StorageError(
+            f"{str(path)!r} is no memory file, or is encrypted.",
+            hint=f"{keep} If it is encrypted, name its key in memory.key_env.",
+        )
     wal = path.with_name(path.name + "-wal")
     if wal.exists() and wal.stat().st_size:
         return  # the rest of the file may still lie in the log

@@ -367,18 +367,21 @@ class Store:
 _STANDING = {Trust.CHECKED: 3, Trust.USER: 3, Trust.FILE: 2, Trust.MODEL: 1}
 
 
-def open_store(path: Path, *, read_only: bool = False) -> Store:
+def open_store(path: Path, *, read_only: bool = False, key: str = "") -> Store:
     """Open or create a memory file.
+
+    Args:
+        key: of a file that is, or is to be, encrypted.
 
     Raises:
         NewerFormat, StorageFull, StorageError: said in words; the file is as it was.
     """
-    look_at_the_place(path, must_exist=read_only)
-    writer = None if read_only else open_database(path, MIGRATIONS)
+    look_at_the_place(path, must_exist=read_only, key=key)
+    writer = None if read_only else open_database(path, MIGRATIONS, key=key)
     try:
         if writer is not None:
             _tune(writer)
-        reader = open_database(path, MIGRATIONS, read_only=True)
+        reader = open_database(path, MIGRATIONS, read_only=True, key=key)
     except BaseException:
         if writer is not None:
             with suppress(StorageError):

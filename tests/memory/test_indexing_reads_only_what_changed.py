@@ -39,6 +39,33 @@ def write(path: Path, text: str, *, later: int = 0) -> Path:
     return path
 
 
+def pdf(pages: list[str]) -> bytes:
+    """A PDF with one line on each page."""
+    import io
+
+    from pypdf import PdfWriter
+    from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+
+    writer = PdfWriter()
+    font = DictionaryObject(
+        {
+            NameObject("/Type"): NameObject("/Font"),
+            NameObject("/Subtype"): NameObject("/Type1"),
+            NameObject("/BaseFont"): NameObject("/Helvetica"),
+        }
+    )
+    for text in pages:
+        page = writer.add_blank_page(200, 100)
+        fonts = DictionaryObject({NameObject("/F1"): font})
+        page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
+        drawn = DecodedStreamObject()
+        drawn.set_data(f"BT /F1 12 Tf 10 50 Td ({text}) Tj ET".encode())
+        page[NameObject("/Contents")] = drawn
+    held = io.BytesIO()
+    writer.write(held)
+    return held.getvalue()
+
+
 async def test_a_cell_is_found_with_its_title_section_and_output(
     file: Path, tmp_path: Path
 ) -> None:
@@ -88,6 +115,28 @@ async def test_markdown_sections_csv_schemas_and_texts(file: Path, tmp_path: Pat
         assert "- day (integer): 1, 2" in table.text
         assert "- mm (number): 2.5, 3.5" in table.text
         assert "- place (text): Bern, Basel" in table.text
+
+
+async def test_pages_of_a_pdf_and_columns_of_a_parquet_file(file: Path, tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    (tmp_path / "report.pdf").write_bytes(pdf(["The walrus sleeps.", "Tides rise at noon."]))
+    table = pyarrow.table({"station": ["Mauna Loa"], "co2_ppm": [424.1]})
+    parquet.write_table(table, tmp_path / "air.parquet")
+    (tmp_path / "torn.pdf").write_bytes(b"%PDF-1.4 torn")
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1 torn")
+    async with await Memory.open(file) as memory:
+        report = await index_paths(memory, [tmp_path])
+        assert {name.rpartition("/")[2] for name, _ in report.refused} == {
+            "torn.pdf",
+            "torn.parquet",
+        }
+        page = (await memory.recall("tides at noon"))[0]
+        assert (page.meta["page"], page.source.endswith("report.pdf#page 2")) == (2, True)
+        schema = (await memory.recall("co2 ppm column"))[0]
+        assert schema.meta["columns"] == ["station", "co2_ppm"]
+        assert "co2_ppm (double)" in schema.text
 
 
 async def test_one_edited_cell_of_many_notebooks_is_one_embedded_text(

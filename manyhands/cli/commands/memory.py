@@ -229,6 +229,35 @@ def forget(ids: tuple[str, ...], yes: bool, keep_runs: bool) -> None:
     _with_memory(work, words_only=True)
 
 
+@command.command("encrypt")
+@click.option("--undo", is_flag=True, help="Make an encrypted memory plain again.")
+def encrypt(undo: bool) -> None:
+    """Encrypt the memory file with the key that memory.key_env names.
+
+    No other process may have it open. The journal is not part of it.
+    """
+    from manyhands.errors import InputError
+    from manyhands.memory.encrypting import change_key, is_encrypted
+    from manyhands.settings import load_settings
+
+    settings = load_settings().memory
+    key = settings.key()
+    if not key:
+        raise InputError(
+            "memory.key_env names no variable.",
+            hint="Set it to the name of the variable that holds the key.",
+        )
+    if not settings.path.exists():
+        click.echo(f"{settings.path}: not there yet; it will be encrypted when it is made")
+        return
+    if is_encrypted(settings.path) is not undo:
+        click.echo(f"{settings.path}: is {'plain' if undo else 'encrypted'} already")
+        return
+    change_key(settings.path, key if undo else "", "" if undo else key)
+    more = "; now empty memory.key_env" if undo else ""
+    click.echo(f"{settings.path}: {'plain' if undo else 'encrypted'}{more}")
+
+
 @command.command("export")
 @click.argument("file", type=click.Path(dir_okay=False), default="-")
 @click.option("--here", is_flag=True, help="Only this project.")
