@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import subprocess
@@ -10,6 +11,7 @@ import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -73,7 +75,24 @@ def stage() -> Stage:
     for folder in (hands.parent.parent, *hands.parent.parent.parents):
         if folder.is_relative_to(_SHARED):
             folder.chmod(0o755)
-    return Stage(python, hands, users=(64001, 64002), env=paths)
+    return Stage(python, hands, users=_free_users(), env=paths)
+
+
+_held: list[IO[bytes]] = []  # open as long as the tests run: the lock is the claim
+
+
+def _free_users() -> tuple[int, int]:
+    """Two uids that no other run of these tests on this machine uses."""
+    for first in range(64001, 64100, 2):
+        claim = (_SHARED / f"users-{first}").open("wb")
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            claim.close()
+            continue
+        _held.append(claim)
+        return first, first + 1
+    raise RuntimeError("every test user is taken")
 
 
 def _built(env: dict[str, str], python: str) -> Path:

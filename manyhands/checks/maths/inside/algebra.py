@@ -1,4 +1,4 @@
-"""Identities, inequalities, and solutions of equations."""
+"""Identities and inequalities."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import sympy as sp
-from balls import Pole, Tape, Undefined, is_real, plain, precision, shown, substituted
-from domain import Assumed, symbol_named
+from balls import Tape, Undefined, is_real, precision, shown
+from domain import Assumed
 from flint import acb, fmpq
-from judge import Found, equal, half_unit, last_place, seed_of
-from notation import NotReadable, read, read_condition, read_name, sides
+from judge import Found, equal, seed_of
+from notation import NotReadable, read, read_condition
 from whole import NotForZ3, prove
 
 _POINTS = 400
@@ -102,101 +102,3 @@ def _grid(symbols: list[Any], seed: int, assumed: Assumed) -> Iterator[list[fmpq
             point.append(assumed.shape(symbol, at))
         if assumed.allows(dict(zip(symbols, point, strict=True))):
             yield point
-
-
-def solution(case: dict[str, Any]) -> Found:
-    """Each equation holds when the values are put in. That there are no others is not claimed.
-
-    `values` maps names to expressions; a list of such maps is a list of solutions.
-    """
-    equations, values = case["equations"], case["values"]
-    listed = [equations] if isinstance(equations, str) else equations
-    many = values if isinstance(values, list) else [values]
-    if not isinstance(listed, list) or not listed or not many or len(listed) * len(many) > 200:
-        raise NotReadable("there must be equations and values")
-    worst: Found | None = None
-    for one in many:
-        if not isinstance(one, dict):
-            raise NotReadable("values must map names to expressions")
-        for text in listed:
-            found = _holds(str(text), one, case)
-            if found[0] == "refuted":
-                return found
-            if worst is None or found[0] != "supported":
-                worst = found
-    assert worst is not None
-    if worst[0] != "supported":
-        return worst
-    said = f"all {len(listed)} equations hold" if len(listed) > 1 else "the equation holds"
-    if len(many) > 1:
-        said += f" for all {len(many)} solutions"
-    return "supported", f"{said}; that there are no other solutions was not checked", worst[2]
-
-
-def _holds(text: str, values: dict[str, Any], case: dict[str, Any]) -> Found:
-    known = {symbol_named(read_name(name)): read(said) for name, said in values.items()}
-    left, right = (read(side) for side in sides(text))
-    if not (left.free_symbols | right.free_symbols) & known.keys():
-        raise NotReadable(f"no value stands in {text[:60]!r}")
-    put = [substituted(side, known) for side in (left, right)]
-    if not put[0].free_symbols and not put[1].free_symbols:
-        if why := _undefined(put):
-            return "refuted", f"{text[:60]} is not defined there: {why}", {"equation": text}
-        rounded = _rounded(left, right, values)
-        if rounded is not None:
-            return rounded
-    found = equal(put[0], put[1], f"the sides of {text[:80]}", case)
-    return found[0], found[1], {**found[2], "equation": text}
-
-
-def _undefined(put: list[Any]) -> str:
-    """Why a side has no value: a division by exactly zero; empty when it has one."""
-    try:
-        with precision(256):
-            Tape([_folded(side) for side in put], []).run([])
-    except Pole as why:
-        return str(why)
-    except (Undefined, ZeroDivisionError):
-        return ""
-    return ""
-
-
-def _folded(node: Any) -> Any:
-    """The same tree with rational arithmetic done, so that a zero is exactly zero."""
-    node = plain(node)
-    if not node.args or node.is_Piecewise:
-        return node
-    return plain(node.func(*[_folded(arg) for arg in node.args], evaluate=False))
-
-
-def _rounded(left: Any, right: Any, values: dict[str, Any]) -> Found | None:
-    """A decimal of six digits or more stands for a root that rounds to it; None if it is none.
-
-    The sign of the difference must change within half a unit of the last place.
-    """
-    if len(values) != 1:
-        return None
-    ((name, text),) = values.items()
-    half = half_unit(text)
-    if half is None:
-        return None
-    symbol = symbol_named(read_name(name))
-    middle = read(text)
-    tape = Tape([sp.Add(left, sp.Mul(-1, right, evaluate=False), evaluate=False)], [symbol])
-    with precision(256):
-        at = Tape([middle], []).run([])[0]
-        try:
-            low, high = (tape.run([at + side * half])[0] for side in (-1, 1))
-        except (Undefined, ZeroDivisionError):
-            return None
-        if not (is_real(low) and is_real(high)) or low.contains(0) or high.contains(0):
-            return None
-        if (low.real > 0) == (high.real > 0):
-            return None
-    digits = last_place(text)
-    assert digits is not None
-    return (
-        "supported",
-        f"a root rounds to it: the sides cross within half a unit of digit {digits[0]}",
-        {"method": "change of sign", "below": shown(low, 5), "above": shown(high, 5)},
-    )

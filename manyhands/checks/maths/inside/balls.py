@@ -9,48 +9,27 @@ arithmetic", IEEE Transactions on Computers 66 (2017).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import flint
 import sympy as sp
-from flint import acb, arb, fmpq, fmpz
+from ball_rules import (
+    STEPS,
+    Pole,
+    Step,
+    Undefined,
+    function_rule,
+    is_real,
+    not_zero,
+    on_values,
+    whole_number,
+)
+from flint import acb, arb, fmpq
 
-_NAMED = {
-    "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc",
-    "asin": "asin", "acos": "acos", "atan": "atan", "sinh": "sinh", "cosh": "cosh",
-    "tanh": "tanh", "coth": "coth", "sech": "sech", "csch": "csch", "asinh": "asinh",
-    "acosh": "acosh", "atanh": "atanh", "exp": "exp", "erf": "erf", "erfc": "erfc",
-    "erfi": "erfi", "gamma": "gamma", "loggamma": "lgamma", "digamma": "digamma",
-    "LambertW": "lambertw", "Ei": "ei", "li": "li", "Si": "si", "Ci": "ci", "Chi": "chi",
-    "Shi": "shi", "fresnels": "fresnel_s", "fresnelc": "fresnel_c",
-}  # fmt: skip
-#: Functions of the reciprocal, by SymPy's definition.
-_RECIPROCAL = {
-    "acot": "atan", "asec": "acos", "acsc": "asin", "acoth": "atanh", "asech": "acosh",
-    "acsch": "asinh",
-}  # fmt: skip
-_STEPS = {"sign": "real_sgn", "floor": "real_floor", "ceiling": "real_ceil"}
-_NOT_ANALYTIC = {
-    "re", "im", "arg", "conjugate", "Max", "Min", "Heaviside", "Mod", "atan2", "bessely", "besselk",
-    "uppergamma", "lowergamma", "expint", "polylog", "elliptic_k", "elliptic_e", "binomial", "beta",
-}  # fmt: skip
 #: A power that may be worked out by repeated multiplication.
 _LARGEST_POWER = 10**6
-_FAR_FOR_ZETA = 10**5
-_LARGEST_DEGREE = 1000
-
-#: One node's work: (analytic, all values so far, places of its operands) -> its value.
-_Step = Callable[[bool | None, list[Any], tuple[int, ...]], Any]
-
-
-class Undefined(ArithmeticError):
-    """The expression has no finite value there, or no rule here can give it one."""
-
-
-class Pole(Undefined):
-    """A division by what is exactly zero."""
 
 
 @contextmanager
@@ -88,7 +67,7 @@ class Tape:
 
     def __init__(self, exprs: Sequence[Any], symbols: Sequence[Any]) -> None:
         self._symbols = list(symbols)
-        self._steps: list[tuple[_Step, tuple[int, ...]]] = []
+        self._steps: list[tuple[Step, tuple[int, ...]]] = []
         #: Where these change their sign, an expression may have a kink or a jump.
         self.kinks: list[Any] = []
         self._slots: dict[Any, int] = {symbol: index for index, symbol in enumerate(symbols)}
@@ -120,7 +99,7 @@ class Tape:
         self._slots[expr] = index
         return index
 
-    def _step(self, expr: Any) -> tuple[_Step, tuple[Any, ...]]:
+    def _step(self, expr: Any) -> tuple[Step, tuple[Any, ...]]:
         """What to do for one node, and of which nodes it needs the values."""
         if expr.is_Symbol:
             raise Undefined(f"{expr} has no value")
@@ -147,21 +126,12 @@ class Tape:
             return _piecewise(expr, self._symbols), ()
         if isinstance(expr, sp.Max | sp.Min):
             self.kinks += [expr.args[0] - other for other in expr.args[1:]]
-            return _function(expr), expr.args
+            return function_rule(expr), expr.args
         if expr.is_Function or isinstance(expr, sp.Mod):
-            if type(expr).__name__ in ("Abs", "Heaviside", *_STEPS):
+            if type(expr).__name__ in ("Abs", "Heaviside", *STEPS):
                 self.kinks.append(expr.args[0])
-            return _function(expr), expr.args
+            return function_rule(expr), expr.args
         raise Undefined(f"no rule for {type(expr).__name__} in {str(expr)[:60]}")
-
-
-def _on_values(rule: Callable[..., Any]) -> _Step:
-    """A rule `(analytic, *balls)` as a step of a tape."""
-
-    def step(analytic: bool | None, values: list[Any], args: tuple[int, ...]) -> Any:
-        return rule(analytic, *[values[index] for index in args])
-
-    return step
 
 
 def _add(_analytic: bool | None, values: list[Any], args: tuple[int, ...]) -> Any:
@@ -178,7 +148,7 @@ def _multiply(_analytic: bool | None, values: list[Any], args: tuple[int, ...]) 
     return product
 
 
-def _constant(expr: Any) -> _Step:
+def _constant(expr: Any) -> Step:
     makers = {
         sp.pi: arb.pi,
         sp.E: arb.const_e,
@@ -246,7 +216,7 @@ def substituted(expr: Any, put: dict[Any, Any]) -> Any:
     return expr.func(*[substituted(arg, put) for arg in expr.args], evaluate=False)
 
 
-def _power(expr: Any) -> tuple[_Step, tuple[Any, ...]]:
+def _power(expr: Any) -> tuple[Step, tuple[Any, ...]]:
     exponent = plain(expr.exp)
     if exponent.is_Integer and abs(int(exponent)) < _LARGEST_POWER:
         power = int(exponent)
@@ -254,7 +224,7 @@ def _power(expr: Any) -> tuple[_Step, tuple[Any, ...]]:
         def whole(_analytic: bool | None, values: list[Any], args: tuple[int, ...]) -> Any:
             base = values[args[0]]
             if power < 0:
-                _not_zero(base)
+                not_zero(base)
             return base**power
 
         return whole, (expr.base,)
@@ -263,13 +233,13 @@ def _power(expr: Any) -> tuple[_Step, tuple[Any, ...]]:
 
         def root(analytic: bool | None, base: Any) -> Any:
             if halves < 0:
-                _not_zero(base)
+                not_zero(base)
             return base.sqrt(analytic=bool(analytic)) ** halves
 
-        return _on_values(root), (expr.base,)
+        return on_values(root), (expr.base,)
     if expr.base is sp.E:
-        return _on_values(lambda _analytic, power: power.exp()), (expr.exp,)
-    return _on_values(_general_power), (expr.base, exponent if exponent.is_Rational else expr.exp)
+        return on_values(lambda _analytic, power: power.exp()), (expr.exp,)
+    return on_values(_general_power), (expr.base, exponent if exponent.is_Rational else expr.exp)
 
 
 def _general_power(analytic: bool | None, base: Any, power: Any) -> Any:
@@ -284,196 +254,7 @@ def _general_power(analytic: bool | None, base: Any, power: Any) -> Any:
     return base.pow(power, analytic=bool(analytic))
 
 
-def _not_zero(ball: Any) -> None:
-    if ball.is_zero():
-        raise Pole("a division by zero")
-    if ball.contains(0):
-        raise Undefined("a division by zero")
-
-
-def _function(expr: Any) -> _Step:
-    name, many = type(expr).__name__, len(expr.args)
-    if name == "log" and many == 1:
-        return _on_values(_log)
-    if name == "Abs":
-        return _on_values(
-            lambda analytic, one: (
-                acb(abs(one)) if analytic is None else one.real_abs(analytic=analytic)
-            )
-        )
-    if name in _NAMED and many == 1:
-        return _on_values(_named(name, getattr(acb, _NAMED[name])))
-    if name in _RECIPROCAL and many == 1:
-        inner = _named(name, getattr(acb, _RECIPROCAL[name]))
-
-        def reciprocal(analytic: bool | None, one: Any) -> Any:
-            _not_zero(one)
-            return inner(analytic, 1 / one)
-
-        return _on_values(reciprocal)
-    if name in _STEPS:
-        return _on_values(_step_function(name, getattr(acb, _STEPS[name])))
-    rule = _RULES.get(name)
-    if rule is None:
-        raise Undefined(f"no rule for {name} in {str(expr)[:60]}")
-
-    def rare(analytic: bool | None, *args: Any) -> Any:
-        if analytic and name in _NOT_ANALYTIC:
-            return acb(arb("nan"))
-        return rule(*args)
-
-    return _on_values(rare)
-
-
-def _log(analytic: bool | None, one: Any) -> Any:
-    if one.is_zero():
-        raise Pole("the logarithm of zero")
-    return one.log(analytic=bool(analytic))
-
-
-def _named(name: str, method: Callable[[Any], Any]) -> Callable[..., Any]:
-    away = _AWAY.get(name, lambda _: name not in _RECIPROCAL)
-
-    def call(analytic: bool | None, one: Any) -> Any:
-        if analytic and not away(one):
-            return acb(arb("nan"))
-        return method(one)
-
-    return call
-
-
-def _off_real(one: Any) -> bool:
-    """Away from cuts on the real axis outside (-1, 1)."""
-    return bool(abs(one) < 1) or not one.imag.contains(0)
-
-
-def _off_imaginary(one: Any) -> bool:
-    """Away from cuts on the imaginary axis outside (-i, i)."""
-    return bool(abs(one) < 1) or not one.real.contains(0)
-
-
-def _right_of_zero(one: Any) -> bool:
-    return bool(one.real > 0)
-
-
-#: Where functions with branch cuts are analytic: a ball for which this holds meets no cut.
-_AWAY: dict[str, Callable[[Any], bool]] = {
-    "asin": _off_real,
-    "acos": _off_real,
-    "atanh": _off_real,
-    "atan": _off_imaginary,
-    "asinh": _off_imaginary,
-    "acosh": lambda one: bool(one.real > 1),
-    "LambertW": lambda one: bool(one.real * 3 > -1),
-    **dict.fromkeys(("loggamma", "li", "Ei", "Ci", "Chi"), _right_of_zero),
-}
-
-
-def _step_function(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    def call(analytic: bool | None, one: Any) -> Any:
-        if analytic is None and not is_real(one):
-            raise Undefined(f"the {name} of a complex value")
-        return method(one, analytic=bool(analytic))
-
-    return call
-
-
-def _binomial(top: Any, below: Any) -> Any:
-    whole = below.real.unique_fmpz() if is_real(below) else None
-    if whole is not None and below.real == whole and 0 <= whole <= 10_000:
-        product = acb(1)
-        for step in range(int(whole)):
-            product = product * (top - step) / (step + 1)
-        return product
-    return (top + 1).gamma() * (below + 1).rgamma() * (top - below + 1).rgamma()
-
-
-def _greatest(*args: Any, lowest: bool = False) -> Any:
-    if not all(is_real(arg) for arg in args):
-        raise Undefined("the largest of complex values")
-    found = args[0]
-    for other in args[1:]:
-        found = found.real_min(other) if lowest else found.real_max(other)
-    return found
-
-
-def _polygamma(order: Any, one: Any) -> Any:
-    whole = order.real.unique_fmpz()
-    if whole is None or not 0 <= whole <= 200:
-        raise Undefined("a polygamma function of that order")
-    return one.polygamma(int(whole))
-
-
-def _order(letter: str) -> Callable[..., Any]:
-    def bessel(order: Any, one: Any) -> Any:
-        if not abs(order) < 10_000:
-            raise Undefined("a Bessel function of that order")
-        return getattr(one, f"bessel_{letter}")(order)
-
-    return bessel
-
-
-def _polynomial(method: str) -> Callable[..., Any]:
-    def at(degree: Any, one: Any) -> Any:
-        if not abs(degree) < _LARGEST_DEGREE:
-            raise Undefined("a polynomial of that degree")
-        return getattr(one, method)(degree)
-
-    return at
-
-
-def _zeta(one: Any) -> Any:
-    if not abs(one) < _FAR_FOR_ZETA:  # the work grows with the distance from the origin
-        raise Undefined("the zeta function that far out")
-    return one.zeta()
-
-
-def _mod(one: Any, base: Any) -> Any:
-    if not (is_real(one) and is_real(base)):
-        raise Undefined("a remainder of complex values")
-    _not_zero(base)
-    return one - base * (one / base).real_floor()
-
-
-_RULES: dict[str, Callable[..., Any]] = {
-    "factorial": lambda one: (one + 1).gamma(),
-    "zeta": _zeta,
-    "binomial": _binomial,
-    "beta": lambda one, two: one.gamma() * two.gamma() * (one + two).rgamma(),
-    "re": lambda one: acb(one.real),
-    "im": lambda one: acb(one.imag),
-    "arg": lambda one: acb(one.arg()),
-    "conjugate": lambda one: one.conjugate(),
-    "Max": _greatest,
-    "Min": lambda *args: _greatest(*args, lowest=True),
-    "Heaviside": lambda one, *_: one.real_heaviside(),
-    "polygamma": _polygamma,
-    "besselj": _order("j"),
-    "bessely": _order("y"),
-    "besseli": _order("i"),
-    "besselk": _order("k"),
-    "Mod": _mod,
-    "uppergamma": lambda s, one: one.gamma_upper(s),
-    "lowergamma": lambda s, one: one.gamma_lower(s),
-    "expint": lambda s, one: one.expint(s),
-    "polylog": lambda s, one: one.polylog(s),
-    "elliptic_k": lambda one: one.elliptic_k(),
-    "elliptic_e": lambda one: one.elliptic_e(),
-    "legendre": _polynomial("legendre_p"),
-    "hermite": _polynomial("hermite_h"),
-    "chebyshevt": _polynomial("chebyshev_t"),
-    "chebyshevu": _polynomial("chebyshev_u"),
-    "laguerre": _polynomial("laguerre_l"),
-    "airyai": lambda one: one.airy_ai(),
-    "airybi": lambda one: one.airy_bi(),
-    "harmonic": lambda one: (one + 1).digamma() + acb(arb.const_euler()),
-    "dirichlet_eta": lambda one: one.dirichlet_eta(),
-    "RisingFactorial": lambda one, count: (one + count).gamma() * one.rgamma(),
-    "atan2": lambda y, x: acb(acb(x.real, y.real).arg()),
-}
-
-
-def _piecewise(expr: Any, symbols: Sequence[Any]) -> _Step:
+def _piecewise(expr: Any, symbols: Sequence[Any]) -> Step:
     """Each branch on a tape of its own: one that does not apply may well be undefined."""
     branches = [(condition, Tape([branch], symbols)) for branch, condition in expr.args]
     count = len(symbols)
@@ -532,11 +313,6 @@ def holds(condition: Any, at: dict[Any, Any], *, wide: bool = False) -> bool:
             return bool(sign < 0)
 
 
-def is_real(ball: Any) -> bool:
-    """Whether the imaginary part is exactly zero."""
-    return bool(ball.imag.is_zero())
-
-
 def log2(size: Any) -> float:
     """The binary logarithm of a number that is not negative; minus infinity for zero."""
     return float(size.log().mid()) / math.log(2) if size > 0 else -math.inf
@@ -545,12 +321,6 @@ def log2(size: Any) -> float:
 def width(ball: Any) -> Any:
     """The error bound of a complex ball: the largest distance from its middle."""
     return acb(ball.real.rad(), ball.imag.rad()).abs_upper()
-
-
-def whole_number(ball: Any) -> int | None:
-    """The whole number that an exact ball is; None for any other."""
-    found = ball.real.unique_fmpz() if is_real(ball) and ball.real.is_exact() else None
-    return int(found) if found is not None and ball.real == fmpz(found) else None
 
 
 def shown(ball: Any, digits: int = 20) -> str:

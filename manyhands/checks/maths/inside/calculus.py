@@ -6,28 +6,32 @@ import re
 from typing import Any
 
 from balls import names_in
-from judge import Found, derivative_of, equal, symbol_of
+from judge import Found, equal, symbol_of
 from notation import NotReadable, read
+from slopes import derivative_of
+from statements import integrand, right_of
 
 _CONSTANT = re.compile(
-    r"\s*\+\s*(?:C|c|K|k|C_?\{?[0-9]\}?|\\text\{\s*const(?:ant)?\.?\s*\}|\\mathrm\{[Cc]\}|const)\s*\$*\s*$"
+    r"\s*\+\s*(?:C|c|K|k|constant|C_?\{?[0-9]\}?|\\text\{\s*const(?:ant)?\.?\s*\}|\\mathrm\{[Cc]\}|const)\s*\$*\s*$"
 )
 
 
 def derivative(case: dict[str, Any]) -> Found:
     """`df` is the derivative of `f` (of order `order`, 1 when absent)."""
     var = symbol_of(case)
-    order = case.get("order", 1)
-    if not isinstance(order, int) or not 1 <= order <= 6:
+    match = re.fullmatch(r"([1-6])(?:\.0)?", str(case.get("order") or 1).strip())
+    if match is None:
         raise NotReadable("the order is a whole number from 1 to 6")
-    f, claimed = read(case["f"]), read(case["df"])
+    order = int(match[1])
+    f, claimed = read(right_of(case["f"])), read(right_of(case["df"]))
     return _compared(derivative_of(f, var, order), claimed, f, var, "the derivative and df", case)
 
 
 def antiderivative(case: dict[str, Any]) -> Found:
     """The derivative of `F` is `f`; a constant that is added to `F` is passed over."""
     var = symbol_of(case)
-    f, claimed = read(case["f"]), read(_without_constant(str(case["F"])))
+    f = read(integrand(case["f"]))
+    claimed = read(_without_constant(str(right_of(case["F"]))))
     made = derivative_of(claimed, var)
     return _compared(made, f, claimed, var, "the derivative of F and f", case)
 

@@ -7,13 +7,16 @@ import re
 from typing import Any
 
 from domain import symbol_named
-from judge import Found, derivative_of, equal
+from judge import Found, equal
 from latex_text import looks_like_latex, to_python
-from notation import NotReadable, read, read_name, sides
+from notation import NotReadable, at_commas, read, read_name, sides
+from slopes import derivative_of
+from tokens import separated, trimmed
 
 _CALL = re.compile(r"\s*([A-Za-z]\w*)\s*\(\s*([A-Za-z]\w*)\s*\)\s*$")
 _DOTS = {r"\dot": 1, r"\ddot": 2, r"\dddot": 3}
 _MOST = 8
+_CONDITIONS = ("conditions", "initial_conditions", "initial", "ics", "condition")
 
 
 def ode(case: dict[str, Any]) -> Found:
@@ -22,7 +25,8 @@ def ode(case: dict[str, Any]) -> Found:
     The equation writes `y'`, `y''`, `dy/dx`, `\frac{d^2y}{dx^2}`, `Derivative(y(x), x, 2)` or
     `y(x).diff(x)`. The name of the function is that on the left of the solution, `func`, or y.
     """
-    equation, claimed = str(case["equation"]), str(case["solution"]).strip().strip("$")
+    listed = case["equation"] if isinstance(case["equation"], list) else [case["equation"]]
+    (equation, *more), claimed = _parts(listed), trimmed(str(case["solution"]))
     head, body = _solution(claimed)
     name = read_name(case.get("func") or (head[0] if head else _function_in(equation)))
     var = symbol_named(read_name(case.get("var") or (head and head[1]) or _variable(equation, name, body)))  # noqa: E501  # fmt: skip
@@ -31,26 +35,44 @@ def ode(case: dict[str, Any]) -> Found:
         raise NotReadable("the solution is not solved for the function")
     used: list[int] = []
     rules = _rules(name, var, solution, used)
+    apart = {name: 1, str(var): 1, "nth": 1}
+    equation = separated(equation, apart, keep=r"d[A-Za-z]|nth")
     left, right = (read(_plain(side, name, str(var)), rules) for side in sides(equation))
     if not any(used):
         raise NotReadable(f"no derivative of {name} in {equation[:60]!r}")
     found = equal(left, right, "the sides of the equation", case, guards=[solution])
     if found[0] != "supported":
         return found
-    conditions = case.get("conditions") or []
-    listed = (
+    conditions: Any = next((case[key] for key in _CONDITIONS if case.get(key)), [])
+    stated = (
         [f"{place} = {goal}" for place, goal in conditions.items()]
         if isinstance(conditions, dict)
         else [conditions] if isinstance(conditions, str) else list(conditions)
     )  # fmt: skip
-    for text in listed:
+    stated = [*more, *(part for text in stated for part in at_commas(text))]
+    for text in stated:
         sides_of = [read(_plain(side, name, str(var)), rules) for side in sides(text)]
         one = equal(sides_of[0], sides_of[1], f"the condition {text}", case)
         if one[0] != "supported":
             return one
-    if listed:
-        return found[0], f"{found[1]}; all {len(listed)} conditions hold", found[2]
+    if stated:
+        return found[0], f"{found[1]}; all {len(stated)} conditions hold", found[2]
     return found
+
+
+def _parts(listed: list[Any]) -> list[str]:
+    """The equation, and the conditions that are written beside it; primes as `'`."""
+    text = ",".join(trimmed(str(one)) for one in listed)
+    text = re.sub(r"[’′ʹ´]", "'", text.replace("″", "''").replace("‴", "'''"))
+    parts = [
+        part.strip() for part in at_commas(re.sub(r"\\\\|;|\\quad", ",", text)) if part.strip()
+    ]
+    if not parts:
+        raise NotReadable("there is no equation")
+    eq = [index for index, part in enumerate(parts) if "=" in part]
+    if len(parts) > 1 and len(eq) != len(parts):
+        return [text]
+    return parts
 
 
 def _solution(claimed: str) -> tuple[tuple[str, str | None] | None, str]:
@@ -100,6 +122,7 @@ def _plain(text: str, name: str, var: str) -> str:
     n, x = re.escape(name), re.escape(var)
     call = rf"{n}(?:\s*\(\s*{x}\s*\))?"
     text = re.sub(r"\^\s*\{\s*((?:\\prime\s*)+)\}|\^\s*\\prime", lambda m: "'" * max(1, (m[1] or "").count("prime")), text)  # noqa: E501  # fmt: skip
+    text = re.sub(rf"(?<![A-Za-z_]){n}\s*\^\s*\{{?\s*\(([1-8])\)\s*\}}?", r" nth(\1) ", text)
     text = re.sub(rf"\\(d+)ot\s*\{{?\s*{n}\s*\}}?", lambda m: f" nth({len(m[1])}) ", text)
     d = r"(?:\\mathrm\{d\}|d)"
     text = re.sub(

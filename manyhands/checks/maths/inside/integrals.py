@@ -30,6 +30,7 @@ from judge import (
 )
 from notation import NotReadable, read
 from singular import Growth, growth, singular_points
+from statements import integrand, right_of, says_none
 
 _BITS = 160
 _CLOSE_BITS = 420
@@ -50,16 +51,26 @@ _SIZES = ((60, 640), (1050, 3000))
 def definite_integral(case: dict[str, Any]) -> Found:
     """The integral of `f` over `var` from `a` to `b` is `value`."""
     var = symbol_of(case)
-    f, claimed = read(case["f"], {str(var): var}), read(case["value"])
+    none = says_none(case["value"])
+    f = read(integrand(case["f"]), {str(var): var})
+    claimed = sp.oo if none else read(right_of(case["value"]))
     ends = read(case["a"]), read(case["b"])
     if claimed.has(var) or any(end.has(var) for end in ends):
         raise NotReadable(f"the value or an end holds {var}")
-    return put_parameters(
-        [f, *ends, claimed],
-        var,
-        case,
-        lambda parts: _one(parts[0], var, (parts[1], parts[2]), parts[3], case["value"]),
-    )
+
+    def work(parts: list[Any]) -> Found:
+        found = _one(parts[0], var, (parts[1], parts[2]), parts[3], case["value"])
+        return without_value(found) if none else found
+
+    return put_parameters([f, *ends, claimed], var, case, work)
+
+
+def without_value(found: Found) -> Found:
+    """The verdict on a claim that there is no value, from the one on an infinite value."""
+    if "diverges_at" in found[2]:
+        at = ", ".join(found[2]["diverges_at"])
+        return "supported", f"it has no finite value: it diverges at {at}", found[2]
+    return found
 
 
 def put_parameters(
@@ -98,9 +109,10 @@ def _parameters(names: set[Any], case: dict[str, Any]) -> list[dict[Any, Any]]:
     """Values for what is not integrated over; positive, unless something else is assumed."""
     rng, assumed = random.Random(seed_of(case)), Assumed(case.get("assume"))
     chosen: list[dict[Any, Any]] = []
-    for _ in range(60):
+    for number in range(120):
+        sign = -1 if assumed.relations and number % 4 > 1 else 1
         put = {
-            name: assumed.shape(name, fmpq(rng.randrange(*_SIZES[len(chosen) % 2]), 997))
+            name: assumed.shape(name, fmpq(sign * rng.randrange(*_SIZES[number % 2]), 997))
             for name in sorted(names, key=str)
         }
         if assumed.allows(put):

@@ -22,6 +22,9 @@ DIGITS = 25
 LEAST = 4
 #: A bare decimal with so many significant digits is taken as rounded.
 ROUNDED = 6
+#: How many significant digits the shortest text of a double may have when it is not a round number.
+_DOUBLE = range(15, 18)
+_DOUBLE_UNITS = sp.Rational(1, 2**50)
 
 
 def seed_of(case: dict[str, Any]) -> int:
@@ -30,7 +33,7 @@ def seed_of(case: dict[str, Any]) -> int:
 
 
 def symbol_of(case: dict[str, Any], key: str = "var", default: str = "x") -> Any:
-    return symbol_named(read_name(case.get(key, default)))
+    return symbol_named(read_name(case.get(key) or default))
 
 
 def judge(found: Comparison, what: str, seed: int, symbols: bool) -> Found:
@@ -153,49 +156,6 @@ def _flat(expr: Any, stands: dict[Any, Any]) -> Any:
     return stands.setdefault(kernel, sp.Symbol(f"kernel{len(stands)}"))
 
 
-class _Absolute(sp.Function):  # type: ignore[misc]
-    """|u| of a real u, which can be differentiated: SymPy's own asks for parts of complex ones."""
-
-    def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002  SymPy's signature
-        return sp.sign(self.args[0], evaluate=False)
-
-
-class _Step(sp.Function):  # type: ignore[misc]
-    """A function that is flat but for its jumps, which are no points of the domain."""
-
-    def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002  SymPy's signature
-        return sp.S.Zero
-
-
-def derivative_of(expr: Any, var: Any, order: int = 1) -> Any:
-    """The derivative where the expression is differentiable; kinks and jumps are left out.
-
-    Raises:
-        Undefined: SymPy has no rule.
-    """
-    steps: dict[Any, Any] = {}
-
-    def flat(node: Any) -> Any:
-        made = _Step(node)
-        steps[made] = node
-        return made
-
-    if expr.has(sp.Abs, sp.sign, sp.floor, sp.ceiling, sp.Heaviside):
-        for step in (sp.sign, sp.floor, sp.ceiling, sp.Heaviside):
-            expr = expr.replace(lambda node, kind=step: isinstance(node, kind), flat)
-        expr = expr.replace(lambda node: isinstance(node, sp.Abs), lambda n: _Absolute(n.args[0]))
-    for _ in range(order):
-        expr = sp.diff(expr, var)
-        expr = expr.replace(lambda node: isinstance(node, sp.sign), flat) if steps else expr
-    if steps or expr.has(_Absolute):
-        expr = expr.replace(lambda n: isinstance(n, _Absolute), lambda n: sp.Abs(n.args[0]))
-    while expr.has(_Step):
-        expr = expr.replace(lambda n: isinstance(n, _Step), lambda n: n.args[0])
-    if expr.has(sp.Derivative, sp.Subs):
-        raise Undefined("SymPy cannot differentiate it")
-    return expr.replace(sp.DiracDelta, lambda *_: sp.S.Zero) if expr.has(sp.DiracDelta) else expr
-
-
 def last_place(text: Any) -> tuple[int, int] | None:
     """Significant digits and power of ten of the last one, of a bare decimal; else None."""
     match = re.fullmatch(r"\s*[-+]?(\d*)\.(\d+)(?:[eE]([-+]?\d+))?\s*", str(text))
@@ -205,11 +165,17 @@ def last_place(text: Any) -> tuple[int, int] | None:
 
 
 def half_unit(text: Any) -> Any:
-    """Half a unit of the last place of a decimal taken as rounded; None for exact text."""
+    """Half a unit of the last place of a decimal taken as rounded; None for exact text.
+
+    Of a decimal with as many digits as a double has, a few units in the last place of a double:
+    it was worked out in floating point.
+    """
     place = last_place(text)
     if place is None or place[0] < ROUNDED or abs(place[1]) > 400:
         return None
     half = sp.Rational(1, 2) * sp.Rational(10) ** place[1]
+    if place[0] in _DOUBLE:
+        half = max(half, abs(sp.Rational(str(text).strip())) * _DOUBLE_UNITS)
     return exact(half).real * arb("1.000001")
 
 

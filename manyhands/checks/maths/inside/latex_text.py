@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from vocabulary import INVERSE
+
 _WORDS = {
     "cdot": "*", "times": "*", "ast": "*", "div": "/", "infty": " oo ", "left": "", "right": "",
     "displaystyle": "", "quad": " ", "qquad": " ", "rm": "", "lvert": "|", "rvert": "|",
@@ -20,15 +22,22 @@ _FUNCTIONS = {
     "arccosh", "arctanh", "arsinh", "arcosh", "artanh", "sgn", "sign", "erfc", "lg", "max", "min",
     "asinh", "acosh", "atanh", "Re", "Im",
 }  # fmt: skip
-_INVERSE = {
-    "sin": "asin", "cos": "acos", "tan": "atan", "sinh": "asinh", "cosh": "acosh", "tanh": "atanh",
-    "cot": "acot", "sec": "asec", "csc": "acsc",
-}  # fmt: skip
 _ENDS_OPERAND = re.compile(
-    r"\\(?:cdot|times|div|right|le|leq|ge|geq|ne|neq|quad|pm|mp|rvert|"
+    r"\\(?:cdot|times|div|right|operatorname|le|leq|ge|geq|ne|neq|quad|pm|mp|rvert|"
     + "|".join(sorted(_FUNCTIONS | _SAME.keys()))
     + r")(?![A-Za-z])"
 )
+#: Names of functions that many write without the backslash.
+_PLAIN_WORDS = (_FUNCTIONS | _SAME.keys()) - {"Re", "Im", "max", "min", "Gamma"}
+_PLAIN_WORD = re.compile(
+    f"(?:{'|'.join(sorted(_PLAIN_WORDS, key=len, reverse=True))}|sqrt|pi|oo|inf)(?![A-Za-z])"
+)
+_SLOPE = re.compile(
+    r"\\frac\s*\{\s*(?:\\mathrm\{d\}|\\partial|d)\s*(?:\^\s*\{?\s*(\d)\s*\}?)?\s*\}"
+    r"\s*\{\s*(?:\\mathrm\{d\}|\\partial|d)\s*(\\?[A-Za-z]+)\s*(?:\^\s*\{?\s*\d\s*\}?)?\s*\}"
+)
+_FOLDED = re.compile(r"\s*_\s*\{\s*(\\?[A-Za-z]+)\s*=([^{}]*)\}\s*\^")
+_GAP = "\u2009"
 _DEEPEST = 60
 
 
@@ -78,11 +87,18 @@ class _Reader:
             return self._command()
         if char == "{":
             return f"({self._group()})"
+        word = _PLAIN_WORD.match(self._text, self._at) if char.isalpha() else None
+        if word and not self._text[self._at - 1 : self._at].isalpha():
+            self._at = word.end()
+            name = _SAME.get(word[0], word[0])
+            return self._function(name) if name in _FUNCTIONS else f" {name}"
         self._at += 1
         if char == "^":
             return f"**({self._argument(digits=True)})"
         if char == "_":
             return "_" + re.sub(r"\W", "", self._argument(digits=True))
+        if char == _GAP:
+            return " "
         if char in "[]":
             return "(" if char == "[" else ")"
         if char.isalpha():
@@ -93,8 +109,17 @@ class _Reader:
         match = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL).match(self._text, self._at)
         if match is None:
             raise NotLatex("a lone backslash")
+        slope = _SLOPE.match(self._text, self._at)
+        if slope:
+            self._at = slope.end()
+            return f" diff({self._product()}, {slope[2].lstrip(chr(92))}, {slope[1] or 1})"
         self._at = match.end()
         word = match.group(1)
+        if word in ("sum", "prod") and (folded := _FOLDED.match(self._text, self._at)):
+            self._at = folded.end()
+            first, last = self._inner(folded[2]), self._argument(digits=True)
+            ends = f"({folded[1].lstrip(chr(92))}, {first}, {last})"
+            return f" {'Sum' if word == 'sum' else 'Product'}({self._product()}, {ends})"
         if word in ("frac", "binom", "dbinom", "tbinom"):
             above, below = self._argument(), self._argument()
             return f"(({above})/({below}))" if word == "frac" else f" binomial({above}, {below})"
@@ -162,8 +187,8 @@ class _Reader:
             else:
                 break
         inside = self._operand()
-        if power.strip() == "-1" and name in _INVERSE:
-            name, power = _INVERSE[name], ""
+        if power.strip() == "-1" and name in INVERSE:
+            name, power = INVERSE[name], ""
         call = f" {name}({inside}, {base})" if base else f" {name}({inside})"
         return f"({call})**({power})" if power else call
 
@@ -175,6 +200,8 @@ class _Reader:
             self._at = opening.end()
         if self._text[self._at : self._at + 1] in ("(", "["):
             return self._bracket()
+        if self._text[self._at : self._at + 1] == "{":
+            return self._group()
         out: list[str] = []
         bars = 0
         while self._at < len(self._text):
@@ -191,6 +218,9 @@ class _Reader:
                 if bars == 2:
                     break
                 continue
+            begun = bool(re.search("[A-Za-z]", "".join(out)))
+            if not bars and begun and (rest[0] == _GAP or re.match(r"e\s*\^", rest)):
+                break  # sin x e^x is a product
             if not bars and (
                 (rest[0] in "+-=),]}<>&*/" and (rest[0] != "-" or "".join(out).strip()))
                 or _ENDS_OPERAND.match(rest)
@@ -200,6 +230,18 @@ class _Reader:
                 break
             out.append(self._next())
         return "".join(out)
+
+    def _product(self) -> str:
+        """The term that follows, up to a sum, a relation or the end of the bracket."""
+        depth, start = 0, self._at
+        while self._at < len(self._text):
+            char = self._text[self._at]
+            depth += (char in "([{") - (char in ")]}")
+            begun = bool(self._text[start : self._at].strip())
+            if depth < 0 or (not depth and begun and char in "+-=<>,"):
+                break
+            self._at += 1
+        return self._inner(self._text[start : self._at])
 
     def _bracket(self) -> str:
         depth, start = 0, self._at
@@ -240,5 +282,5 @@ class _Reader:
         raise NotLatex("braces that do not close")
 
     def _blank(self) -> None:
-        while self._text[self._at : self._at + 1] == " ":
+        while self._text[self._at : self._at + 1] in (" ", _GAP):
             self._at += 1

@@ -15,6 +15,7 @@ from flint import acb, arb, fmpq
 from integrals import put_parameters
 from judge import Found, against_sympy, half_unit, infinite, symbol_of
 from notation import NotReadable, read
+from statements import right_of, says_none
 
 #: Working precision, and the distances that fit it; the second is for cancellation.
 _LOOKS = ((1000, (24, 40, 64, 96, 144)), (3600, (24, 48, 96, 192, 384)))
@@ -23,6 +24,8 @@ _FAR = (6, 9, 13, 19, 28, 42, 64, 96, 144, 216, 324)
 _CLOSE = -60
 #: Values that stay this close to the claim, as a share of the working precision, are there.
 _THERE = -0.3
+#: Binary logarithm below which values that go to and fro are taken to stay bounded.
+_BOUNDED = 20
 
 
 _SIDES = {"left": "-", "right": "+", "both": "+-", "below": "-", "above": "+"}
@@ -52,7 +55,9 @@ def limit(case: dict[str, Any]) -> Found:
     """`f` tends to `value` as `var` goes to `to`, from both sides unless `dir` is `+` or `-`."""
     var = symbol_of(case)
     point, marked = _marked(case["to"])
-    f, to, claimed = (read(text, {str(var): var}) for text in (case["f"], point, case["value"]))
+    none = says_none(case["value"])
+    value = "oo" if none else right_of(case["value"])
+    f, to, claimed = (read(text, {str(var): var}) for text in (right_of(case["f"]), point, value))
     if to.has(var) or claimed.has(var):
         raise NotReadable(f"the value or the point holds {var}")
     side = _SIDES.get(str(case.get("dir", "")).strip(), str(case.get("dir", "")).strip()) or marked
@@ -62,7 +67,11 @@ def limit(case: dict[str, Any]) -> Found:
         [f, to, claimed],
         var,
         case,
-        lambda parts: _one(parts[0], var, parts[1], parts[2], side, case["value"]),
+        lambda parts: (
+            _no_limit(parts[0], var, parts[1], side)
+            if none
+            else _one(parts[0], var, parts[1], parts[2], side, case["value"])
+        ),
     )
 
 
@@ -70,6 +79,31 @@ def _marked(to: Any) -> tuple[Any, str]:
     """The point and the side that a mark behind it names, as in `0+` and `0^{-}`."""
     match = re.fullmatch(r"(.*[^+\-*/(^{\s])\s*\^?\{?([+-])\}?\s*", str(to))
     return (match[1], match[2]) if match and isinstance(to, str) else (to, "")
+
+
+def _no_limit(f: Any, var: Any, to: Any, side: str) -> Found:
+    """The claim that there is no limit: the sides differ, or the values go to and fro."""
+    endless = infinite(to)
+    sides = [endless] if endless else {"+": [1], "-": [-1]}.get(side, [1, -1])
+    bits, near = _LOOKS[-1]
+    seen = _look(Tape([f], [var]), None if endless else to, None, sides, None, bits, near)
+    real = [look for look in seen if look.trend is not Trend.UNREAL]
+    evidence = {
+        "method": "values ever nearer to the point",
+        "approach": [f"{look.trend} {look.near}".strip() for look in seen],
+    }
+    trends = {look.trend for look in real}
+    if Trend.UNKNOWN in trends or not real:
+        return "undetermined", "what the values do is not settled", evidence
+    if Trend.SCATTERED in trends or len(trends) > 1:
+        return "supported", "there is no limit: the values go to and fro, or differently", evidence
+    if trends == {Trend.ELSEWHERE}:
+        ends = [arb(look.near.split()[0]) for look in real if "j" not in look.near]
+        apart = len(ends) == 2 and bool(abs(ends[0] - ends[1]) > arb("1e-6"))
+        if apart:
+            return "supported", "the two sides have different limits", evidence
+        return "refuted", f"the values go to {real[0].near}", evidence
+    return "undetermined", "the limit is infinite; say which with `value`", evidence
 
 
 def _one(f: Any, var: Any, to: Any, claimed: Any, side: str, text: Any) -> Found:
@@ -149,13 +183,16 @@ def _approach(
     signs = {bool(ball.real > 0) for _, ball in last}
     if len(signs) == 1 and _falls([(power, -size) for power, size in sizes]):
         return Approach(Trend.UP if signs.pop() else Trend.DOWN)
-    if goal is not None and _scattered([ball for _, ball in values], goal):
+    bounded = all(size < _BOUNDED for _, size in sizes)
+    if (goal is not None or bounded) and _scattered([ball for _, ball in values], goal):
         return Approach(Trend.SCATTERED)
     return Approach(Trend.UNKNOWN)
 
 
 def _scattered(balls: list[Any], goal: Any) -> bool:
     """Whether values go up and down as far from the claimed limit at the end as at the start."""
+    if goal is None:
+        goal = balls[-1]
     gaps = [float(abs(ball - goal).mid()) for ball in balls]
     steps = [two > one for one, two in itertools.pairwise(gaps)]
     turns = sum(one != two for one, two in itertools.pairwise(steps))

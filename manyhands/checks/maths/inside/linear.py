@@ -10,6 +10,9 @@ import sympy as sp
 from balls import is_constant, precision, value
 from judge import Found, equal, half_unit, same_number
 from notation import NotReadable, read
+from solutions import both_signs
+from statements import says_none
+from tokens import imaginary_i, trimmed
 
 _LARGEST = 12
 
@@ -21,19 +24,68 @@ def matrix(case: dict[str, Any]) -> Found:
     if work is None:
         known = ", ".join(sorted(_OPERATIONS))
         raise NotReadable(f"the operation {op!r} is not known; known: {known}")
-    given = _arguments(case["args"])
+    given = _arguments(case["args"], pair=work in _OF_VECTORS)
+    claimed = case["value"]
+    none = not isinstance(claimed, list | dict) and (
+        says_none(claimed) or str(claimed).strip().lower() in ("singular", "not invertible")
+    )
     try:
         found = work(*given)
     except sp.matrices.exceptions.NonInvertibleMatrixError:
-        return "refuted", f"the {op} does not exist: the matrix is singular", {"op": op}
-    except (sp.ShapeError, TypeError) as error:
+        said = f"the {op} does not exist: the matrix is singular"
+        return ("supported" if none else "refuted"), said, {"op": op}
+    except (sp.ShapeError, TypeError, sp.NonSquareMatrixError) as error:
         raise NotReadable(f"{op} of these: {str(error)[:100]}") from error
-    claimed = case["value"]
+    if none:
+        return "refuted", f"the {op} exists", {"op": op, "found": str(found)[:200]}
+    if work is _charpoly:
+        return _same_charpoly(found, claimed, case)
+    if work is _null_space:
+        return _same_space(found, [sp.Matrix(_rows(one)) for one in _vectors(claimed)], given[0])
     if isinstance(found, list):
-        return _same_values(found, claimed, case)
+        with imaginary_i():
+            return _same_values(found, claimed, case)
     if isinstance(found, sp.MatrixBase):
         return _same_matrix(found, _texts(claimed), case)
     return _same(_expr(found), claimed, f"the {op} and the value", case)
+
+
+def _same_charpoly(found: Any, claimed: Any, case: dict[str, Any]) -> Found:
+    """det(xI - A) in whatever variable the value has; det(A - xI) is called so, too."""
+    made = read(claimed)
+    own = next(iter(found.free_symbols), sp.Symbol("lamda", real=True))
+    names = sorted(made.free_symbols - found.free_symbols, key=str)
+    if own not in made.free_symbols and len(names) == 1:
+        found = found.xreplace({own: names[0]})
+    verdict = equal(found, made, "the charpoly and the value", case)
+    if verdict[0] == "refuted":
+        other = equal(sp.Mul(-1, found), made, "the charpoly and the value", case)
+        if other[0] == "supported":
+            return other[0], f"{other[1]}; with the sign of det(A - xI)", other[2]
+    return verdict
+
+
+def _vectors(claimed: Any) -> list[Any]:
+    """A list of vectors, each a list of entries or a matrix of one column."""
+    if isinstance(claimed, str):
+        claimed = _split(claimed.strip()[1:-1]) if "Matrix" in claimed else _texts(claimed)
+    if not isinstance(claimed, list):
+        raise NotReadable("a basis is a list of vectors")
+    return claimed if any(isinstance(one, list | str) for one in claimed) else [claimed]
+
+
+def _same_space(found: list[Any], claimed: list[Any], one: Any) -> Found:
+    """The claimed vectors are a basis of the null space."""
+    columns = [vector if vector.cols == 1 else vector.T for vector in claimed]
+    if any(vector.shape != (one.cols, 1) for vector in columns):
+        return "refuted", f"a vector has {one.cols} entries", {}
+    evidence = {"dimension": len(found)}
+    if any(not (one * vector).is_zero_matrix for vector in columns):
+        return "refuted", "a vector is not sent to zero", evidence
+    independent = sp.Matrix.hstack(*columns).rank() if columns else 0
+    if independent != len(found) or len(columns) != len(found):
+        return "refuted", f"the null space has {len(found)} dimensions", evidence
+    return "supported", f"a basis of the null space, of {len(found)} dimensions", evidence
 
 
 def _same(found: Any, text: Any, what: str, case: dict[str, Any]) -> Found:
@@ -69,8 +121,10 @@ def _same_matrix(found: Any, claimed: list[list[Any]], case: dict[str, Any]) -> 
 
 def _same_values(found: list[Any], claimed: Any, case: dict[str, Any]) -> Found:
     """Values without order, each as often as it occurs; a map says how often."""
-    if isinstance(claimed, str) and claimed.strip()[:1] in "[{(":
-        claimed = _split(claimed.strip()[1:-1])
+    if isinstance(claimed, str):
+        text = trimmed(claimed).replace(r"\{", "{").replace(r"\}", "}")
+        text = text[1:-1] if text[:1] in "[{(" and text[-1:] in ")}]" else text
+        claimed = [part for one in _split(text) for part in both_signs(one)]
     if isinstance(claimed, dict):
         claimed = [value for value, times in claimed.items() for _ in range(int(times))]
     listed = claimed if isinstance(claimed, list) else [claimed]
@@ -99,13 +153,22 @@ def _expr(found: Any) -> Any:
     return sp.Integer(found) if isinstance(found, int) else found
 
 
-def _arguments(args: Any) -> list[Any]:
-    """Matrices, and numbers where an operation takes them."""
+def _arguments(args: Any, *, pair: bool = False) -> list[Any]:
+    """Matrices, and numbers where an operation takes them.
+
+    Args:
+        pair: two rows are two vectors rather than one matrix.
+    """
+    if isinstance(args, dict):
+        args = list(args.values())
     if isinstance(args, str):
+        args = [args]
+    if isinstance(args, list) and args and all(isinstance(arg, int | float) for arg in args):
         args = [args]
     if not isinstance(args, list) or not args or len(args) > 4:
         raise NotReadable("args is a list of matrices")
     one = isinstance(args[0], list) and not (args[0] and isinstance(args[0][0], list))
+    one = one and not (pair and len(args) == 2)
     return [_matrix(arg) for arg in ([args] if one else args)]
 
 
@@ -176,7 +239,24 @@ def _power(one: Any, exponent: Any) -> Any:
 
 def _charpoly(one: Any) -> Any:
     name = sp.Symbol("lamda", real=True)
-    return one.charpoly(name).as_expr()
+    return one.charpoly(name).as_expr(name)
+
+
+def _null_space(one: Any) -> list[Any]:
+    return list(one.nullspace())
+
+
+def _cross(one: Any, other: Any) -> Any:
+    return one.cross(other)
+
+
+def _dot(one: Any, other: Any) -> Any:
+    return one.dot(other)
+
+
+def _norm(one: Any) -> Any:
+    """The Euclidean norm of a vector, the Frobenius norm of a matrix."""
+    return sp.sqrt(sp.Add(*[entry**2 for entry in one]))
 
 
 def _product(*given: Any) -> Any:
@@ -201,8 +281,13 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "eigenvalues": _eigenvalues,
     "rref": lambda one: one.rref()[0],
     "charpoly": _charpoly,
-    "dot": lambda one, other: one.dot(other),
-    "cross": lambda one, other: one.cross(other),
+    "dot": _dot,
+    "cross": _cross,
+    "norm": _norm,
+    "nullspace": _null_space,
+    "cofactors": lambda one: one.cofactor_matrix(),
+    "kronecker": lambda one, other: sp.kronecker_product(one, other),
+    "hadamard": lambda one, other: one.multiply_elementwise(other),
     "nullity": lambda one: one.cols - one.rank(),
 }
 _OPERATIONS |= {
@@ -212,6 +297,10 @@ _OPERATIONS |= {
         "multiply": "product", "mul": "product", "matmul": "product", "mult": "product",
         "scale": "product", "sum": "add", "plus": "add", "sub": "subtract", "minus": "subtract",
         "pow": "power", "eigenvals": "eigenvalues", "eigvals": "eigenvalues",
-        "characteristic_polynomial": "charpoly", "linsolve": "solve",
+        "characteristic_polynomial": "charpoly", "linsolve": "solve", "cofactor": "cofactors",
+        "cofactor_matrix": "cofactors", "kron": "kronecker", "null_space": "nullspace",
+        "adj": "adjugate", "adjoint": "adjugate", "eig": "eigenvalues", "difference": "subtract",
+        "matrix_power": "power", "frobenius_norm": "norm",
     }.items()
 }  # fmt: skip
+_OF_VECTORS = (_dot, _cross)

@@ -9,42 +9,35 @@ from __future__ import annotations
 
 import ast
 import re
-from fractions import Fraction
 from typing import Any
 
+import forms
 import sympy as sp
 from balls import Undefined, is_constant, log2, precision, value
 from latex_text import NotLatex, looks_like_latex, to_python
-from vocabulary import CONSTANTS, FUNCTIONS, LETTERS, over
+from tokens import (
+    EXACT,
+    MAX_DIGITS,
+    RENAMED,
+    NotReadable,
+    is_rule,
+    plain_signs,
+    trimmed,
+    units_in,
+    written_out,
+)
+from vocabulary import CONSTANTS, FUNCTIONS, LETTERS, NO_VALUE, over
+
+__all__ = [
+    "Builder", "NotReadable", "at_commas", "read", "read_condition", "read_name", "sides",
+]  # fmt: skip
 
 MAX_TEXT = 4000
-_MOST_FUNCTION_POWERS = 40
 MAX_NODES = 1000
-MAX_DIGITS = 400
 #: Binary digits that a constant may have: about 20,000 decimal ones.
 MAX_BITS = 66_000
 #: The largest exponent of a variable.
 MAX_EXPONENT = 10**6
-
-_SIGNS = str.maketrans(
-    {"−": "-", "–": "-", "·": "*", "×": "*", "⋅": "*", "÷": "/", "π": " pi ", "∞": " oo ",
-     "²": "**2", "³": "**3", "⁴": "**4", "√": "sqrt", "\u00a0": " ", "≤": "<=", "≥": ">=",
-     "≠": "!=", "∧": " and ", "∨": " or "}
-)  # fmt: skip
-_TOKEN = re.compile(
-    r"(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|([^\W\d]\w*)"
-    r"|(\*\*|//|<=|>=|==|!=|\S)|\s+"
-)
-_PREFIX = re.compile(r"(?<![\w.])(?:math|np|numpy|sp|sympy|mpmath)\.(?=[A-Za-z])")
-_FUNCTION_POWER = re.compile(r"(?<!\w)([a-z]{2,7})\s*(?:\*\*|\^)\s*(?:(\d+)|\(?(-1)\)?)\s*\(")
-_WORDS = {"and", "or", "not", "if", "else"}
-_EXACT = "_exact"
-#: Python's own words that are common names of variables.
-_RENAMED = {"lambda": "lamda"}
-
-
-class NotReadable(ValueError):
-    """The text is no expression that this reader knows; the message says why."""
 
 
 def read(text: Any, given: dict[str, Any] | None = None) -> Any:
@@ -74,25 +67,27 @@ def read_condition(text: Any, given: dict[str, Any] | None = None) -> Any:
 
 def read_name(text: Any) -> str:
     """The name of a variable as `read` writes it. Raises NotReadable."""
-    name = str(text).strip().strip("$").lstrip("\\").replace("{", "").replace("}", "")
+    name = plain_signs(trimmed(str(text)))
+    name = name.strip().lstrip("\\").replace("{", "").replace("}", "")
     if not re.fullmatch(r"[^\W\d_]\w{0,39}", name):
         raise NotReadable(f"{str(text)[:40]!r} is no variable")
-    return _RENAMED.get(name, name)
+    return str(RENAMED.get(name, name))
 
 
 def sides(text: Any) -> tuple[str, str]:
     """The texts on both sides of `a = b`, `a == b` or `Eq(a, b)`; `0` for a missing one."""
-    text = str(text).strip().strip("$").strip()
+    text = trimmed(str(text))
     call = re.fullmatch(r"(?:Eq|Equality)\s*\((.*)\)", text, re.DOTALL)
     parts = (
-        _at_commas(call[1]) if call else re.split(r"(?<![<>=!\\])==?(?!=)", text.replace("&=", "="))
+        at_commas(call[1]) if call else re.split(r"(?<![<>=!\\])==?(?!=)", text.replace("&=", "="))
     )
     if len(parts) > 2:
         raise NotReadable(f"no equation: {text[:80]!r}")
     return parts[0], parts[1] if len(parts) == 2 else "0"
 
 
-def _at_commas(text: str) -> list[str]:
+def at_commas(text: str) -> list[str]:
+    """The parts of a text between commas that no bracket encloses."""
     depth, parts = 0, [""]
     for char in text:
         depth += (char in "([{") - (char in ")]}")
@@ -106,120 +101,24 @@ def _at_commas(text: str) -> list[str]:
 def _tree(text: Any, given: dict[str, Any]) -> tuple[ast.expr, dict[str, Any]]:
     if not isinstance(text, str | int | float) or isinstance(text, bool):
         raise NotReadable(f"{str(text)[:40]!r} is no text")
-    text = (repr(text) if isinstance(text, float) else str(text)).strip().strip("$").strip()
+    text = repr(text) if isinstance(text, float) else str(text)
+    text = trimmed(text) if len(text) <= MAX_TEXT else text
     if not text or len(text) > MAX_TEXT:
         raise NotReadable("empty" if not text else f"longer than {MAX_TEXT} characters")
-    if looks_like_latex(text):
+    latex = looks_like_latex(text)
+    given = {**units_in(latex), **given}
+    if latex:
         try:
             text = to_python(text)
         except (NotLatex, RecursionError) as error:
             raise NotReadable(f"no LaTeX that this reader knows: {str(error)[:80]}") from error
-        given = {"i": sp.I, **given}
-    text = _function_powers(_PREFIX.sub("", text))
-    source = _explicit(text.replace("^", "**").translate(_SIGNS), given)
     try:
-        tree = ast.parse(source, mode="eval")
+        tree = ast.parse(written_out(text, given), mode="eval")
+    except NotReadable:
+        raise
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise NotReadable(f"no expression: {text[:80]!r}") from error
     return tree.body, given
-
-
-def _function_powers(text: str) -> str:
-    """`sin^2(x)` as `(sin(x))**2`, `sin^-1(x)` as `asin(x)`."""
-    for _ in range(_MOST_FUNCTION_POWERS):
-        match = next((m for m in _FUNCTION_POWER.finditer(text) if m[1] in FUNCTIONS), None)
-        if match is None:
-            return text
-        end = match.end()
-        depth = 1
-        while end < len(text) and depth:
-            depth += (text[end] == "(") - (text[end] == ")")
-            end += 1
-        name = f"a{match[1]}" if match[3] and f"a{match[1]}" in FUNCTIONS else match[1]
-        power = "" if name != match[1] else f"**({match[2] or match[3]})"
-        call = f"({name}({text[match.end() : end - 1]}){power})"
-        text = text[: match.start()] + call + text[end:]
-    raise NotReadable("too many powers of functions")
-
-
-def _explicit(text: str, given: dict[str, Any]) -> str:
-    """Products written without a sign get one: `2x`, `3 sin(x)`, `(a)(b)`; `n!` is a call."""
-    if re.search(r"(?<![\w.])0[xXoObB][0-9a-fA-F]", text):
-        raise NotReadable("a number that is not decimal")
-    out: list[str] = []
-    before, bars = "", 0
-    letters = {m[2] for m in _TOKEN.finditer(text) if m[2] and len(m[2]) == 1}
-    for match in _TOKEN.finditer(text):
-        number, name, sign = match.groups()
-        piece = _RENAMED.get(match.group().strip(), match.group().strip())
-        if not piece:
-            continue
-        kind = "word" if name in _WORDS else "number" if number else "name" if name else piece
-        ends = before in ("number", "name", ")")
-        if sign == "|":
-            closes = ends and bars > 0
-            bars += -1 if closes else 1
-            piece, kind = (")", ")") if closes else ("Abs(", "(")
-        if number:
-            piece = _decimal(number)
-        elif name and _is_product(name, letters, given):
-            piece = "(" + "*".join(name) + ")"
-        if ends and kind in ("number", "name", "("):
-            calls = piece == "(" and before == "name"
-            if not (calls and _is_function(out[-1], given)):
-                if calls and len(out[-1]) > 1 and out[-1] not in {**CONSTANTS, **given}:
-                    raise NotReadable(f"the function {out[-1]!r} is not known")
-                out.append("*")
-        if sign == "!":
-            _factorial(out)
-            before = ")"
-            continue
-        out.append(piece)
-        before = kind
-    return " ".join(out)
-
-
-def _is_product(name: str, letters: set[str], given: dict[str, Any]) -> bool:
-    """Whether `ab` means a*b: it is no name that is known, and its letters occur by themselves."""
-    known = name in FUNCTIONS or name in CONSTANTS or name in given or name in _WORDS
-    return 1 < len(name) < 5 and not known and set(name) <= letters
-
-
-def _decimal(number: str) -> str:
-    """A decimal as an exact quotient: 0.1 is one tenth, and no digit is lost to a float."""
-    if number.isdigit():
-        return number
-    digits, _, exponent = number.lower().partition("e")
-    if len(digits) > MAX_DIGITS or abs(int(exponent or 0)) > MAX_DIGITS:
-        raise NotReadable("a number with too many digits")
-    exact = Fraction(number)
-    return f"{_EXACT}({exact.numerator},{exact.denominator})"
-
-
-def _is_function(name: str, given: dict[str, Any]) -> bool:
-    return name in FUNCTIONS or name == "Piecewise" or _is_rule(given.get(name))
-
-
-def _is_rule(own: Any) -> bool:
-    """Whether a given name stands for a rule of its own rather than for a node."""
-    return callable(own) and not isinstance(own, sp.Basic)
-
-
-def _factorial(out: list[str]) -> None:
-    """Wrap the operand that ends `out` in a call of factorial."""
-    if not out:
-        raise NotReadable("a factorial of nothing")
-    start = len(out) - 1
-    if out[start] == ")":
-        depth = 0
-        while start >= 0:
-            depth += (out[start] == ")") - (out[start] in ("(", "Abs("))
-            if not depth:
-                break
-            start -= 1
-        if start > 0 and out[start - 1] in FUNCTIONS:
-            start -= 1
-    out[max(start, 0) :] = ["factorial", "(", *out[max(start, 0) :], ")"]
 
 
 class Builder:
@@ -288,15 +187,19 @@ class Builder:
             return self._given[name]
         if name in CONSTANTS:
             return CONSTANTS[name]
+        if name in NO_VALUE:
+            raise NotReadable(f"{name!r} is no number")
         if (name in FUNCTIONS and name not in LETTERS) or name.startswith("_") or len(name) > 40:
             raise NotReadable(f"{name!r} is not a variable")
         return sp.Symbol(name, real=True)
 
     def _call(self, name: str, nodes: list[ast.expr]) -> Any:
         own: Any = self._given.get(name)
-        if _is_rule(own):
+        if is_rule(own):
             return own(self, nodes)
-        if name == _EXACT:
+        if name in forms.RULES:
+            return forms.RULES[name](self, nodes)
+        if name == EXACT:
             above, below = (self.build(node) for node in nodes)
             return sp.Rational(above, below)
         function = FUNCTIONS.get(name)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from algebra import identity, inequality, solution
+from algebra import identity, inequality
 from calculus import antiderivative, derivative
 from equations import ode
 from integrals import definite_integral
 from judge import Found
 from limits import limit
 from linear import matrix
+from solutions import solution
 from sums import sum_
 from units import units
 from whole import integer_claim

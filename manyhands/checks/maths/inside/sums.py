@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import sympy as sp
-from balls import Tape, Undefined, is_real, log2, precision, shown, width
+from balls import Tape, Undefined, is_real, log2, precision, shown, substituted, width
 from flint import acb, arb, fmpq
-from integrals import put_parameters
+from integrals import put_parameters, without_value
 from judge import Found, against_sympy, equal, half_unit, infinite, same_number, symbol_of
 from notation import NotReadable, read
+from statements import right_of, says_none
 
 MOST_TERMS = 20_000
 _BITS = 400
@@ -18,6 +21,7 @@ _BITS = 400
 _GEOMETRIC = 2500
 _SMALL = -330
 _LEVIN_BITS = 1200
+_LEAST_NUMBERS = 6
 
 
 def sum_(case: dict[str, Any]) -> Found:
@@ -26,20 +30,24 @@ def sum_(case: dict[str, Any]) -> Found:
     # The index gets a name that no text can write: the upper end may have the same name.
     index = sp.Symbol(f"{var} (index)", real=True)
     term, var = read(case["term"], {str(var): index}), index
-    first, last, claimed = (read(case[key]) for key in ("from", "to", "value"))
-    if not first.is_Integer:
-        raise NotReadable("a sum must start at a whole number")
-    start = int(first)
+    first, last = (read(case[key]) for key in ("from", "to"))
+    none = says_none(case["value"])
+    claimed = sp.oo if none else read(right_of(case["value"]))
+    if infinite(first) < 0 and not infinite(last):  # counted from the other end
+        first, last = sp.Mul(-1, last), sp.oo
+        term = substituted(term, {var: sp.Mul(-1, var)})
     if infinite(last) > 0:
-        return put_parameters(
-            [term, claimed],
-            var,
-            case,
-            lambda parts: _endless(parts[0], var, start, parts[1], case["value"]),
-        )
-    if last.is_Integer:
-        return _closed(term, var, start, int(last), claimed, case)
-    return _open(term, var, start, last, claimed)
+        if not first.is_Integer:
+            raise NotReadable("a sum without end must start at a whole number")
+
+        def work(parts: list[Any]) -> Found:
+            found = _endless(parts[0], var, int(first), parts[1], case["value"])
+            return without_value(found) if none else found
+
+        return put_parameters([term, claimed], var, case, work)
+    if first.is_Integer and last.is_Integer:
+        return _closed(term, var, int(first), int(last), claimed, case)
+    return _open(term, var, first, last, claimed)
 
 
 def _closed(term: Any, var: Any, start: int, end: int, claimed: Any, case: dict[str, Any]) -> Found:
@@ -60,42 +68,47 @@ def _closed(term: Any, var: Any, start: int, end: int, claimed: Any, case: dict[
         return same_number(total, Tape([claimed], []).run([])[0], case["value"], "all terms added")
 
 
-def _open(term: Any, var: Any, start: int, last: Any, claimed: Any) -> Found:
-    """An upper end with a name in it: whole numbers are put in, one after the other."""
-    names = sorted(last.free_symbols, key=str)
+def _open(term: Any, var: Any, first: Any, last: Any, claimed: Any) -> Found:
+    """Ends with names in them: whole numbers are put in, one after the other."""
+    names = sorted(first.free_symbols | last.free_symbols, key=str)
     others = sorted((claimed.free_symbols | term.free_symbols) - set(names) - {var}, key=str)
-    if len(names) != 1 or len(others) > 3:
-        raise NotReadable("one name in the upper end is what can be checked")
-    name = names[0]
-    tape, goal = Tape([term], [var, name, *others]), Tape([claimed], [name, *others])
-    upper = Tape([last], [name])
+    if not 1 <= len(names) <= 2 or len(others) > 3:
+        raise NotReadable("one or two names in the ends are what can be checked")
+    tape, goal = Tape([term], [var, *names, *others]), Tape([claimed], [*names, *others])
+    ends = Tape([first, last], names)
+    base = max(int(first), 0) if first.is_Integer else 0
+    numbers: Iterator[tuple[int, ...]] = ((base + step,) for step in range(24))
+    if len(names) == 2:
+        numbers = itertools.product(range(base, base + 7), repeat=2)
     checked = 0
     with precision(_BITS):
         put = [acb(arb(7 + 12 * i) / (5 + i)) * (-1 if i % 2 else 1) for i in range(len(others))]
-        for number in range(max(start, 0), max(start, 0) + 24):
-            (ball,) = upper.run([acb(number)])
-            if ball.real.unique_fmpz() is None or int(ball.real.unique_fmpz()) < start:
+        for chosen in numbers:
+            start, end = (ball.real.unique_fmpz() for ball in ends.run([acb(n) for n in chosen]))
+            if start is None or end is None or int(end) < int(start):
                 continue
-            end = int(ball.real.unique_fmpz())
-            if end - start > MOST_TERMS:
+            if int(end) - int(start) > MOST_TERMS:
                 break
             total = acb(0)
-            for index in range(start, end + 1):
-                total += tape.run([acb(index), acb(number), *put])[0]
+            for index in range(int(start), int(end) + 1):
+                total += tape.run([acb(index), *map(acb, chosen), *put])[0]
             try:
-                gap = total - goal.run([acb(number), *put])[0]
+                gap = total - goal.run([*map(acb, chosen), *put])[0]
             except Undefined:
                 continue
             if not gap.contains(0):
-                evidence = {"counterexample": {str(name): number, "sum": shown(total, 15)}}
-                return "refuted", f"it differs at {name} = {number}: {shown(total, 15)}", evidence
+                at = ", ".join(f"{name} = {n}" for name, n in zip(names, chosen, strict=True))
+                told = {str(name): n for name, n in zip(names, chosen, strict=True)}
+                evidence = {"counterexample": {**told, "sum": shown(total, 15)}}
+                return "refuted", f"it differs at {at}: {shown(total, 15)}", evidence
             if width(gap) < arb("1e-40"):
                 checked += 1
-    if checked < 6:
+    if checked < _LEAST_NUMBERS:
         raise Undefined("too few whole numbers could be put in")
-    if proof := _telescopes(term, var, name, last, claimed):
+    if first.is_Integer and (proof := _telescopes(term, var, names[0], last, claimed)):
         return "supported", f"proved by induction: {proof}", {"values": checked, "proof": proof}
-    return "supported", f"equal for {checked} values of {name}", {"values": checked}
+    said = ", ".join(map(str, names))
+    return "supported", f"equal for {checked} values of {said}", {"values": checked}
 
 
 def _telescopes(term: Any, var: Any, name: Any, last: Any, claimed: Any) -> str:

@@ -74,8 +74,28 @@ CONSTANTS: dict[str, Any] = {
     "inf": sp.oo,
     "infty": sp.oo,
     "infinity": sp.oo,
-    "zoo": sp.zoo,
+    "Infinity": sp.oo,
+    "INFINITY": sp.oo,
     "EulerGamma": sp.EulerGamma,
     "Catalan": sp.Catalan,
     "GoldenRatio": sp.GoldenRatio,
 }
+#: Words for "there is no such number"; no variable has such a name.
+NO_VALUE = {"nan", "NaN", "NAN", "DNE", "dne", "undefined", "divergent", "diverges", "none", "zoo"}
+#: Inverses as `sin^{-1}` means them.
+INVERSE = {
+    "sin": "asin", "cos": "acos", "tan": "atan", "sinh": "asinh", "cosh": "acosh", "tanh": "atanh",
+    "cot": "acot", "sec": "asec", "csc": "acsc",
+}  # fmt: skip
+#: Functions that are written without brackets, too: `sin 2x`.
+BARE = {
+    *INVERSE, *INVERSE.values(), "ln", "log", "lg", "exp", "sqrt", "sech", "csch", "coth", "arcsin",
+    "arccos", "arctan", "arccot", "arsinh", "arcosh", "artanh", "arcsinh", "arccosh", "arctanh",
+    "tg", "ctg", "erf", "erfc",
+}  # fmt: skip
+_GREEK_NAMES = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lamda mu nu xi pi rho sigma tau "
+    "upsilon phi chi psi omega Gamma Delta Theta Lamda Xi Pi Sigma Phi Psi Omega phi epsilon theta"
+)
+#: Greek letters as LaTeX names them.
+GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩϕϵϑ", _GREEK_NAMES.split(" "), strict=True))
