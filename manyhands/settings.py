@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from manyhands.configuration.load import Loaded, config_path, load_settings, load_with_origins
-from manyhands.configuration.model import HostKind, HostSettings, Settings, Tier, TierSettings
+from manyhands.configuration.model import (
+    HostKind,
+    HostSettings,
+    JsonMode,
+    Settings,
+    Tier,
+    TierSettings,
+)
 from manyhands.configuration.profiles import Profile
 from manyhands.configuration.sections import (
     ApprovalRule,
@@ -25,6 +32,7 @@ __all__ = [
     "HostKind",
     "HostSettings",
     "JournalSettings",
+    "JsonMode",
     "Loaded",
     "MemorySettings",
     "Profile",

@@ -85,7 +85,8 @@ async def examine(
         if not tiers:
             yield Finding("server", Mark.OK, f"{name} at {host.url}: no tier uses it")
         elif host.kind is HostKind.OPENAI:
-            yield await _compatible(name, host.url, os.environ.get(host.api_key_env, ""))
+            async for one in _compatible(settings, name, tiers, probe=probe):
+                yield one
         else:
             async for one in _server(settings, name, tiers, engines[name], found, probe=probe):
                 yield one
@@ -218,13 +219,20 @@ async def _answers(engine: Engine, mind: TierSettings, *, probe: bool) -> Findin
             Mark.OK,
             f"{mind.model} is not loaded, so no token was asked for (--probe asks for one)",
         )
+    limits = Deadlines(load_s=20, first_token_s=20, gap_s=20, total_s=30)
+    return await _one_token(engine, mind.model, mind, None if probe else limits)
+
+
+async def _one_token(
+    engine: Engine, model: str, spec: TierSettings, deadlines: Deadlines | None
+) -> Finding:
     request = ChatRequest(
-        model=mind.model,
+        model=model,
         messages=(Message(role="user", content="Say ok."),),
-        num_ctx=mind.num_ctx,
-        think=False if mind.think else None,
+        num_ctx=spec.num_ctx,
+        think=False if spec.think else None,
         num_predict=1,
-        deadlines=None if probe else Deadlines(load_s=20, first_token_s=20, gap_s=20, total_s=30),
+        deadlines=deadlines,
     )
     try:
         await engine.chat(request, whole=False)
@@ -232,10 +240,10 @@ async def _answers(engine: Engine, mind: TierSettings, *, probe: bool) -> Findin
         return Finding(
             "server",
             Mark.PROBLEM,
-            f"{mind.model} does not answer: {error.message}",
-            error.hint or f"ollama stop {mind.model}",
+            f"{model} does not answer: {error.message}",
+            error.hint or f"ollama stop {model}",
         )
-    return Finding("server", Mark.OK, f"{mind.model} answers")
+    return Finding("server", Mark.OK, f"{model} answers")
 
 
 async def _roles(
@@ -263,26 +271,53 @@ async def _roles(
             yield Finding("roles", mark, f"on {host}, {text}: {', '.join(names)}", step)
 
 
-async def _compatible(name: str, url: str, key: str) -> Finding:
-    import httpx
+async def _compatible(
+    settings: Settings, name: str, tiers: Mapping[str, TierSettings], *, probe: bool
+) -> AsyncIterator[Finding]:
+    """A server that speaks as OpenAI does: whether it answers, and serves what the tiers want."""
+    from manyhands.engines.opening import open_engine
 
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    base = url if url.endswith("/v1") else f"{url}/v1"
+    host = settings.hosts[name]
     try:
-        async with httpx.AsyncClient(timeout=5.0, headers=headers) as client:
-            response = await client.get(f"{base}/models")
-    except httpx.HTTPError as error:
+        engine = open_engine(host, settings.deadlines.for_engine())
+    except ManyhandsError as error:
+        yield Finding("server", Mark.PROBLEM, f"{name}: {error.message}", error.hint)
+        return
+    try:
+        served = await engine.tags()
+        yield Finding("server", Mark.OK, f"{name} at {host.url}: {await engine.version()}")
+        for tier, spec in tiers.items():
+            model = host.models.get(spec.model, spec.model)
+            if model not in served:
+                yield Finding(
+                    "model",
+                    Mark.PROBLEM,
+                    f"tier {tier}: {name} serves no {model!r}, only: {', '.join(served)}",
+                    f"start it with that name, or say so in hosts.{name}.models",
+                )
+                continue
+            yield _window(tier, spec, model, await engine.show(model))
+            if probe and tier != Tier.EMBED:
+                yield await _one_token(engine, model, spec, None)
+    except EngineError as error:
+        step = error.hint or f"start it, or set MANYHANDS_HOSTS__{name.upper()}__URL"
+        yield Finding("server", Mark.PROBLEM, f"{name}: {error.message}", step)
+    finally:
+        await engine.aclose()
+
+
+def _window(tier: str, spec: TierSettings, model: str, info: ModelInfo) -> Finding:
+    """Its window, where the server tells it, against what the tier wants."""
+    longest = info.details.get("max_model_len")
+    if isinstance(longest, int) and spec.num_ctx > longest:
         return Finding(
-            "server",
+            "model",
             Mark.PROBLEM,
-            f"{name} at {url}: nobody answers ({type(error).__name__})",
-            f"start it, or set MANYHANDS_HOSTS__{name.upper()}__URL",
+            f"tier {tier}: {model} is served with a window of {longest}, the tier wants "
+            f"{spec.num_ctx}",
+            f"set tiers.{tier}.num_ctx = {longest}, or start the server with a larger one",
         )
-    if response.status_code in (401, 403):
-        step = f"set hosts.{name}.api_key_env to the variable that holds the key"
-        return Finding("server", Mark.PROBLEM, f"{name} at {url}: the key is refused", step)
-    mark = Mark.OK if response.is_success else Mark.PROBLEM
-    return Finding("server", mark, f"{name} at {url}: HTTP {response.status_code}")
+    return Finding("model", Mark.OK, f"tier {tier}: {model} is served")
 
 
 async def _sandbox(settings: Settings) -> Finding:

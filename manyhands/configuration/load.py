@@ -181,8 +181,8 @@ def _env_hint(key: tuple[str, ...]) -> str:
 
 
 def _env_value(text: str) -> Any:
-    """Lists are written as in TOML; everything else is text that the model reads."""
-    if re.match(r"\s*\[", text):
+    """Lists and tables are written as in TOML; everything else is text that the model reads."""
+    if re.match(r"\s*[\[{]", text):
         try:
             return tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
@@ -246,5 +246,5 @@ def _all_origins(settings: Settings, given: Mapping[tuple[str, ...], str]) -> di
     from_profile = f"profile {settings.profile}"
     for key, _ in _leaves(settings.model_dump(mode="json")):
         usual = from_profile if key[0] == "tiers" else "default"
-        origins[".".join(key)] = given.get(key, usual)
+        origins[".".join(key)] = _origin_of(key, given) or usual
     return origins

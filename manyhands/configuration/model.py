@@ -23,7 +23,7 @@ from manyhands.configuration.sections import (
 )
 from manyhands.errors import SettingsError
 
-__all__ = ["HostKind", "HostSettings", "Settings", "Tier", "TierSettings", "bare_name"]
+__all__ = ["HostKind", "HostSettings", "JsonMode", "Settings", "Tier", "TierSettings", "bare_name"]
 
 
 def bare_name(model: str) -> str:
@@ -48,6 +48,20 @@ class HostKind(StrEnum):
     OPENAI = "openai"
 
 
+class JsonMode(StrEnum):
+    """How a server that speaks as OpenAI does is told to hold an answer to a JSON schema.
+
+    `schema` is OpenAI's own `response_format` of type `json_schema`, which vLLM, SGLang,
+    llama-server and LiteLLM know; `object` puts the schema beside `json_object`, as
+    llama-cpp-python wants it; `structured_outputs` is vLLM's own field; `none` only asks in words.
+    """
+
+    SCHEMA = "schema"
+    OBJECT = "object"
+    STRUCTURED_OUTPUTS = "structured_outputs"
+    NONE = "none"
+
+
 class HostSettings(Section):
     """A model server.
 
@@ -55,11 +69,23 @@ class HostSettings(Section):
         url: scheme, name and port, without a path for Ollama.
         api_key_env: name of the environment variable that holds the key; the key itself is
             never written to a file of ours.
+        slots: how many calls the server works on at once; None means 1 for Ollama
+            (its OLLAMA_NUM_PARALLEL) and 32 for the others, which batch.
+        json_mode: for kind `openai` only.
+        models: a tier's model or a role's adapter -> what this server calls it, where they differ.
     """
 
     url: str
     kind: HostKind = HostKind.OLLAMA
     api_key_env: str = ""
+    slots: Count | None = None
+    json_mode: JsonMode = JsonMode.SCHEMA
+    models: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def at_once(self) -> int:
+        """Calls that the server works on at once."""
+        return self.slots or (1 if self.kind is HostKind.OLLAMA else 32)
 
     @field_validator("url")
     @classmethod

@@ -25,6 +25,8 @@ LoadProgress = Callable[[float, float | None], Awaitable[None]]
 
 #: A model that was seen loaded this many seconds ago may have been evicted by another program.
 _TRUST_S = 20.0
+#: A guess for a load that was never seen, only to compare hosts by.
+_UNSEEN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,12 @@ class ModelKeeper:
             raise load.fault
         assert load.outcome is not None
         return load.outcome
+
+    def expected_s(self, model: str) -> float:
+        """Seconds that loading would take by what was seen here; 0 for what was used last."""
+        if self._current == model:
+            return 0.0
+        return self._seconds.get(model, _UNSEEN_S)
 
     def _is_resident(self, model: str) -> bool:
         """Whether the last request used this model, and not long ago."""

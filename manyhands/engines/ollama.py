@@ -18,7 +18,6 @@ from manyhands.engines.contracts import (
     ChatRequest,
     Deadlines,
     Delta,
-    DoneReason,
     Message,
     ModelInfo,
     Progress,
@@ -28,13 +27,12 @@ from manyhands.engines.contracts import (
 from manyhands.engines.ollama_bodies import chat_body, embed_body, load_body, unload_body
 from manyhands.engines.ollama_stream import count_of, read_progress, read_reply
 from manyhands.engines.ollama_wire import Wire
-from manyhands.errors import AnswerTruncated, ContextOverflow, MalformedLine, StreamCut
+from manyhands.engines.whole import refuse_cut_prompt, whole_reply
+from manyhands.errors import MalformedLine
 
 __all__ = ["OllamaEngine"]
 
-#: Below this share of our own (upper-leaning) estimate a prompt was evidently cut.
-_CUT_SHARE = 0.25
-_SMALL_PROMPT = 512
+_CUT_HINT = "Update the server; it ignores `truncate: false`."
 
 
 class OllamaEngine:
@@ -80,7 +78,7 @@ class OllamaEngine:
             async with aclosing(parts):
                 async for part in parts:
                     if isinstance(part, Reply):
-                        self._mind_the_prompt(request, part)
+                        refuse_cut_prompt(request, part, host=self.url, hint=_CUT_HINT)
                     yield part
 
     async def chat(self, request: ChatRequest, *, whole: bool = True) -> Reply:
@@ -89,20 +87,9 @@ class OllamaEngine:
         Raises:
             AnswerTruncated: the model reached its token limit and `whole` is wanted.
         """
-        async with aclosing(self.stream(request)) as parts:
-            async for part in parts:
-                if isinstance(part, Reply):
-                    if whole and part.done_reason is DoneReason.LENGTH:
-                        raise AnswerTruncated(
-                            f"{request.model!r} stopped at its limit of "
-                            f"{part.usage.completion_tokens} tokens.",
-                            partial=part.content,
-                            host=self.url,
-                            model=request.model,
-                            hint="Raise the role's budget, or ask for less.",
-                        )
-                    return part
-        raise StreamCut("The stream ended without a reply.", host=self.url, model=request.model)
+        return await whole_reply(
+            self.stream(request), host=self.url, model=request.model, whole=whole
+        )
 
     async def embed(
         self,
@@ -130,20 +117,6 @@ class OllamaEngine:
                 model=model,
             )
         return [[float(value) for value in vector] for vector in vectors]
-
-    def _mind_the_prompt(self, request: ChatRequest, reply: Reply) -> None:
-        """Fail loudly when the server counted far fewer tokens than were sent."""
-        estimate, counted = request.estimate_tokens, reply.usage.prompt_tokens
-        if estimate and estimate > _SMALL_PROMPT and 0 < counted < estimate * _CUT_SHARE:
-            raise ContextOverflow(
-                f"{request.model!r} read {counted} tokens of a prompt of about {estimate}: "
-                "the server cut it.",
-                prompt_tokens=estimate,
-                num_ctx=request.num_ctx,
-                hint="Update the server; it ignores `truncate: false`.",
-                host=self.url,
-                model=request.model,
-            )
 
     # --- loading -----------------------------------------------------------------------------
 

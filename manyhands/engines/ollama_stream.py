@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, nullcontext
+from contextlib import aclosing
 from typing import Any
 
 import anyio
 
 from manyhands.engines.clocks import Clocks
 from manyhands.engines.contracts import Delta, DoneReason, Progress, Reply, ToolCall, Usage
+from manyhands.engines.lines import malformed, read_lines
 from manyhands.engines.ollama_faults import fault_of
-from manyhands.errors import EngineError, MalformedLine, ModelMissing, StreamCut
+from manyhands.errors import EngineError, ModelMissing, StreamCut
 
-__all__ = ["LINE_LIMIT", "count_of", "read_progress", "read_reply"]
+__all__ = ["count_of", "read_progress", "read_reply"]
 
-#: No honest line comes near this; a larger one is a fault, not data.
-LINE_LIMIT = 8 * 1024 * 1024
 #: What follows an answer's last line is waited for this long, so that the connection can be kept.
 _GOODBYE_S = 0.05
 
@@ -36,7 +35,7 @@ async def read_reply(
     content: list[str] = []
     thinking: list[str] = []
     calls: list[ToolCall] = []
-    async with aclosing(_lines(chunks, clocks, host=host, model=model)) as lines:
+    async with aclosing(read_lines(chunks, clocks, host=host, model=model)) as lines:
         async for line in lines:
             part = _object(line, host=host, model=model)
             if "error" in part:
@@ -94,7 +93,7 @@ async def read_progress(
         EngineError: the server reported another fault.
     """
     last = ""
-    async with aclosing(_lines(chunks, None, host=host, model=model)) as lines:
+    async with aclosing(read_lines(chunks, None, host=host, model=model)) as lines:
         async for line in lines:
             part = _object(line, host=host, model=model)
             if "error" in part:
@@ -122,35 +121,6 @@ def _administration_fault(line: str, host: str, model: str) -> EngineError:
     return fault
 
 
-async def _lines(
-    chunks: AsyncGenerator[bytes], clocks: Clocks | None, *, host: str, model: str
-) -> AsyncGenerator[bytes]:
-    buffer = bytearray()
-    while True:
-        with clocks.running() if clocks is not None else nullcontext():
-            chunk = await anext(chunks, None)
-        if chunk is None:
-            break
-        seen = len(buffer)
-        buffer += chunk
-        start = 0
-        while (at := buffer.find(b"\n", max(start, seen))) >= 0:
-            line = bytes(buffer[start:at])
-            start = at + 1
-            if line.strip():
-                yield line
-        del buffer[:start]
-        if len(buffer) > LINE_LIMIT:
-            raise MalformedLine(
-                f"A line in the answer of {model!r} is longer than {LINE_LIMIT} bytes.",
-                hint="Something other than Ollama may answer at this address.",
-                host=host,
-                model=model,
-            )
-    if buffer.strip():
-        yield bytes(buffer)
-
-
 def _object(line: bytes, *, host: str, model: str) -> dict[str, Any]:
     try:
         # Raw control characters inside strings were seen from small models: not strict.
@@ -158,26 +128,16 @@ def _object(line: bytes, *, host: str, model: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise _malformed(line, host, model)
+        raise malformed(line, host, model)
     return value
-
-
-def _malformed(line: object, host: str, model: str) -> MalformedLine:
-    shown = line[:80] if isinstance(line, bytes) else str(line)[:80]
-    return MalformedLine(
-        f"A line in the answer of {model!r} is not what the protocol says: {shown!r}.",
-        hint="Ask again; if it repeats, look for a proxy between here and the server.",
-        host=host,
-        model=model,
-    )
 
 
 def _text(message: Any, key: str, host: str, model: str) -> str:
     if not isinstance(message, dict):
-        raise _malformed(message, host, model)
+        raise malformed(message, host, model)
     value = message.get(key) or ""
     if not isinstance(value, str):
-        raise _malformed(value, host, model)
+        raise malformed(value, host, model)
     return value
 
 
@@ -185,11 +145,11 @@ def _calls(message: dict[str, Any], host: str, model: str) -> list[ToolCall]:
     calls = []
     found = message.get("tool_calls") or []
     if not isinstance(found, list):
-        raise _malformed(found, host, model)
+        raise malformed(found, host, model)
     for item in found:
         function = item.get("function") if isinstance(item, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("arguments", {}), dict):
-            raise _malformed(item, host, model)
+            raise malformed(item, host, model)
         calls.append(
             ToolCall(
                 id=str(item.get("id", "")),

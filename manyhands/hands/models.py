@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Collection
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import anyio
+
 from manyhands.engines.contracts import ChatRequest, Delta, Engine, Reply
+from manyhands.engines.hosts import HostBoard, passes_on
 from manyhands.engines.loads import LoadOutcome, ModelKeeper
-from manyhands.errors import SettingsError
+from manyhands.engines.opening import open_engine
+from manyhands.errors import EngineError, SettingsError, Unreachable
 from manyhands.hands.contracts import Spend
 from manyhands.hands.voice import Emit, ModelPlace
-from manyhands.journal.events import ModelLoaded, ModelLoading
+from manyhands.journal.events import ModelLoaded, ModelLoading, Note, NoteReason
+from manyhands.settings import HostKind
 
 if TYPE_CHECKING:
     from manyhands.settings import Settings
@@ -22,13 +28,16 @@ __all__ = ["TierModels"]
 
 #: From weak to strong. Where two of them name one model there is nothing to climb to.
 _LADDER = ("mind", "expert", "heavy")
+#: Seconds for the one question that a host which failed is asked before it is used again.
+_LOOK_S = 2.0
 
 
 class TierModels:
     """Connects tiers to engines; an async context manager that owns the connections.
 
     A load is owned by a `ModelKeeper` of this process, one for each host, never by the request
-    that wanted it.
+    that wanted it. Where a tier has several hosts each call goes to the one that serves soonest,
+    and a host that fails is left out until it was seen to answer again.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -36,14 +45,21 @@ class TierModels:
         self._stack = AsyncExitStack()
         self._engines: dict[str, Engine] = {}
         self._keepers: dict[str, ModelKeeper] = {}
-        self._told: dict[str, LoadOutcome] = {}
+        self._told: dict[tuple[str, str], LoadOutcome] = {}
+        self._board = HostBoard({name: host.at_once for name, host in settings.hosts.items()})
+        self._fault: EngineError | None = None
 
     async def __aenter__(self) -> Self:
         # All keepers are entered here, in one task: a task group must be left where it was entered,
         # and the first call for a host may come from any task of a run.
         await self._stack.__aenter__()
-        for name in {spec.host for spec in self._settings.tiers.values()}:
-            await self._open(name)
+        try:
+            used = (name for spec in self._settings.tiers.values() for name in spec.hosts)
+            for name in dict.fromkeys(used):
+                await self._open(name)
+        except BaseException:
+            await self._stack.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -76,43 +92,123 @@ class TierModels:
         return None
 
     async def _open(self, name: str) -> None:
-        from manyhands.engines.ollama import OllamaEngine
-
-        engine = OllamaEngine(
-            self._settings.hosts[name].url, deadlines=self._settings.deadlines.for_engine()
-        )
+        host = self._settings.hosts[name]
+        engine = open_engine(host, self._settings.deadlines.for_engine())
         self._stack.push_async_callback(engine.aclose)
         self._engines[name] = engine
-        self._keepers[name] = await self._stack.enter_async_context(ModelKeeper(engine))
+        if host.kind is HostKind.OLLAMA:  # the others keep their models loaded
+            self._keepers[name] = await self._stack.enter_async_context(ModelKeeper(engine))
 
-    def _host(self, tier: str) -> tuple[Engine, ModelKeeper]:
-        name = self._settings.tiers[tier].host
-        return self._engines[name], self._keepers[name]
+    async def ready(
+        self, place: ModelPlace, emit: Emit, *, without: Collection[str] = ()
+    ) -> tuple[ModelPlace, Spend]:
+        names = self._settings.tiers[place.tier].hosts
+        failed = list(without)
+        await self._look_again(self._board.due(names), place, emit)
+        while True:
+            left = [name for name in names if name not in failed]
+            name = await self._choose(left, place, emit)
+            chosen = replace(place, host=name)
+            try:
+                return chosen, await self._loaded(chosen, emit)
+            except EngineError as error:
+                failed.append(name)
+                if not self.passes_on(chosen, error, failed):
+                    raise
+                text = f"{name}: {error.message} Another host is asked."
+                await emit(Note(reason=NoteReason.FAILOVER, text=text))
 
-    async def ready(self, place: ModelPlace, emit: Emit) -> Spend:
-        _, keeper = self._host(place.tier)
+    async def _choose(self, names: list[str], place: ModelPlace, emit: Emit) -> str:
+        """The host that serves soonest; with none that is well, every one is looked at again."""
+        if len(names) == 1:
+            return names[0]  # there is no choice: the call itself tells whether it is well
+        load_s = {name: self._load_s(name, place) for name in names}
+        order = self._board.order(names, place.model, load_s)
+        if not order:
+            await self._look_again(self._board.resting(names), place, emit)
+            order = self._board.order(names, place.model, load_s)
+        if order:
+            return order[0]
+        if names:
+            return names[0]
+        raise self._fault or Unreachable(
+            f"No host is left that serves {place.model!r}.", model=place.model
+        )
+
+    def _load_s(self, name: str, place: ModelPlace) -> float:
+        keeper = self._keepers.get(name)
+        if keeper is None:
+            return 0.0
+        return keeper.expected_s(self._name(replace(place, host=name)))
+
+    async def _look_again(self, names: Collection[str], place: ModelPlace, emit: Emit) -> None:
+        """Ask hosts that failed whether they are back; those that answer are used again."""
+
+        async def look(name: str) -> None:
+            try:
+                with anyio.fail_after(_LOOK_S):
+                    await self._engines[name].tags()
+            except EngineError as error:
+                self._board.failed(name, place.model, error)
+            except TimeoutError:
+                silent = Unreachable(f"{name} does not answer within {_LOOK_S:g} s.")
+                self._board.failed(name, place.model, silent)
+            else:
+                self._board.answered(name)
+                text = f"{name} answers again and is used."
+                await emit(Note(reason=NoteReason.FAILOVER, text=text))
+
+        async with anyio.create_task_group() as tasks:
+            for name in names:
+                tasks.start_soon(look, name)
+
+    async def _loaded(self, place: ModelPlace, emit: Emit) -> Spend:
+        keeper = self._keepers.get(place.host)
+        if keeper is None:
+            return Spend()
 
         async def progress(elapsed_s: float, expected_s: float | None) -> None:
             await emit(ModelLoading(model=place.model, elapsed_s=elapsed_s, expected_s=expected_s))
 
         outcome = await keeper.ensure(
-            place.model, num_ctx=place.num_ctx, options=self._runner(place), progress=progress
+            self._name(place), num_ctx=place.num_ctx, options=self._runner(place), progress=progress
         )
         # Several callers may have waited for one load; it is told and counted once.
-        if not outcome.loaded or outcome is self._told.get(place.model):
+        told = (place.host, place.model)
+        if not outcome.loaded or outcome is self._told.get(told):
             return Spend()
-        self._told[place.model] = outcome
+        self._told[told] = outcome
         await emit(ModelLoaded(model=place.model, seconds=outcome.seconds))
         return Spend(loads=1, load_s=outcome.seconds)
 
     async def stream(
         self, place: ModelPlace, request: ChatRequest
     ) -> AsyncGenerator[Delta | Reply]:
-        engine, _ = self._host(place.tier)
-        whole = replace(request, runner=self._runner(place))
-        async with aclosing(engine.stream(whole)) as parts:
-            async for part in parts:
-                yield part
+        name = place.host or self._settings.tiers[place.tier].host
+        whole = replace(
+            request, model=self._name(replace(place, host=name)), runner=self._runner(place)
+        )
+        started, seconds = time.monotonic(), None
+        self._board.begin(name)
+        try:
+            async with aclosing(self._engines[name].stream(whole)) as parts:
+                async for part in parts:
+                    if isinstance(part, Reply):
+                        seconds = time.monotonic() - started
+                    yield part
+        finally:
+            self._board.end(name, seconds)
+
+    def passes_on(self, place: ModelPlace, error: EngineError, tried: Collection[str]) -> bool:
+        if not passes_on(error):
+            return False
+        self._fault = error
+        self._board.failed(place.host, place.model, error)
+        return any(name not in tried for name in self._settings.tiers[place.tier].hosts)
+
+    def _name(self, place: ModelPlace) -> str:
+        """What the host calls the model."""
+        return self._settings.hosts[place.host].models.get(place.model, place.model)
 
     def _runner(self, place: ModelPlace) -> dict[str, int]:
         """The tier's runner options: equal in every request, or the server reloads the weights."""

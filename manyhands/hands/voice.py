@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from manyhands.engines.contracts import ChatRequest, Delta, DoneReason, Message, Reply
-from manyhands.errors import RoleError, StreamCut
+from manyhands.errors import EngineError, RoleError, StreamCut
 from manyhands.hands.contracts import Spend
 from manyhands.journal.events import Body, Generating, Note, NoteReason, Said
 from manyhands.recover import SentMessage
@@ -28,12 +28,17 @@ _PROGRESS_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ModelPlace:
-    """Where a tier's model is: what a call must name."""
+    """Where a tier's model is: what a call must name.
+
+    Attributes:
+        host: the host that was chosen for the call; empty until `Models.ready` chose one.
+    """
 
     tier: str
     model: str
     num_ctx: int
     thinks: bool
+    host: str = ""
 
 
 class Models(Protocol):
@@ -43,12 +48,28 @@ class Models(Protocol):
         """The model that serves `tier`; raises `SettingsError` for an unknown tier."""
         ...
 
-    async def ready(self, place: ModelPlace, emit: Emit) -> Spend:
-        """Load the model unless it is resident; what that cost."""
+    async def ready(
+        self, place: ModelPlace, emit: Emit, *, without: Collection[str] = ()
+    ) -> tuple[ModelPlace, Spend]:
+        """Choose the host that serves soonest and load the model there unless it is resident.
+
+        Args:
+            without: hosts that failed in this call already.
+
+        Returns:
+            The place with its host, and what loading cost.
+
+        Raises:
+            EngineError: no host is left; the fault of the last one.
+        """
         ...
 
     def stream(self, place: ModelPlace, request: ChatRequest) -> AsyncGenerator[Delta | Reply]:
-        """`Engine.stream` of the host that serves the place."""
+        """`Engine.stream` of the place's host."""
+        ...
+
+    def passes_on(self, place: ModelPlace, error: EngineError, tried: Collection[str]) -> bool:
+        """Told of a call that failed; whether a host that was not tried may serve it."""
         ...
 
     def tier_above(self, tier: str) -> str | None:
@@ -161,10 +182,8 @@ class Voice:
         self._charge(Spend())
         place = self._models.place(tier or role.tier, role.adapter_model)
         started = time.monotonic()
-        loading = await self._models.ready(place, self._emit)
-        self._charge(loading)
         request = self._request(role, place, prompt, history, schema, calm=calm)
-        reply = await self._listen(role_name, place, request, step, on_text)
+        place, loading, reply = await self._served(role_name, place, request, step, on_text)
         usage = reply.usage
         spend = Spend(
             calls=1,
@@ -198,6 +217,37 @@ class Voice:
             spend=loading + spend,
             seconds=seconds,
         )
+
+    async def _served(
+        self,
+        role_name: str,
+        wanted: ModelPlace,
+        request: ChatRequest,
+        step: str,
+        on_text: Callable[[str], Awaitable[None]] | None,
+    ) -> tuple[ModelPlace, Spend, Reply]:
+        """The reply, from another host where one fails; the call is then made from its start.
+
+        That is safe: a call to a model changes nothing outside, and what was said before the
+        failure is thrown away.
+        """
+        loading = Spend()
+        tried: list[str] = []
+        while True:
+            place, cost = await self._models.ready(wanted, self._emit, without=tried)
+            self._charge(cost)
+            loading += cost
+            try:
+                return place, loading, await self._listen(role_name, place, request, step, on_text)
+            except EngineError as error:
+                tried.append(place.host)
+                if not self._models.passes_on(place, error, tried):
+                    raise
+                await self.note(
+                    NoteReason.FAILOVER,
+                    f"{place.host}: {error.message} Another host is asked.",
+                    step,
+                )
 
     def _request(
         self,

@@ -210,6 +210,7 @@ class CouncilDone(_Body):
 class NoteReason(StrEnum):
     BUDGET = "budget"
     RETRY = "retry"
+    FAILOVER = "failover"
     TIER_UP = "tier_up"
     SKIPPED = "skipped"
     UNGROUNDED = "ungrounded"

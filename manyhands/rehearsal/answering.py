@@ -28,10 +28,13 @@ _INTS = ("num_ctx", "num_predict", "top_k", "seed", "num_keep", "num_gpu", "num_
 
 
 class Refusal(Exception):
-    """An error response: its status and message."""
+    """An error response: its status, and its message or the object that OpenAI's form has."""
 
     def __init__(
-        self, status: int, message: str, kind: str = "application/json; charset=utf-8"
+        self,
+        status: int,
+        message: str | dict[str, Any],
+        kind: str = "application/json; charset=utf-8",
     ) -> None:
         super().__init__(message)
         self.status = status

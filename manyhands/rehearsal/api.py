@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from manyhands.rehearsal.answering import Refusal
 from manyhands.rehearsal.answers import Answers
 from manyhands.rehearsal.changes import Changes
+from manyhands.rehearsal.compatible import Compatible
 from manyhands.rehearsal.profile import Profile
 from manyhands.rehearsal.runners import Runners
 from manyhands.rehearsal.script import ReplyFn, ScriptedModel
@@ -33,6 +34,7 @@ class Api:
         self.runners = Runners(profile)
         self._changes = Changes(self.store)
         answers = Answers(self.store, self.runners, profile)
+        compatible = Compatible(self.store, profile)
         self._routes: dict[tuple[str, str], Handler] = {
             ("GET", "/api/version"): self._version,
             ("GET", "/api/tags"): self._tags,
@@ -45,6 +47,9 @@ class Api:
             ("POST", "/api/pull"): self._changes.pull,
             ("POST", "/api/copy"): self._changes.copy,
             ("DELETE", "/api/delete"): self._changes.delete,
+            ("GET", "/v1/models"): compatible.models,
+            ("POST", "/v1/chat/completions"): compatible.chat,
+            ("POST", "/v1/embeddings"): compatible.embed,
         }
 
     def script_for_uploads(self, reply: ReplyFn) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from manyhands.rehearsal.script import Fault
-from manyhands.web.listener import Connection
+from manyhands.web.listener import NDJSON, Connection
 
-__all__ = ["break_it"]
+__all__ = ["Dialect", "break_it"]
 
 #: Answers that are an error from the first byte: status and message.
 _STATUS = {
@@ -27,11 +28,39 @@ _HUGE = 64 * 1024 * 1024
 _DRIP_S = 0.05
 
 
-async def break_it(fault: Fault, lines: Sequence[bytes], connection: Connection) -> None:
+def _last_with_reason(lines: Sequence[bytes], reason: str) -> list[bytes]:
+    *before, last = lines
+    return [*before, json.dumps({**json.loads(last), "done_reason": reason}).encode() + b"\n"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a stream writes what faults need; by default as Ollama does.
+
+    Attributes:
+        nothing: bytes that carry no token.
+        huge: the beginning and the end of a line without bound.
+        with_reason: an answer's lines with another reason for its end.
+    """
+
+    kind: str = NDJSON
+    nothing: bytes = b"\n"
+    error: bytes = b'{"error":"the model stopped unexpectedly"}\n'
+    wrong: bytes = b'{"message": ["content"], "done": "perhaps"}\n'
+    huge: tuple[bytes, bytes] = (b'{"message":{"content":"', b'"}}\n')
+    with_reason: Callable[[Sequence[bytes], str], list[bytes]] = _last_with_reason
+
+
+OLLAMA = Dialect()
+
+
+async def break_it(
+    fault: Fault, lines: Sequence[bytes], connection: Connection, dialect: Dialect = OLLAMA
+) -> None:
     """Send an answer's lines with a fault in them; the connection may be unusable afterwards.
 
     Args:
-        lines: the whole answer as it should have been, the `done` line last.
+        lines: the whole answer as it should have been, the line that ends it last.
     """
     if fault in _STATUS:
         status, message = _STATUS[fault]
@@ -44,12 +73,12 @@ async def break_it(fault: Fault, lines: Sequence[bytes], connection: Connection)
         await connection.left()
         return
     chunked = fault is not Fault.EOF_WITHOUT_LENGTH
-    await connection.begin(chunked=chunked)
+    await connection.begin(dialect.kind, chunked=chunked)
     half = max(1, (len(lines) - 1) // 2)
     match fault:
         case Fault.DONE_LENGTH | Fault.DONE_UNLOAD:
-            await _chunks(connection, lines[:-1])
-            await connection.chunk(_with_reason(lines[-1], fault.value.removeprefix("done_")))
+            reason = fault.value.removeprefix("done_")
+            await _chunks(connection, dialect.with_reason(lines, reason))
             await connection.end()
         case Fault.DONE_TWICE:
             await _chunks(connection, [*lines, lines[-1]])
@@ -68,10 +97,12 @@ async def break_it(fault: Fault, lines: Sequence[bytes], connection: Connection)
             connection.close()
         case _:
             await _chunks(connection, lines[:half])
-            await _break_in_the_middle(fault, lines[half], connection)
+            await _break_in_the_middle(fault, lines[half], connection, dialect)
 
 
-async def _break_in_the_middle(fault: Fault, line: bytes, connection: Connection) -> None:
+async def _break_in_the_middle(
+    fault: Fault, line: bytes, connection: Connection, dialect: Dialect
+) -> None:
     match fault:
         case Fault.RESET_MID_STREAM:
             connection.reset()
@@ -87,20 +118,20 @@ async def _break_in_the_middle(fault: Fault, line: bytes, connection: Connection
             await connection.chunk(b"<html>502 Bad Gateway</html>\n")
             await connection.end()
         case Fault.ERROR_LINE:
-            await connection.chunk(b'{"error":"the model stopped unexpectedly"}\n')
+            await connection.chunk(dialect.error)
             await connection.end()
         case Fault.WRONG_SHAPES:
-            await connection.chunk(b'{"message": ["content"], "done": "perhaps"}\n')
+            await connection.chunk(dialect.wrong)
             await connection.end()
         case Fault.HUGE_LINE:
-            await connection.chunk(b'{"message":{"content":"')
+            await connection.chunk(dialect.huge[0])
             for _ in range(_HUGE // (1 << 20)):
                 await connection.chunk(b"x" * (1 << 20))
-            await connection.chunk(b'"}}\n')
+            await connection.chunk(dialect.huge[1])
             await connection.end()
         case Fault.KEEP_ALIVE_CHUNKS:
             while True:
-                await connection.chunk(b"\n")
+                await connection.chunk(dialect.nothing)
                 await asyncio.sleep(_DRIP_S)
         case _:
             assert fault is Fault.HANG_MID_STREAM, fault
@@ -110,7 +141,3 @@ async def _break_in_the_middle(fault: Fault, line: bytes, connection: Connection
 async def _chunks(connection: Connection, lines: Sequence[bytes]) -> None:
     for line in lines:
         await connection.chunk(line)
-
-
-def _with_reason(line: bytes, reason: str) -> bytes:
-    return json.dumps({**json.loads(line), "done_reason": reason}).encode() + b"\n"

@@ -235,7 +235,7 @@ async def test_a_tiers_options_reach_load_and_chat_alike() -> None:
         )
         async with TierModels(settings) as models:
             place = models.place("mind")
-            await models.ready(place, emit)
+            place, _ = await models.ready(place, emit)
             request = asked(model=place.model, num_ctx=place.num_ctx)
             async with aclosing(models.stream(place, request)) as parts:
                 assert [part async for part in parts]

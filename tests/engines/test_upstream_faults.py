@@ -1,7 +1,7 @@
 """Of 22 faults that servers were seen to have, none cuts an answer in silence or hangs.
 
-The usual clients take two to five of them for whole answers. Each is played over a real socket and
-met twice: the answer as a stream of pieces, and as a whole.
+The usual clients take two to five of them for whole answers. Each is played over a real socket, in
+Ollama's form and in OpenAI's, and met twice: the answer as a stream of pieces, and as a whole.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import anyio
 import pytest
 
-from manyhands.engines.contracts import ChatRequest, Deadlines, Delta, DoneReason, Message
+from manyhands.engines.contracts import ChatRequest, Deadlines, Delta, DoneReason, Engine, Message
 from manyhands.engines.contracts import Reply as Answer
 from manyhands.engines.ollama import OllamaEngine
+from manyhands.engines.openai_compatible import OpenAICompatibleEngine
 from manyhands.errors import (
     AnswerTruncated,
     DeadlineExceeded,
@@ -89,7 +90,7 @@ def asked(deadlines: Deadlines) -> ChatRequest:
     return ChatRequest(model="m", messages=(question,), num_ctx=4096, deadlines=deadlines)
 
 
-async def as_a_stream(engine: OllamaEngine, request: ChatRequest) -> str:
+async def as_a_stream(engine: Engine, request: ChatRequest) -> str:
     """The text that a reader of the stream takes for the whole answer; a cut one raises."""
     pieces, replies = "", []
     async with aclosing(engine.stream(request)) as parts:
@@ -106,7 +107,7 @@ async def as_a_stream(engine: OllamaEngine, request: ChatRequest) -> str:
     return pieces
 
 
-async def as_a_whole(engine: OllamaEngine, request: ChatRequest) -> str:
+async def as_a_whole(engine: Engine, request: ChatRequest) -> str:
     return (await engine.chat(request)).content
 
 
@@ -115,16 +116,27 @@ def test_the_matrix_has_22_faults_and_plays_every_fault() -> None:
     assert set(CASES) == {None, *Fault}
 
 
+PATHS = {OllamaEngine: "/api/chat", OpenAICompatibleEngine: "/v1/chat/completions"}
+
+
+@pytest.fixture(params=PATHS, ids=["ollama", "openai"])
+def engine_of(request: pytest.FixtureRequest) -> Callable[[str], Engine]:
+    return request.param  # type: ignore[no-any-return]
+
+
 @pytest.mark.parametrize("ask", [as_a_stream, as_a_whole])
 @pytest.mark.parametrize(
     ("fault", "expected"), CASES.items(), ids=[fault or "none" for fault in CASES]
 )
 async def test_a_fault_ends_in_the_whole_answer_or_in_its_own_error(
-    fault: Fault | None, expected: Expected, ask: Callable[..., object]
+    fault: Fault | None,
+    expected: Expected,
+    ask: Callable[..., object],
+    engine_of: Callable[[str], Engine],
 ) -> None:
     model = ScriptedModel("m", lambda _: Reply(SAID, fault=fault))
     async with RehearsalServer([model]) as server:
-        engine = OllamaEngine(server.url)
+        engine = engine_of(server.url)
         try:
             with anyio.fail_after(expected.deadlines.total_s):
                 if expected.error is None:
@@ -134,18 +146,20 @@ async def test_a_fault_ends_in_the_whole_answer_or_in_its_own_error(
                     await ask(engine, asked(expected.deadlines))
         finally:
             await engine.aclose()
-        asked_for = [one for one in server.requests if one.path == "/api/chat"]
+        asked_for = [one for one in server.requests if one.path in PATHS.values()]
     error = caught.value
     assert type(error) is expected.error
     assert getattr(error, "clock", "") == expected.clock
     assert len(asked_for) == 1, "what may have reached a model is not sent again"
 
 
-async def test_an_endless_answer_ends_at_the_total_clock() -> None:
+async def test_an_endless_answer_ends_at_the_total_clock(
+    engine_of: Callable[[str], Engine],
+) -> None:
     model = ScriptedModel("m", lambda _: Reply("word " * 10_000, pace_s=0.01))
     deadlines = replace(PATIENT, total_s=0.5)
     async with RehearsalServer([model]) as server:
-        engine = OllamaEngine(server.url)
+        engine = engine_of(server.url)
         with anyio.fail_after(PATIENT.total_s), pytest.raises(DeadlineExceeded) as caught:
             await engine.chat(asked(deadlines))
         await engine.aclose()
@@ -153,10 +167,12 @@ async def test_an_endless_answer_ends_at_the_total_clock() -> None:
     assert "0.5 s" in caught.value.message
 
 
-async def test_a_truncated_answer_keeps_what_was_said() -> None:
+async def test_a_truncated_answer_keeps_what_was_said(
+    engine_of: Callable[[str], Engine],
+) -> None:
     model = ScriptedModel("m", lambda _: Reply(SAID, fault=Fault.DONE_LENGTH))
     async with RehearsalServer([model]) as server:
-        engine = OllamaEngine(server.url)
+        engine = engine_of(server.url)
         with pytest.raises(AnswerTruncated) as caught:
             await engine.chat(asked(PATIENT))
         reply = await engine.chat(asked(PATIENT), whole=False)
@@ -165,9 +181,11 @@ async def test_a_truncated_answer_keeps_what_was_said() -> None:
     assert (reply.done_reason, reply.content) == (DoneReason.LENGTH, SAID)
 
 
-async def test_the_connection_serves_again_after_a_whole_answer() -> None:
+async def test_the_connection_serves_again_after_a_whole_answer(
+    engine_of: Callable[[str], Engine],
+) -> None:
     async with RehearsalServer([ScriptedModel("m", lambda _: SAID)]) as server:
-        engine = OllamaEngine(server.url)
+        engine = engine_of(server.url)
         for _ in range(5):
             await engine.chat(asked(PATIENT))
         await engine.aclose()

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from manyhands.engines.contracts import ChatRequest, Deadlines, Message
+from manyhands.engines.lines import LINE_LIMIT
 from manyhands.engines.ollama import OllamaEngine
 from manyhands.engines.ollama_faults import fault_of
-from manyhands.engines.ollama_stream import LINE_LIMIT
 from manyhands.errors import (
     ContextOverflow,
     DeadlineExceeded,
