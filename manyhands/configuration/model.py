@@ -15,6 +15,7 @@ from manyhands.configuration.sections import (
     Budgets,
     Count,
     DeadlineSettings,
+    HandsSettings,
     JournalSettings,
     MemorySettings,
     RoutingSettings,
@@ -160,6 +161,7 @@ class Settings(Section):
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
     memory: MemorySettings = Field(default_factory=MemorySettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
+    hands: HandsSettings = Field(default_factory=HandsSettings)
     routing: RoutingSettings = Field(default_factory=RoutingSettings)
     approvals: ApprovalSettings = Field(default_factory=ApprovalSettings)
 

@@ -22,6 +22,7 @@ __all__ = [
     "Budgets",
     "Count",
     "DeadlineSettings",
+    "HandsSettings",
     "JournalSettings",
     "MemorySettings",
     "RoutingSettings",
@@ -142,6 +143,28 @@ class SandboxSettings(Section):
 
 def _expanded(value: object) -> object:
     return Path(value).expanduser() if isinstance(value, str | Path) and str(value) else value
+
+
+class HandsSettings(Section):
+    """Where the hands work.
+
+    Attributes:
+        server: the MCP endpoint of another machine's `manyhands mcp --http`; empty: here.
+        token_env: name of the environment variable that holds its token; the token itself is
+            never written to a file of ours.
+    """
+
+    server: str = ""
+    token_env: str = "HANDS_SERVER_TOKEN"  # noqa: S105
+
+    @field_validator("server")
+    @classmethod
+    def _an_endpoint(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise PydanticCustomError(
+                "endpoint", "an address such as http://gpu-box:8765/mcp, or empty"
+            )
+        return value
 
 
 class MemorySettings(Section):

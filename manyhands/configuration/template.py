@@ -21,6 +21,8 @@ _NOTES: dict[str, str] = {
     "memory": 'What is remembered. embedder: "tier" (the tier embed), "none", or a URL. '
     "key_env: the variable that holds the key, where the file is encrypted.",
     "journal": "Where runs and their artifacts are kept.",
+    "hands": "server: the hands of another machine, http://gpu-box:8765/mcp; its token stands in "
+    "the variable that token_env names.",
     "routing": 'mode: "roles" or "learned". escalate: one tier up after a failed repair.',
 }
 

@@ -219,6 +219,7 @@ class NoteReason(StrEnum):
     CONTEXT = "context"
     STALL = "stall"
     REPLAN = "replan"
+    REMOTE = "remote"
 
 
 class Note(_Body):

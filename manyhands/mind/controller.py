@@ -12,7 +12,14 @@ from manyhands.errors import (
     SandboxError,
     StorageError,
 )
-from manyhands.hands.contracts import CodeRequest, HandName, HandRequest, HandResult, Status
+from manyhands.hands.contracts import (
+    CodeRequest,
+    HandName,
+    HandRequest,
+    HandResult,
+    Spend,
+    Status,
+)
 from manyhands.hands.registry import HANDS
 from manyhands.hands.work import Begin, Desk
 from manyhands.journal.events import Condensed, Note, NoteReason, StepDone, StepStarted
@@ -26,10 +33,17 @@ __all__ = ["Controller"]
 
 
 class Controller:
-    """Runs one plan. Results that a former process reached (`done`) are not worked out again."""
+    """Runs one plan. Results that a former process reached (`done`) are not worked out again.
 
-    def __init__(self, toolbox: Toolbox, done: Mapping[str, HandResult] | None = None) -> None:
+    Args:
+        given: results of steps that were worked on elsewhere, as every step shall see them.
+    """
+
+    def __init__(
+        self, toolbox: Toolbox, done: Mapping[str, HandResult] | None = None, given: str = ""
+    ) -> None:
         self._box = toolbox
+        self._given = given
         self._hands = {name: make() for name, make in HANDS.items()}
         self._done = frozenset(done or ())
         self._results: dict[str, HandResult] = dict(done or {})
@@ -81,6 +95,8 @@ class Controller:
 
     async def _prepare(self, steps: Sequence[PlanStep]) -> None:
         """Have all blind tests written in one go: their model is then loaded once."""
+        if self._box.remote is not None:
+            return
         for step in steps:
             request = request_of(step)
             if step.id in self._results or not isinstance(request, CodeRequest):
@@ -116,9 +132,10 @@ class Controller:
                 status=Status.CANNOT,
                 summary=f"It needs {', '.join(broken)}, which brought nothing.",
             )
-        hand = self._hands[step.hand]
         try:
-            result = await hand.work(
+            if self._box.remote is not None:
+                return await self._elsewhere(step, request)
+            result = await self._hands[step.hand].work(
                 request, self._desk(step), self._begin(step, request), escalate=self._box.escalate
             )
         except (HandsEnvironmentError, NoIsolation):
@@ -132,21 +149,39 @@ class Controller:
                 await self._box.emit(Note(reason=NoteReason.MEMORY, text=str(error), step=step.id))
         return result
 
+    async def _elsewhere(self, step: PlanStep, request: HandRequest) -> HandResult:
+        """Have the hands server work on a step; which tier it takes is its own decision."""
+        assert self._box.remote is not None
+        self._box.charge(Spend())
+        result = await self._box.remote.work(
+            request,
+            step=step.id,
+            sources=self._box.sources,
+            notes=self._notes(step),
+            emit=self._box.emit,
+            keep=self._box.keep,
+        )
+        self._box.charge(result.spend)
+        return result
+
     def _begin(self, step: PlanStep, request: HandRequest) -> Begin | None:
         if self._box.routes is None:
             return None
         own = self._box.voice.role(self._hands[step.hand].role).tier
         return self._box.routes.begin(step.hand, request, own)
 
-    def _desk(self, step: PlanStep) -> Desk:
+    def _notes(self, step: PlanStep) -> str:
         notes = "\n\n".join(self.notes[need] for need in step.needs if need in self.notes)
+        return f"Results of earlier steps:\n{notes}" if notes else self._given
+
+    def _desk(self, step: PlanStep) -> Desk:
         return Desk(
             step=step.id,
             voice=self._box.voice,
             bench=self._box.bench,
             emit=self._box.emit,
             sources=self._box.sources,
-            notes=f"Results of earlier steps:\n{notes}" if notes else "",
+            notes=self._notes(step),
             keep=self._box.keep,
         )
 

@@ -33,7 +33,7 @@ from manyhands.mind.recorder import Recorder
 from manyhands.mind.remembering import Remembering
 from manyhands.mind.routes import Routes
 from manyhands.mind.run import Run
-from manyhands.mind.tools import Toolbox
+from manyhands.mind.tools import Toolbox, remote_hands
 from manyhands.redaction import redact
 
 if TYPE_CHECKING:
@@ -368,6 +368,8 @@ class Mind:
                 note_tokens=self.settings.budgets.note_tokens,
                 routes=Routes(self.settings, recorder.run_id, learns=not self.simulated),
                 escalate=self.settings.routing.escalate,
+                remote=remote_hands(self.settings),
+                charge=purse.charge,
                 remember=memory.remember if memory is not None else None,
             )
             yield toolbox

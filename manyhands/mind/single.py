@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from manyhands.mind.frame import PlanStep, request_of
 from manyhands.mind.mind import Mind
 from manyhands.mind.recorder import Recorder
 from manyhands.mind.routes import Routes
-from manyhands.mind.tools import Toolbox
+from manyhands.mind.tools import Toolbox, remote_hands
 from manyhands.redaction import redact
 
 __all__ = ["plan_step", "work_one"]
@@ -50,7 +51,13 @@ def plan_step(hand: HandName, fields: Mapping[str, Any]) -> PlanStep:
 
 
 async def work_one(
-    mind: Mind, step: PlanStep, data: Mapping[str, str | Path], show: Show, door: str
+    mind: Mind,
+    step: PlanStep,
+    data: Mapping[str, str | Path],
+    show: Show,
+    door: str,
+    *,
+    notes: str | None = None,
 ) -> tuple[str, HandResult]:
     """Work on one step with a mind's settings and roles; gives the run's id and the result.
 
@@ -58,6 +65,8 @@ async def work_one(
         data: name -> file.
         show: gets each event as it happens; it must not wait.
         door: written to the journal.
+        notes: results of earlier steps, from another machine's mind. Its steps are worked on
+            here, and not passed on to a hands server of these settings.
 
     Raises:
         InputError: the data cannot be used.
@@ -90,7 +99,10 @@ async def work_one(
         outcome, fault = RunOutcome.STOPPED, ""
         try:
             async with _toolbox(mind, recorder, purse, files) as toolbox:
-                (report,) = await Controller(toolbox).run([step], [step.id])
+                if notes is not None:
+                    toolbox = replace(toolbox, remote=None)
+                controller = Controller(toolbox, given=notes or "")
+                (report,) = await controller.run([step], [step.id])
             recorder.record(Answered(text=report.result.summary, status=report.result.status))
             outcome = RunOutcome.ANSWERED
         except Exception as error:
@@ -138,4 +150,6 @@ async def _toolbox(
             # What scripted models do teaches nothing about real ones.
             routes=None if mind.simulated else Routes(mind.settings, recorder.run_id),
             escalate=mind.settings.routing.escalate,
+            remote=remote_hands(mind.settings),
+            charge=purse.charge,
         )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from manyhands.broker.broker import Broker
 from manyhands.hands.bench import Bench
-from manyhands.hands.contracts import Artifact
+from manyhands.hands.contracts import Artifact, Spend
 from manyhands.hands.voice import Emit, Voice
 from manyhands.hands.work import Source
 from manyhands.mind.routes import Routes
+from manyhands.remote.hands import RemoteHands
 
-__all__ = ["Keep", "Toolbox"]
+if TYPE_CHECKING:
+    from manyhands.settings import Settings
+
+__all__ = ["Keep", "Toolbox", "remote_hands"]
 
 #: Stores content under a name and media type.
 Keep = Callable[[str, str, bytes], Awaitable[Artifact]]
@@ -26,6 +32,8 @@ class Toolbox:
         routes: chooses the tier that begins a step and keeps its outcome; without, the role's own.
         escalate: whether a failed repair goes one tier up.
         open: the content of an artifact by its id.
+        remote: the hands server that works on the steps; without, they are worked on here.
+        charge: told what a step cost that was not worked on here; raises `BudgetExceeded`.
         remember: writes a statement to memory and gives its id; None where memory is off.
     """
 
@@ -39,4 +47,12 @@ class Toolbox:
     note_tokens: int
     routes: Routes | None = None
     escalate: bool = True
+    remote: RemoteHands | None = None
+    charge: Callable[[Spend], None] = lambda _: None
     remember: Callable[[str], Awaitable[str]] | None = None
+
+
+def remote_hands(settings: Settings) -> RemoteHands | None:
+    """The hands server of these settings, with its token from the environment."""
+    hands = settings.hands
+    return RemoteHands(hands.server, os.environ.get(hands.token_env, "")) if hands.server else None

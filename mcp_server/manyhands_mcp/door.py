@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, InputRequiredResult
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from manyhands.broker.contracts import Choice, Effect
 from manyhands.errors import InputError, ManyhandsError
@@ -26,6 +27,7 @@ from manyhands.journal.events import Event, ModelLoading
 from manyhands.journal.store import Journal
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
+from manyhands.remote.hands import META
 from manyhands.settings import Settings
 from manyhands_mcp import asking
 from manyhands_mcp.limits import Limits
@@ -108,18 +110,30 @@ class Door:
         from manyhands.mind.single import plan_step, work_one  # heavy: not at start-up
 
         with _told():
+            mind_step = _mind_step(ctx)
+            called = mind_step.names if mind_step is not None else ()
             with _scratch() as scratch:  # the names are needed now, and faults told at once
-                names = list(self.tables.find(data, scratch))
-            step = plan_step(name, {**fields, "data": names})
+                names = list(self.tables.find(data, scratch, called))
+            called_step = {"id": mind_step.id} if mind_step is not None else {}
+            step = plan_step(name, {**fields, "data": names, **called_step})
 
         async def work(live: LiveJob) -> dict[str, Any]:
             with _scratch() as scratch:
                 run_id, result = await work_one(
-                    self.mind, step, self.tables.find(data, scratch), self._watch(live), "mcp"
+                    self.mind,
+                    step,
+                    self.tables.find(data, scratch, called),
+                    self._watch(live),
+                    "mcp",
+                    notes=mind_step.notes if mind_step is not None else None,
                 )
             return _kept(live, of_hand(run_id, result, simulated=self.mind.simulated))
 
-        return await self.call(ctx, str(name), {**fields, "data": list(data)}, work)
+        arguments: dict[str, Any] = {**fields, "data": list(data)}
+        if mind_step is not None:
+            arguments["step"] = mind_step.model_dump(mode="json")
+        wait_s = 0.0 if mind_step is not None else None
+        return await self.call(ctx, str(name), arguments, work, wait_s)
 
     async def ask_mind(
         self, ctx: Ctx, question: str, data: Sequence[str], options: Mapping[str, Any]
@@ -236,8 +250,19 @@ class Door:
         known = ctx.session.client_params
         return self.limits.wait_s(known.client_info.name if known is not None else "")
 
-    async def call(self, ctx: Ctx, kind: str, arguments: dict[str, Any], work: Work) -> ToolReply:
-        """Start a job, or find the same one, and follow it as long as the client waits."""
+    async def call(
+        self,
+        ctx: Ctx,
+        kind: str,
+        arguments: dict[str, Any],
+        work: Work,
+        wait_s: float | None = None,
+    ) -> ToolReply:
+        """Start a job, or find the same one, and follow it as long as the client waits.
+
+        Args:
+            wait_s: instead of the time that is known of the client.
+        """
         principal = self.principal(ctx)
         with _told():
             given = asking.answered(ctx)
@@ -251,7 +276,7 @@ class Door:
         if task is not None:
             task.job_id = record.id
             return self.reply(ctx, await self.jobs.wait(record.id, principal, task.wait_s))
-        return await self.follow(ctx, record.id, self.wait_s(ctx))
+        return await self.follow(ctx, record.id, self.wait_s(ctx) if wait_s is None else wait_s)
 
     async def follow(self, ctx: Ctx, job_id: str, seconds: float) -> ToolReply:
         """Wait for a job and tell its progress; the job goes on when the call does not."""
@@ -321,8 +346,32 @@ class Door:
         return watch
 
 
+class _MindStep(BaseModel):
+    """What a mind on another machine tells about the step that it calls for."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str = Field(min_length=1, max_length=40)
+    notes: str = Field(default="", max_length=100_000)
+    names: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w{0,199}$")], ...] = Field(
+        default=(), max_length=8
+    )
+
+
+def _mind_step(ctx: Ctx) -> _MindStep | None:
+    """The same from a request's `_meta`; None for any other client."""
+    meta: Mapping[str, Any] = ctx.request_context.meta or {}
+    if META not in meta:
+        return None
+    try:
+        return _MindStep.model_validate(meta[META])
+    except ValidationError as error:
+        raise InputError(f"The request's _meta {META!r} is not as it should be.") from error
+
+
 def _kept(live: LiveJob, outcome: Outcome) -> dict[str, Any]:
     live.artifacts.extend(item.id for item in outcome.artifacts)
+    live.artifacts.extend(outcome.more_artifacts)
     return outcome.model_dump(mode="json")
 
 

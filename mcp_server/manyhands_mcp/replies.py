@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from manyhands.hands.contracts import Artifact, Evidence, HandName, HandResult
 from manyhands.jobs.records import JobRecord, JobState, QuestionKind
 from manyhands.mind.answer import Answer
+from manyhands.remote.hands import ids_of
 from manyhands_mcp.limits import cut_middle
 
 __all__ = ["Outcome", "Reply", "artifact_uri", "clean", "of_answer", "of_hand", "tool_result"]
@@ -65,6 +66,10 @@ class Outcome(BaseModel):
     conversation_id: str = ""
     question: str = ""
     simulated: bool = False
+    #: The whole `HandResult` of one hand as JSON, for a mind on another machine.
+    hand: dict[str, Any] = Field(default_factory=dict)
+    #: What the principal may read beside `artifacts`: files of other attempts, cases to rerun.
+    more_artifacts: tuple[str, ...] = ()
 
 
 def artifact_uri(artifact_id: str) -> str:
@@ -85,6 +90,8 @@ def of_hand(run_id: str, result: HandResult, *, simulated: bool) -> Outcome:
         artifacts=result.artifacts,
         run_id=run_id,
         simulated=simulated,
+        hand=result.model_dump(mode="json"),
+        more_artifacts=tuple(ids_of(result)),
     )
 
 

@@ -25,23 +25,27 @@ class Tables:
 
     folders: tuple[Path, ...] = ()
 
-    def find(self, given: Sequence[str], scratch: Path) -> dict[str, Path]:
+    def find(
+        self, given: Sequence[str], scratch: Path, names: Sequence[str] = ()
+    ) -> dict[str, Path]:
         """Name -> file for each item; a text of several lines is CSV, anything else a path.
 
         Args:
             scratch: folder that CSV texts are written to.
+            names: of the items in order; without, a table is called after its file, or `table`.
 
         Raises:
             InputError: a path is outside, hidden or no file, or a text is too long.
         """
         found: dict[str, Path] = {}
-        for item in given:
+        for at, item in enumerate(given):
+            called = names[at] if at < len(names) else ""
             if "\n" in item.strip():
-                name = _free("table", found)
+                name = _free(called or "table", found)
                 found[name] = _write(item, scratch / f"{name}.csv")
             else:
                 path = self._path(item.strip())
-                found[_free(_plain(path.stem), found)] = path
+                found[_free(called or _plain(path.stem), found)] = path
         return found
 
     def _path(self, text: str) -> Path:
