@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from manyhands.journal.events import AnswerDelta, Event
+from manyhands.journal.events import AnswerDelta, Event, RunFinished
 from manyhands.mind.answer import Answer
 from manyhands.trace.lines import Line, Tone, line_of
 
@@ -39,7 +39,10 @@ def text_of(line: Line) -> RenderableType:
 
 
 class TerminalTrace:
-    """Prints each event's line; what goes on right now stands in one line that changes.
+    """Prints each event's line; what goes on right now stands below in lines that change.
+
+    An answer that is being written is shown so; the finished one is `print_answer`'s. Why a run
+    failed is left to whoever called it: the door tells it once, with the next step.
 
     Args:
         quiet: show nothing (for `--json`).
@@ -49,6 +52,7 @@ class TerminalTrace:
         self._console = console
         self._quiet = quiet
         self._live: Live | None = None
+        self._draft = ""
 
     def __enter__(self) -> Self:
         if self._console.is_terminal and not self._quiet:
@@ -69,11 +73,15 @@ class TerminalTrace:
     def show(self, event: Event) -> None:
         if self._quiet:
             return
-        if isinstance(event.body, AnswerDelta):
+        body = event.body
+        if isinstance(body, AnswerDelta):
+            self._draft += body.text
             if self._live is not None:
-                self._live.update(Text("  … writing the answer", style=_STYLE[Tone.LIVE]))
+                self._live.update(self._written())
             return
-        line = line_of(event.body)
+        if isinstance(body, RunFinished):
+            body = body.model_copy(update={"error": ""})
+        line = line_of(body)
         if line is None:
             return
         if line.tone is Tone.LIVE:
@@ -83,6 +91,13 @@ class TerminalTrace:
         if self._live is not None:
             self._live.update(Text(""))
         self._console.print(text_of(line))
+
+
+    def _written(self) -> RenderableType:
+        """The end of the answer so far, as much as surely fits on the screen."""
+        most = max(3, self._console.height // 3) * self._console.width
+        text = self._draft[-most:]
+        return Panel(Text(text), title="writing the answer", title_align="left", style="dim")
 
 
 def print_answer(console: Console, answer: Answer) -> None:

@@ -223,6 +223,8 @@ def outcome_of(found: Judgement, findings: list[Finding]) -> CheckOutcome:
         summary = f"the tests passed with {found.calls} calls"
         if found.isolation is Isolation.NONE:
             verdict, summary = Verdict.UNDETERMINED, f"{summary}, but without isolation"
+    elif found.ending is Ending.ASSERTION and found.assertion:
+        summary = _told(found)
     evidence: dict[str, Any] = {
         "method": "tests and answer in two sandboxes",
         "ending": found.ending.value,
@@ -236,6 +238,13 @@ def outcome_of(found: Judgement, findings: list[Finding]) -> CheckOutcome:
     if verdict is Verdict.REFUTED and found.last:
         evidence["counterexample"] = {k: v for k, v in found.last.items() if k != "wire"}
     return CheckOutcome(verdict, summary, 0.0, evidence)
+
+
+def _told(found: Judgement) -> str:
+    """Which assertion failed, and what the answer had returned just before."""
+    said = " ".join(found.assertion.split())
+    returned = found.last.get("returned")
+    return f"this fails: {said}" + (f" (the answer returned {returned})" if returned else "")
 
 
 def _prelude(prompt: str, entry_point: str) -> str:
