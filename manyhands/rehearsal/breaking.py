@@ -70,7 +70,7 @@ async def break_it(
         connection.reset()
         return
     if fault is Fault.HANG_BEFORE_HEADERS:
-        await connection.left()
+        await _hang()
         return
     chunked = fault is not Fault.EOF_WITHOUT_LENGTH
     await connection.begin(dialect.kind, chunked=chunked)
@@ -135,7 +135,12 @@ async def _break_in_the_middle(
                 await asyncio.sleep(_DRIP_S)
         case _:
             assert fault is Fault.HANG_MID_STREAM, fault
-            await connection.left()
+            await _hang()
+
+
+async def _hang() -> None:
+    """For ever: a client that leaves cancels its handler, and is recorded as having left."""
+    await asyncio.Event().wait()
 
 
 async def _chunks(connection: Connection, lines: Sequence[bytes]) -> None:
