@@ -61,8 +61,10 @@ def server(settings: Settings, folder: Path) -> Iterator[str]:
     command = [sys.executable, "-c", _SERVE, "serve", str(script), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().partition(" at ")[2].partition(";")[0]
-        process.terminate()
+        try:
+            yield process.stdout.readline().partition(" at ")[2].partition(";")[0]
+        finally:
+            process.terminate()
 
 
 @asynccontextmanager
@@ -95,7 +97,7 @@ async def hand_calls(settings: Settings) -> AsyncIterator[Call]:
                 assert result.spend.calls == 1, result
 
             await call()  # what is imported and loaded once
-            assert len(shown) > 3
+            assert {"attempt_started", "said", "attempt_done"} <= {e.body.kind for e in shown}
             yield call
 
 

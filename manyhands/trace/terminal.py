@@ -92,7 +92,6 @@ class TerminalTrace:
             self._live.update(Text(""))
         self._console.print(text_of(line))
 
-
     def _written(self) -> RenderableType:
         """The end of the answer so far, as much as surely fits on the screen."""
         most = max(3, self._console.height // 3) * self._console.width

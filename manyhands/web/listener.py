@@ -180,12 +180,11 @@ async def _until_left(work: Awaitable[None], connection: Connection) -> None:
     try:
         await asyncio.wait({job, left}, return_when=asyncio.FIRST_COMPLETED)
         if not job.done():
-            job.cancel()
             connection.open = False
-    finally:
+    finally:  # also when the server itself ends
         left.cancel()
-        await asyncio.gather(left, return_exceptions=True)
-        results = await asyncio.gather(job, return_exceptions=True)
+        job.cancel()
+        _, *results = await asyncio.gather(left, job, return_exceptions=True)
     for result in results:
         if isinstance(result, Exception) and not isinstance(result, ConnectionError):
             raise result
