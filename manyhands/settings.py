@@ -23,6 +23,7 @@ from manyhands.configuration.sections import (
     RoutingSettings,
     SandboxBackend,
     SandboxSettings,
+    ServeSettings,
 )
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "RoutingSettings",
     "SandboxBackend",
     "SandboxSettings",
+    "ServeSettings",
     "Settings",
     "Tier",
     "TierSettings",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
@@ -27,6 +27,17 @@ def hands_environment() -> None:
     anyio.run(ensure_environment)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Doors that tests open share the models among themselves, never with those of the user."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("runtime")
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+        patch.setenv("MANYHANDS_SERVE__FOLDER", str(folder))
+        patch.setenv("MANYHANDS_SERVE__TIMES", str(folder / "loads.db"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def settings_in() -> Callable[[Path], Settings]:
     """Makes settings whose journal lies in a folder, with nothing of the user's own."""
@@ -39,6 +50,8 @@ def settings_in() -> Callable[[Path], Settings]:
                 "MANYHANDS_JOURNAL__PATH": str(folder / "journal.db"),
                 "MANYHANDS_MEMORY__PATH": str(folder / "memory.db"),
                 "MANYHANDS_ROUTING__PATH": str(folder / "learning.db"),
+                "MANYHANDS_SERVE__FOLDER": str(folder / "runtime"),
+                "MANYHANDS_SERVE__TIMES": str(folder / "loads.db"),
             },
         )
 

@@ -28,6 +28,7 @@ _COMMANDS = {
     "roles": ("manyhands.cli.commands.roles", "List, show, write and build roles."),
     "runs": ("manyhands.cli.commands.runs", "List, show, export and resume runs."),
     "sandbox": ("manyhands.checks.sandbox.command", "Run a program the way hands do."),
+    "serve": ("manyhands.cli.commands.serve", "Own the models of this machine for every door."),
     "setup": ("manyhands.cli.commands.setup", "Pull the models and build the roles."),
 }
 

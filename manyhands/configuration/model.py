@@ -21,6 +21,7 @@ from manyhands.configuration.sections import (
     RoutingSettings,
     SandboxSettings,
     Section,
+    ServeSettings,
 )
 from manyhands.errors import SettingsError
 
@@ -74,6 +75,7 @@ class HostSettings(Section):
             (its OLLAMA_NUM_PARALLEL) and 32 for the others, which batch.
         json_mode: for kind `openai` only.
         models: a tier's model or a role's adapter -> what this server calls it, where they differ.
+        vram_gb: GPU memory in GB (1e9 bytes); 0 lets what was seen there decide.
     """
 
     url: str
@@ -82,6 +84,7 @@ class HostSettings(Section):
     slots: Count | None = None
     json_mode: JsonMode = JsonMode.SCHEMA
     models: dict[str, str] = Field(default_factory=dict)
+    vram_gb: Annotated[float, Field(ge=0)] = 0.0
 
     @property
     def at_once(self) -> int:
@@ -164,6 +167,7 @@ class Settings(Section):
     hands: HandsSettings = Field(default_factory=HandsSettings)
     routing: RoutingSettings = Field(default_factory=RoutingSettings)
     approvals: ApprovalSettings = Field(default_factory=ApprovalSettings)
+    serve: ServeSettings = Field(default_factory=ServeSettings)
 
     @model_validator(mode="before")
     @classmethod

@@ -30,7 +30,9 @@ __all__ = [
     "SandboxSettings",
     "Seconds",
     "Section",
+    "ServeSettings",
     "user_data_folder",
+    "user_runtime_folder",
 ]
 
 MiB = 1024 * 1024
@@ -44,6 +46,18 @@ def user_data_folder() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("manyhands", appauthor=False)
+
+
+def user_runtime_folder() -> Path:
+    """The platform's folder for what lives as long as a session; not created here."""
+    import warnings
+
+    from platformdirs import user_runtime_path
+
+    with warnings.catch_warnings():
+        # A session folder that others may enter is passed over, which is all that we need to know.
+        warnings.simplefilter("ignore")
+        return user_runtime_path("manyhands", appauthor=False)
 
 
 class SandboxBackend(StrEnum):
@@ -231,6 +245,25 @@ class RoutingSettings(Section):
     path: Path = Field(default_factory=lambda: user_data_folder() / "learning.db")
 
     _home = field_validator("path", mode="before")(_expanded)
+
+
+class ServeSettings(Section):
+    """Who owns the models of this machine; `docs/scheduling.md` says how doors share them.
+
+    Attributes:
+        mode: `share` uses the owner that runs, and else this door takes the part while it lives;
+            `start` starts `manyhands serve` in the background instead; `off` shares with nobody.
+        folder: where the owner is found: a file with its address and token, and a lock.
+        times: where measured load times are kept.
+        idle_s: an owner that was started by a door ends after so many seconds without any.
+    """
+
+    mode: Literal["share", "start", "off"] = "share"
+    folder: Path = Field(default_factory=user_runtime_folder)
+    times: Path = Field(default_factory=lambda: user_data_folder() / "loads.db")
+    idle_s: Seconds = 900.0
+
+    _home = field_validator("folder", "times", mode="before")(_expanded)
 
 
 class ApprovalRule(StrEnum):

@@ -23,6 +23,8 @@ _NOTES: dict[str, str] = {
     "journal": "Where runs and their artifacts are kept.",
     "hands": "server: the hands of another machine, http://gpu-box:8765/mcp; its token stands in "
     "the variable that token_env names.",
+    "serve": 'Who owns the models: mode "share" (one door for all), "start" (manyhands serve, in '
+    'the background) or "off" (nobody shares).',
     "routing": 'mode: "roles" or "learned". escalate: one tier up after a failed repair.',
 }
 
@@ -50,6 +52,7 @@ def config_text(profile: Profile) -> str:
         '# api_key_env = ""',
         '# json_mode = "schema"',
         "# models = {}",
+        "# vram_gb = 0",
         "",
         "# Base models. num_ctx, num_gpu, num_batch and num_thread belong to the tier: roles share",
         "# a loaded model only while they are equal, so tiers with one model need one num_ctx.",

@@ -153,6 +153,11 @@ class OllamaEngine:
         """Names of the models that the server has."""
         return [str(item.get("name", "")) for item in await self._listed("/api/tags")]
 
+    async def sizes(self) -> dict[str, int]:
+        """Bytes of the weights of each model that the server has."""
+        listed = await self._listed("/api/tags")
+        return {str(item.get("name", "")): count_of(item, "size") for item in listed}
+
     async def ps(self) -> list[Resident]:
         """Loaded models; of several roles on one base only the first is named."""
         return [

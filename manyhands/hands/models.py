@@ -13,12 +13,14 @@ import anyio
 
 from manyhands.engines.contracts import ChatRequest, Delta, Engine, Reply
 from manyhands.engines.hosts import HostBoard, passes_on
-from manyhands.engines.loads import LoadOutcome, ModelKeeper
 from manyhands.engines.opening import open_engine
 from manyhands.errors import EngineError, SettingsError, Unreachable
 from manyhands.hands.contracts import Spend
 from manyhands.hands.voice import Emit, ModelPlace
 from manyhands.journal.events import ModelLoaded, ModelLoading, Note, NoteReason
+from manyhands.schedule.model import Priority
+from manyhands.serve.client import Leases
+from manyhands.serve.wire import Want
 from manyhands.settings import HostKind
 
 if TYPE_CHECKING:
@@ -28,6 +30,10 @@ __all__ = ["TierModels"]
 
 #: From weak to strong. Where two of them name one model there is nothing to climb to.
 _LADDER = ("mind", "expert", "heavy")
+#: A load that was never seen is taken to last so long when hosts are compared.
+_UNSEEN_S = 10.0
+#: A call of a loaded model takes about a millisecond to begin; one that loaded takes longer.
+_LOADED_S = 0.1
 #: Seconds for the one question that a host which failed is asked before it is used again.
 _LOOK_S = 2.0
 
@@ -35,28 +41,33 @@ _LOOK_S = 2.0
 class TierModels:
     """Connects tiers to engines; an async context manager that owns the connections.
 
-    A load is owned by a `ModelKeeper` of this process, one for each host, never by the request
-    that wanted it. Where a tier has several hosts each call goes to the one that serves soonest,
+    No request owns a load: the owner of this machine's models does (`manyhands.serve`), and grants
+    leases of them. Where a tier has several hosts each call goes to the one that serves soonest,
     and a host that fails is left out until it was seen to answer again.
+
+    Args:
+        door: who asks, for the owner's status.
+        background: nobody waits for these answers: they come after those that somebody waits for.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, door: str = "python", background: bool = False
+    ) -> None:
         self._settings = settings
+        self._background = background
         self._stack = AsyncExitStack()
         self._engines: dict[str, Engine] = {}
-        self._keepers: dict[str, ModelKeeper] = {}
-        self._told: dict[tuple[str, str], LoadOutcome] = {}
+        self._leases = Leases(settings.serve, door=door)
         self._board = HostBoard({name: host.at_once for name, host in settings.hosts.items()})
         self._fault: EngineError | None = None
 
     async def __aenter__(self) -> Self:
-        # All keepers are entered here, in one task: a task group must be left where it was entered,
-        # and the first call for a host may come from any task of a run.
         await self._stack.__aenter__()
         try:
+            await self._stack.enter_async_context(self._leases)
             used = (name for spec in self._settings.tiers.values() for name in spec.hosts)
             for name in dict.fromkeys(used):
-                await self._open(name)
+                self._open(name)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -91,13 +102,11 @@ class TierModels:
                 return above
         return None
 
-    async def _open(self, name: str) -> None:
+    def _open(self, name: str) -> None:
         host = self._settings.hosts[name]
         engine = open_engine(host, self._settings.deadlines.for_engine())
         self._stack.push_async_callback(engine.aclose)
         self._engines[name] = engine
-        if host.kind is HostKind.OLLAMA:  # the others keep their models loaded
-            self._keepers[name] = await self._stack.enter_async_context(ModelKeeper(engine))
 
     async def ready(
         self, place: ModelPlace, emit: Emit, *, without: Collection[str] = ()
@@ -136,10 +145,11 @@ class TierModels:
         )
 
     def _load_s(self, name: str, place: ModelPlace) -> float:
-        keeper = self._keepers.get(name)
-        if keeper is None:
+        want = self._want(replace(place, host=name))
+        if want is None:
             return 0.0
-        return keeper.expected_s(self._name(replace(place, host=name)))
+        known = self._leases.expected_s(want)
+        return _UNSEEN_S if known is None else known
 
     async def _look_again(self, names: Collection[str], place: ModelPlace, emit: Emit) -> None:
         """Ask hosts that failed whether they are back; those that answer are used again."""
@@ -163,21 +173,16 @@ class TierModels:
                 tasks.start_soon(look, name)
 
     async def _loaded(self, place: ModelPlace, emit: Emit) -> Spend:
-        keeper = self._keepers.get(place.host)
-        if keeper is None:
+        want = self._want(place)
+        if want is None:
             return Spend()
 
         async def progress(elapsed_s: float, expected_s: float | None) -> None:
             await emit(ModelLoading(model=place.model, elapsed_s=elapsed_s, expected_s=expected_s))
 
-        outcome = await keeper.ensure(
-            self._name(place), num_ctx=place.num_ctx, options=self._runner(place), progress=progress
-        )
-        # Several callers may have waited for one load; it is told and counted once.
-        told = (place.host, place.model)
-        if not outcome.loaded or outcome is self._told.get(told):
+        outcome = await self._leases.ready(want, priority=self._priority(place), progress=progress)
+        if not outcome.loaded:
             return Spend()
-        self._told[told] = outcome
         await emit(ModelLoaded(model=place.model, seconds=outcome.seconds))
         return Spend(loads=1, load_s=outcome.seconds)
 
@@ -185,17 +190,28 @@ class TierModels:
         self, place: ModelPlace, request: ChatRequest
     ) -> AsyncGenerator[Delta | Reply]:
         name = place.host or self._settings.tiers[place.tier].host
-        whole = replace(
-            request, model=self._name(replace(place, host=name)), runner=self._runner(place)
-        )
+        at = replace(place, host=name)
+        want = self._want(at)
+        whole = replace(request, model=self._name(at), runner=self._runner(place))
         started, seconds = time.monotonic(), None
         self._board.begin(name)
         try:
-            async with aclosing(self._engines[name].stream(whole)) as parts:
+            async with AsyncExitStack() as stack:
+                if want is not None:
+                    await stack.enter_async_context(
+                        self._leases.using(want, priority=self._priority(place))
+                    )
+                parts = await stack.enter_async_context(aclosing(self._engines[name].stream(whole)))
                 async for part in parts:
                     if isinstance(part, Reply):
                         seconds = time.monotonic() - started
+                        if want is not None and part.usage.load_s > _LOADED_S:
+                            self._leases.forget(want)  # another program had thrown it out
                     yield part
+        except EngineError:
+            if want is not None:
+                self._leases.forget(want)  # what is loaded there must be asked anew
+            raise
         finally:
             self._board.end(name, seconds)
 
@@ -209,6 +225,25 @@ class TierModels:
     def _name(self, place: ModelPlace) -> str:
         """What the host calls the model."""
         return self._settings.hosts[place.host].models.get(place.model, place.model)
+
+    def _want(self, place: ModelPlace) -> Want | None:
+        """What is asked of the owner; None at a server that keeps its models loaded itself."""
+        host = self._settings.hosts[place.host]
+        if host.kind is not HostKind.OLLAMA:
+            return None
+        return Want(
+            host=host.url,
+            model=self._name(place),
+            options=self._runner(place),
+            vram=int(host.vram_gb * 1e9),
+            load_s=self._settings.deadlines.load_s,
+        )
+
+    def _priority(self, place: ModelPlace) -> Priority:
+        """A person waits for what the mind says; its hands' work is a plan's step."""
+        if self._background:
+            return Priority.BACKGROUND
+        return Priority.PERSON if place.tier == "mind" else Priority.STEP
 
     def _runner(self, place: ModelPlace) -> dict[str, int]:
         """The tier's runner options: equal in every request, or the server reloads the weights."""

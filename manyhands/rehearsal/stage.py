@@ -24,7 +24,7 @@ _DIMENSIONS = 384
 def scripted_tiers(
     settings: Settings, reply: ReplyFn, profile: Profile = ZERO
 ) -> Iterator[Settings]:
-    """Settings that differ from the given ones only in their hosts: a rehearsal server.
+    """Settings that differ from the given ones only in their hosts: a rehearsal server, not shared.
 
     Args:
         reply: what every chat model answers; it can tell roles apart by their system prompt.
@@ -44,4 +44,6 @@ def scripted_tiers(
     with running_server(list(models.values()), profile) as server:
         host = HostSettings(url=server.url, kind=HostKind.OLLAMA)
         hosts = dict.fromkeys(settings.hosts, host)
-        yield settings.model_copy(update={"hosts": hosts})
+        # Models that only play are nobody else's: nothing is shared with other doors.
+        alone = settings.serve.model_copy(update={"mode": "off"})
+        yield settings.model_copy(update={"hosts": hosts, "serve": alone})

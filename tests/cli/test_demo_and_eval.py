@@ -40,6 +40,8 @@ def run(tmp_path: Path) -> Run:
                 "MANYHANDS_JOURNAL__PATH": str(tmp_path / "journal.db"),
                 "MANYHANDS_MEMORY__PATH": str(tmp_path / "memory.db"),
                 "MANYHANDS_ROUTING__PATH": str(tmp_path / "learning.db"),
+                "MANYHANDS_SERVE__FOLDER": str(tmp_path / "runtime"),
+                "MANYHANDS_SERVE__TIMES": str(tmp_path / "loads.db"),
                 **env,
             },
         )
