@@ -12,6 +12,7 @@ import anyio
 
 from manyhands import __version__
 from manyhands.broker.contracts import Approver, Rule, deny_all
+from manyhands.broker.policy import Approvals
 from manyhands.errors import InputError, ManyhandsError
 from manyhands.hands.work import Source
 from manyhands.journal.events import (
@@ -54,6 +55,9 @@ class Mind:
         simulated: the models are scripted; every answer then says so.
         approve: asks a person about an effect; without it nothing that needs asking happens.
         observe: called with every event, for instance to write spans; it must not raise.
+
+    Attributes:
+        approvals: what its person has approved for the session; kept from run to run.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Mind:
         self.simulated = simulated
         self._approve = approve
         self._observe = observe
+        self.approvals = Approvals()
 
     def journal(self) -> Journal:
         """Open the journal of these settings."""
@@ -354,7 +359,13 @@ class Mind:
                 emit=recorder.emit,
                 keep=recorder.keep,
                 open=recorder.open,
-                broker=Broker(recorder.emit, self._approve, rules=self._rules(), events=events),
+                broker=Broker(
+                    recorder.emit,
+                    self._approve,
+                    rules=self._rules(),
+                    approvals=self.approvals,
+                    events=events,
+                ),
                 sources={
                     name: Source(
                         name=name,
@@ -372,7 +383,10 @@ class Mind:
                 charge=purse.charge,
                 remember=memory.remember if memory is not None else None,
             )
-            yield toolbox
+            try:
+                yield toolbox
+            finally:
+                self.approvals = toolbox.broker.approvals
 
     def _rules(self) -> dict[str, Rule]:
         rules = self.settings.approvals

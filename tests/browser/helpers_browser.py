@@ -18,6 +18,8 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from manyhands.checks.sandbox.environment import OVERRIDE, hands_python
+
 __all__ = ["EXTENSION", "Lab", "free_port", "open_lab", "open_notebook", "shot"]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +60,7 @@ class Lab:
         ollama: str = "http://127.0.0.1:9",
         python: str = sys.executable,
         env: dict[str, str] | None = None,
+        options: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
         self.root = folder / "work"
@@ -67,6 +70,7 @@ class Lab:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "server.log"
         self._python = python
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "config.toml").touch()
         for name, values in _SETTINGS.items():
@@ -92,6 +96,7 @@ class Lab:
             "MANYHANDS_JOURNAL__PATH": str(folder / "journal.db"),
             "MANYHANDS_MEMORY__PATH": str(folder / "memory.db"),
             "MANYHANDS_ROUTING__PATH": str(folder / "learning.db"),
+            OVERRIDE: str(hands_python()),
             "OLLAMA_HOST": ollama,
             **(env or {}),
         }
@@ -112,6 +117,7 @@ class Lab:
                     f"--ServerApp.root_dir={self.root}",
                     "--LabApp.news_url=None",
                     "--LabApp.expose_app_in_browser=True",
+                    *self._options,
                 ],
                 stdout=log,
                 stderr=subprocess.STDOUT,

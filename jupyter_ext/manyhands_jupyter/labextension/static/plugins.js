@@ -1,21 +1,55 @@
 /* The plugins of manyhands: what JupyterLab activates, with what each of them needs. */
 import { makeBridge } from './bridge.js';
+import { makeLook } from './look.js';
+import { keepTab } from './tab.js';
+import { makeTrace } from './trace.js';
 
 const ID = '@manyhands/lab';
 
 /** @param shared gives a package of JupyterLab's share scope, or null. */
 export async function makePlugins(shared) {
-  const notebooks = await shared('@jupyterlab/notebook');
+  const [React, chat, notebooks, services, coreutils] = await Promise.all(
+    ['react', '@jupyter/chat', '@jupyterlab/notebook', '@jupyterlab/services', '@jupyterlab/coreutils'].map(shared)
+  );
   const optional = token => (token ? [token] : []);
+  const tracker = notebooks && notebooks.INotebookTracker;
 
   const bridge = {
     id: `${ID}:bridge`,
     autoStart: true,
-    optional: optional(notebooks && notebooks.INotebookTracker),
-    activate: (app, tracker = null) => {
-      window.manyhandsLab = makeBridge(tracker, notebooks && notebooks.NotebookActions);
+    optional: optional(tracker),
+    activate: (app, found = null) => {
+      window.manyhandsLab = makeBridge(found, notebooks && notebooks.NotebookActions);
+      keepTab({ services, coreutils, answers: makeLook(found) });
     }
   };
 
-  return [bridge];
+  const settings = services.ServerConnection.makeSettings();
+  const address = path => coreutils.URLExt.join(settings.baseUrl, 'manyhands', path);
+
+  /** Post to one of our handlers; the server's own words when it refuses. */
+  async function request(path, body) {
+    const answer = await services.ServerConnection.makeRequest(
+      address(path),
+      { method: 'POST', body: JSON.stringify(body) },
+      settings
+    );
+    const told = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new Error(told.message || answer.statusText);
+    return told;
+  }
+
+  const trace = {
+    id: `${ID}:trace`,
+    autoStart: true,
+    optional: chat ? [chat.IMessagePreambleRegistry, chat.IMessageFooterRegistry] : [],
+    activate: (app, preambles = null, footers = null) => {
+      const bridge = () => window.manyhandsLab;
+      const { Trace, Below } = makeTrace({ React, request, address, bridge });
+      if (preambles) preambles.addComponent(Trace);
+      if (footers) footers.addSection({ position: 'left', component: Below });
+    }
+  };
+
+  return [bridge, trace];
 }
