@@ -17,6 +17,10 @@ from manyhands.settings import JsonMode
 
 __all__ = ["chat_parameters"]
 
+#: Leaning to too many tokens: English text has about four bytes a token, code about three.
+_BYTES_A_TOKEN = 3
+_MESSAGE_TOKENS = 8
+_LEAST_ANSWER = 256
 _SHARED = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop")
 
 
@@ -49,7 +53,7 @@ def chat_parameters(request: ChatRequest, json_mode: JsonMode) -> dict[str, Any]
     if request.think is not None:
         extra["chat_template_kwargs"] = {"enable_thinking": bool(request.think)}
     if request.num_predict is not None:
-        shared["max_tokens"] = request.num_predict
+        shared["max_tokens"] = _room(request, request.num_predict)
     # As with Ollama: where a schema binds the answer no call can be made, so no tools are sent.
     if request.tools and request.format is None:
         shared["tools"] = list(request.tools)
@@ -61,6 +65,15 @@ def chat_parameters(request: ChatRequest, json_mode: JsonMode) -> dict[str, Any]
         **shared,
         "extra_body": extra,
     }
+
+
+def _room(request: ChatRequest, wanted: int) -> int:
+    """Tokens that the answer may have: vLLM refuses a limit that does not fit beside the prompt."""
+    prompt = request.estimate_tokens or sum(
+        len(message.content.encode()) // _BYTES_A_TOKEN + _MESSAGE_TOKENS
+        for message in request.messages
+    )
+    return max(_LEAST_ANSWER, min(wanted, request.num_ctx - prompt))
 
 
 def _asked_in_words(messages: list[dict[str, Any]], schema: dict[str, Any]) -> list[dict[str, Any]]:
