@@ -11,6 +11,7 @@ import anyio
 from anyio import to_thread
 
 from manyhands.configuration.sections import ServeSettings
+from manyhands.errors import ManyhandsError, StorageError
 from manyhands.serve.channel import Channel
 from manyhands.serve.owning import DoorOwner, enter_door_owner, leave_door_owner
 from manyhands.serve.place import Owner, make_folder, read_owner
@@ -90,8 +91,16 @@ class Finder:
 
     async def _find(self) -> Owner:
         """The owner that runs, a new one, or this process."""
-        if self._settings.mode == "off":
-            return await self._alone()
+        if self._settings.mode != "off":
+            try:
+                found = await self._shared()
+            except StorageError:
+                found = None  # no folder to meet in
+            if found is not None:
+                return found
+        return await self._alone()  # where sharing fails, working must not
+
+    async def _shared(self) -> Owner | None:
         until = time.monotonic() + _PATIENCE_S
         started = False
         while time.monotonic() < until:
@@ -106,7 +115,7 @@ class Finder:
                 started = True
                 await to_thread.run_sync(start_in_background, self._settings)
             await anyio.sleep(_LOOK_S)
-        return await self._alone()  # sharing failed; working must not
+        return None
 
     def _become(self) -> DoorOwner | None:
         return enter_door_owner(self._settings, self._door)
@@ -121,8 +130,6 @@ class Finder:
 
 
 async def _answers(owner: Owner) -> bool:
-    from manyhands.errors import ManyhandsError
-
     async with Channel(owner) as channel:
         try:
             await channel.call("GET", "/v1/status")
