@@ -1,9 +1,10 @@
-"""Records `manyhands demo` in a real terminal of 100 columns and writes docs/images/demo.svg.
+"""Records `manyhands demo` in a real terminal and writes two pictures into docs/images.
 
     uv run python docs/record_demo.py
 
-The recording is what the command really printed, run in a pseudo-terminal; only its run id and
-paths differ from one time to the next.
+`demo.svg` is all that the command really printed, run in a pseudo-terminal; only its run id, its
+seconds and paths differ from one time to the next. `demo-short.svg`, for the first screen of the
+README, leaves lines out, and says where and how many.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-COLUMNS = 100
-OUT = Path(__file__).parent / "images" / "demo.svg"
+COLUMNS = 108
+OUT = Path(__file__).parent / "images"
+
+#: What the short picture leaves out: from a line that holds the first text to the second's.
+LEFT_OUT = (("▸ speed", "▸ steady"), ("✓ rates · blind_tests", "run run_"))
 
 
 def recorded() -> str:
@@ -61,12 +65,30 @@ def last_state(text: str) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
+def shortened(text: str) -> str:
+    """The recording without its middle parts; each is counted where it stood."""
+    lines = text.split("\n")
+    plain = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in lines]
+    for begins, ends in LEFT_OUT:
+        first = next(at for at, line in enumerate(plain) if begins in line)
+        last = next(at for at, line in enumerate(plain) if at > first and ends in line)
+        plain[first:last] = [""]
+        lines[first:last] = [f"\x1b[2m    [{last - first} lines left out of this picture]\x1b[0m"]
+    return "\n".join(lines)
+
+
+def draw(text: str, name: str) -> None:
     console = Console(width=COLUMNS, record=True, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
     console.print(Text("$ uv run manyhands demo", style="bold"))
-    console.print(Text.from_ansi(last_state(recorded())))
-    OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(console.export_svg(title="manyhands demo"), encoding="utf-8")
+    console.print(Text.from_ansi(text))
+    (OUT / name).write_text(console.export_svg(title="manyhands demo"), encoding="utf-8")
+
+
+def main() -> None:
+    OUT.mkdir(exist_ok=True)
+    text = last_state(recorded())
+    draw(text, "demo.svg")
+    draw(shortened(text), "demo-short.svg")
 
 
 if __name__ == "__main__":

@@ -31,11 +31,15 @@ def play(stream: Callable[[], Stream], console: Console, *, quiet: bool) -> Answ
 
     Raises:
         ManyhandsError: what the run raised.
-        SystemExit: with `EXIT_STOPPED` after Ctrl-C.
+        SystemExit: with `EXIT_STOPPED` after Ctrl-C, or as the console says when nobody reads on
+            (`| head`).
     """
     try:
         return anyio.run(_play, stream, console, quiet)
     except BaseExceptionGroup as group:
+        leaving, _ = group.split(SystemExit)
+        if leaving is not None:
+            raise SystemExit(1) from None
         fault = fault_in(group)
         if fault is None:
             raise

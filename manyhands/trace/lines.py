@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,7 +31,7 @@ from manyhands.journal.events import (
     StepStarted,
 )
 
-__all__ = ["Line", "Tone", "line_of"]
+__all__ = ["Line", "Tone", "line_of", "short"]
 
 
 class Tone(StrEnum):
@@ -80,7 +81,7 @@ def line_of(body: Body) -> Line | None:
             steps = f": {' → '.join(body.order)}" if body.order else ""
             return Line(1, "·", f"{body.goal} [{body.route}{steps}]", Tone.PLAIN)
         case StepStarted():
-            return Line(1, "▸", f"{body.step} · {body.hand}: {_short(body.task, 160)}", Tone.HEAD)
+            return Line(1, "▸", f"{body.step} · {body.hand}: {short(body.task, 160)}", Tone.HEAD)
         case AttemptStarted():
             why = f" ({body.why})" if body.why else ""
             return Line(
@@ -104,11 +105,11 @@ def _later_line(body: Body) -> Line | None:
         case CheckDone():
             mark = {True: "✓", False: "✗", None: "?"}[body.passed]
             tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.OPEN}[body.passed]
-            return Line(3, mark, f"{body.name}: {_short(body.evidence)}", tone)
+            return Line(3, mark, f"{body.name}: {short(body.evidence)}", tone)
         case AttemptDone():
             return _attempt_line(body)
         case StepDone():
-            return Line(2, "=", f"{body.status}: {_short(body.summary)}", _tone(body.status))
+            return Line(2, "=", f"{body.status}: {short(body.summary)}", _tone(body.status))
         case Condensed():
             return Line(
                 3, "·", f"condensed {body.full_tokens} → {body.kept_tokens} tokens", Tone.QUIET
@@ -117,21 +118,21 @@ def _later_line(body: Body) -> Line | None:
             return Line(2, "·", f"reads on in {body.step}: {body.how}", Tone.QUIET)
         case CouncilDraft():
             proof = f" ({body.evidence})" if body.evidence else ""
-            text = f"{body.role}, round {body.round}: {_short(body.answer)}{proof}"
+            text = f"{body.role}, round {body.round}: {short(body.answer)}{proof}"
             return Line(2, "·", f"{text} · {body.tokens} tokens", Tone.PLAIN)
         case CouncilDone():
-            text = f"council: {_short(body.answer)}, by {body.decided_by}"
+            text = f"council: {short(body.answer)}, by {body.decided_by}"
             return Line(1, "=", f"{text} · {body.tokens} tokens", Tone.PLAIN)
         case Note():
-            return Line(2, "!", f"{body.reason}: {_short(body.text)}", Tone.OPEN)
+            return Line(2, "!", f"{body.reason}: {short(body.text)}", Tone.OPEN)
         case EffectDecided():
             mark, tone = ("·", Tone.QUIET) if body.allowed else ("✗", Tone.OPEN)
             verdict = "allowed" if body.allowed else "not allowed"
-            text = f"{body.tool}: {_short(body.summary)}, {verdict}: {body.why}"
+            text = f"{body.tool}: {short(body.summary)}, {verdict}: {body.why}"
             return Line(1, mark, text, tone)
         case EffectFinished():
             tone = Tone.GOOD if body.state == "done" else Tone.BAD
-            return Line(1, "⚑", f"{body.tool} {body.state}: {_short(body.detail)}", tone)
+            return Line(1, "⚑", f"{body.tool} {body.state}: {short(body.detail)}", tone)
         case Asked():
             return Line(0, "?", body.question, Tone.HEAD)
         case RunFinished():
@@ -151,7 +152,7 @@ def _attempt_line(body: AttemptDone) -> Line:
     cost = f"{float(str(attempt.get('seconds', 0))):.1f} s, {tokens} tokens"
     fault = str(attempt.get("fault") or attempt.get("abstained") or "")
     if fault:
-        return Line(3, "✗", f"{_short(fault)} · {cost}", Tone.BAD)
+        return Line(3, "✗", f"{short(fault)} · {cost}", Tone.BAD)
     return Line(3, "·", cost, Tone.QUIET)
 
 
@@ -163,6 +164,11 @@ def _end_line(body: RunFinished) -> Line:
     return Line(0, "·", f"{text}. {body.error}" if body.error else text, Tone.QUIET)
 
 
-def _short(text: str, limit: int = 240) -> str:
-    line = " ".join(text.split())
+#: More digits than a person reads; the journal keeps every one.
+_MANY_DIGITS = re.compile(r"-?\b\d+\.\d{7,}(?:e[+-]?\d+)?\b")
+
+
+def short(text: str, limit: int = 240) -> str:
+    """One line of at most `limit` characters, its numbers with six digits that count."""
+    line = _MANY_DIGITS.sub(lambda number: f"{float(number[0]):.6g}", " ".join(text.split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from manyhands.journal.events import AnswerDelta, Event, RunFinished
 from manyhands.mind.answer import Answer
-from manyhands.trace.lines import Line, Tone, line_of
+from manyhands.trace.lines import Line, Tone, line_of, short
 
 __all__ = ["TerminalTrace", "print_answer", "text_of"]
 
@@ -117,8 +117,7 @@ def print_answer(console: Console, answer: Answer) -> None:
         for check in step.result.evidence:
             mark = {True: "✓", False: "✗", None: "?"}[check.passed]
             where = f" [{check.isolation}]" if check.isolation else ""
-            evidence = " ".join(check.evidence.split())[:160]
-            told = f"{step.id} · {check.name}: {evidence}{where}"
+            told = f"{step.id} · {check.name}: {short(check.evidence, 160)}{where}"
             console.print(text_of(Line(1, mark, told, Tone.PLAIN)))
     for claim in answer.claims:
         console.print(
@@ -129,5 +128,5 @@ def print_answer(console: Console, answer: Answer) -> None:
         told = effect.summary if effect.state == "done" else f"{effect.summary}: {effect.detail}"
         console.print(Text(f"  {effect.tool} {effect.state}: {told}", style=tone))
     for point in answer.open_points:
-        console.print(Text(f"  open: {' '.join(point.split())[:200]}", style="yellow"))
+        console.print(Text(f"  open: {short(point, 200)}", style="yellow"))
     console.print(Text(f"  run {answer.run_id}", style="dim"))

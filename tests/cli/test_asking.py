@@ -286,3 +286,22 @@ def test_a_disk_that_fills_up_is_said_and_the_journal_stays_whole(stage: Stage) 
     states = [run["state"] for run in json.loads(stage.run("runs", "list", "--json").stdout)]
     assert states[-1] == "answered"
     assert states[0] in ("cut", "failed", "stopped")
+
+
+@pytest.mark.parametrize("command", [("ask", "Hello?"), ("runs", "list"), ("--help",)])
+def test_a_reader_that_leaves_early_is_no_crash(stage: Stage, command: tuple[str, ...]) -> None:
+    stage.run("ask", "Is it?")
+    told = subprocess.Popen(
+        [sys.executable, "-m", "manyhands", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=stage.environment(),
+        cwd=stage.folder,
+    )
+    assert told.stdout is not None
+    told.stdout.close()
+    _, said = told.communicate(timeout=60)
+    assert "Traceback" not in said
+    assert "BrokenPipe" not in said
+    assert told.returncode == 1
