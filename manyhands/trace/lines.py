@@ -159,9 +159,14 @@ def _attempt_line(body: AttemptDone) -> Line:
 def _end_line(body: RunFinished) -> Line:
     spend = body.spend
     tokens = int(str(spend.get("prompt_tokens", 0))) + int(str(spend.get("completion_tokens", 0)))
-    cost = f"{spend.get('calls', 0)} calls, {tokens} tokens, {spend.get('loads', 0)} loads"
+    calls, loads = int(str(spend.get("calls", 0))), int(str(spend.get("loads", 0)))
+    cost = f"{_count(calls, 'call')}, {_count(tokens, 'token')}, {_count(loads, 'load')}"
     text = f"{body.outcome} in {body.seconds:.1f} s · {cost}"
     return Line(0, "·", f"{text}. {body.error}" if body.error else text, Tone.QUIET)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 #: More digits than a person reads; the journal keeps every one.

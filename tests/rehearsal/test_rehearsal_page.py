@@ -1,0 +1,52 @@
+"""The script on the page about rehearsals answers as it says, and the page names all faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from manyhands.rehearsal.script import Fault
+from manyhands.rehearsal.server import running_server
+from manyhands.rehearsal.written import read_script
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "rehearsal.md").read_text()
+
+
+def test_the_script_of_the_page_is_answered_and_verified(tmp_path: Path) -> None:
+    script = tmp_path / "play.toml"
+    (block,) = re.findall(r"^````toml\n(.*?)^````$", PAGE, re.M | re.S)
+    script.write_text(block)
+    (asked,) = re.findall(r'manyhands ask "(.+)"', PAGE)
+    play = read_script(script)
+    (tmp_path / "settings.toml").touch()
+    with running_server(play.models, play.machine) as server:
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ["HOME"],
+            "OLLAMA_HOST": server.url,
+            "MANYHANDS_CONFIG": str(tmp_path / "settings.toml"),
+            "MANYHANDS_JOURNAL__PATH": str(tmp_path / "journal.db"),
+            "MANYHANDS_MEMORY__PATH": str(tmp_path / "memory.db"),
+            "MANYHANDS_ROUTING__PATH": str(tmp_path / "learning.db"),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "manyhands", "ask", asked, "--json"],
+            capture_output=True,
+            text=True,
+            env=env,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["answer"] == {
+        "text": "The derivative of x³ is 3x².",
+        "status": "verified",
+    }
+    assert len(server.loads) == 2, "each model is loaded once"
+
+
+def test_the_page_names_every_fault() -> None:
+    assert set(re.findall(r"`([a-z0-9_]+)`", PAGE.split("A fault is one of")[1])) >= set(Fault)
