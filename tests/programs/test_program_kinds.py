@@ -298,3 +298,107 @@ async def test_a_figure_case_that_lacks_a_part_is_refused(case: dict[str, Any]) 
 async def test_a_data_file_that_does_not_exist_is_refused() -> None:
     with pytest.raises(InputError, match="does not exist"):
         await check("figure", code=BARS, data="nowhere.csv", expect=ASKED)
+
+
+# --- what people really send -----------------------------------------------------------------
+
+SQUARE = "def f(x):\n    return x * x\n"
+SQUARES = "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(3) == 9\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "tests"),
+    [
+        (f"```python\n{SQUARE}```", SQUARES),
+        (f"It squares:\n```python\n{SQUARE}```\nDone.", f"```python\n{SQUARES}```"),
+        ("class Solution:\n    def f(self, x):\n        return x * x\n", SQUARES),
+        (SQUARE, ["assert f(2) == 4", "assert f(3) == 9"]),
+        (SQUARE, "import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n"
+                 "        self.assertEqual(f(2), 4)\n        self.assertEqual(f(3), 9)\n"),
+        (SQUARE, "import pytest\n@pytest.mark.parametrize('a, b', [(2, 4), (3, 9)])\n"
+                 "def test_it(a, b):\n    assert f(a) == b\n"),
+    ],
+)  # fmt: skip
+async def test_fences_classes_and_other_kinds_of_tests_are_understood(
+    code: str, tests: Any
+) -> None:
+    right = await check("python", code=code, tests=tests, entry_point="f")
+    assert right.verdict is Verdict.SUPPORTED, right
+    wrong = await check("python", code=code.replace("x * x", "x + x"), tests=tests, entry_point="f")
+    assert wrong.verdict is Verdict.REFUTED, wrong
+
+
+@pytest.mark.parametrize(
+    ("code", "tests"),
+    [
+        ("return df.groupby('a')['b'].sum()",
+         "pd.testing.assert_series_equal(candidate(df), df.groupby('a')['b'].sum())"),
+        ("return df.set_index(['a', 'b'])",
+         "pd.testing.assert_frame_equal(candidate(df), df.set_index(['a', 'b']))"),
+        ("df['c'] = df['b'] + 1\n    return df", "assert list(candidate(df)['c']) == [2, 3, 4]"),
+        ("return datetime.timedelta(days=1)", "assert candidate(df) == datetime.timedelta(days=1)"),
+        ("return range(3)", "assert candidate(df) == range(3)"),
+        ("return collections.deque([1, 2])", "assert candidate(df) == collections.deque([1, 2])"),
+        ("return df", "a = [1]\n    assert candidate(a) is a\n    assert candidate([2]) == [2]"),
+    ],
+)  # fmt: skip
+async def test_tables_and_rarer_values_cross_as_they_are(code: str, tests: str) -> None:
+    imports = "import collections, datetime\nimport pandas as pd\n"
+    told = await check(
+        "python",
+        code=f"{imports}def f(df):\n    {code}\n",
+        tests=f"{imports}def check(candidate):\n"
+        "    df = pd.DataFrame({'a': ['x', 'x', 'y'], 'b': [1, 2, 3]})\n    " + tests + "\n",
+        entry_point="f",
+    )
+    assert told.verdict is Verdict.SUPPORTED, told
+
+
+async def test_dictionaries_are_equal_in_any_order_and_a_reference_may_have_its_own_name() -> None:
+    told = await check(
+        "differential",
+        a="def slow(x):\n    return {'a': x, 'b': 2}\n",
+        b="def f(x):\n    return {'b': 2, 'a': x}\n",
+        entry_point="f",
+        inputs="[[1], [2]]",
+    )
+    assert told.verdict is Verdict.SUPPORTED, told
+
+
+@pytest.mark.parametrize(
+    ("expect", "code"),
+    [
+        ({"chart": "Stacked bar chart", "x": "shop", "y": "sales", "agg": "sum", "hue": "day"},
+         "df.pivot_table(index='shop', columns='day', values='sales', aggfunc='sum')"
+         ".plot.bar(stacked=True)"),
+        ({"chart": "bar", "x": "shop", "y": "sales", "agg": "average"},
+         "df.groupby('shop')['sales'].mean().plot.bar()"),
+        ({"chart": "bar", "x": "shop", "y": "count", "agg": "count"},
+         "df['shop'].value_counts().plot.bar()"),
+        ({"chart": "barh", "x": "sales", "y": "shop", "agg": "sum"},
+         "df.groupby('shop')['sales'].sum().plot.barh()"),
+        ({"chart": "hist", "x": "sales", "bins": 3, "density": True},
+         "df['sales'].plot.hist(bins=3, density=True)"),
+        ({"chart": "hist", "x": "sales", "bins": 3},
+         "plt.hist(df['sales'].dropna(), bins=3, histtype='step')"),
+        ({"chart": "pie", "x": "shop", "y": "sales", "agg": "sum"},
+         "s = df.groupby('shop')['sales'].sum()\n"
+         "plt.pie(s, labels=[f'{i} ({v:g})' for i, v in s.items()])"),
+    ],
+)  # fmt: skip
+async def test_charts_are_asked_for_in_many_words(expect: dict[str, Any], code: str) -> None:
+    source = f"import matplotlib.pyplot as plt\n{code}\n"
+    told = await check("figure", code=source, data=TABLE, expect=expect)
+    assert told.verdict is Verdict.SUPPORTED, told
+
+
+async def test_a_kind_of_chart_without_a_check_decides_nothing() -> None:
+    told = await check("figure", code=BARS, data=TABLE, expect={**ASKED, "chart": "sankey"})
+    assert told.verdict is Verdict.UNDETERMINED
+
+
+async def test_a_program_that_compares_with_another_number_than_the_text_is_refuted() -> None:
+    code = "def claim(df):\n    return bool(df['sales'].sum() == 12)\n"
+    right = await check("table_claim", csv=TABLE, claim_code=code, text="All sales together: 12.")
+    wrong = await check("table_claim", csv=TABLE, claim_code=code, text="All sales together: 13.")
+    assert (right.verdict, wrong.verdict) == (Verdict.SUPPORTED, Verdict.REFUTED), (right, wrong)

@@ -26,9 +26,11 @@ _NUMBER = r"(?P<number>-?[\d,]*\.?\d+(?:e-?\d+)?)"
 _WORD = r"[A-Za-z_][\w ]*?"
 _RELATION = (
     r"(?P<relation>is at least|is at most|is greater than|is more than|is less than|is above|"
-    r"is below|is over|is under|exceeds|is about|is approximately|is roughly|is|was|equals|=|==|"
+    r"is below|is over|is under|exceeds|is about|is approximately|is roughly|is|was|are|were|"
+    r"equals|equal|amounts? to|comes? to|=|==|"
     r">=|<=|>|<)"
 )
+_DEGREES = "at least|at most|greater|more|less|above|below|over|under|about|approx|roughly"
 _WHERE = rf"(?:\s+(?:for|where|in|with)\s+(?P<by>{_WORD})\s*(?:is|=|==|of)\s*(?P<value>[\w .-]+?))?"
 _SORTS = {
     "is at least": ">=", "is at most": "<=", "is greater than": ">", "is more than": ">",
@@ -64,6 +66,9 @@ def _number(text: str) -> tuple[float, float]:
 def read_claim(text: str) -> Statement | None:
     """The claim in `text`, when its form is known; None otherwise."""
     said = " ".join(text.strip().rstrip(".").split())
+    said = re.sub(
+        r"\bare (?=at |greater|more|less|above|below|over|under|about|approx|rough)", "is ", said
+    )
     if any(word in said.lower() for word in (" and ", " or ", " not ", " both ")) and not re.search(
         r"correlation", said, re.I
     ):

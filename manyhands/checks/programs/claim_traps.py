@@ -29,6 +29,7 @@ class TrapKind(StrEnum):
     BOUNDARY = "the bound taken in or left out"
     STATISTIC = "another statistic than the text's"
     COLUMN = "another column than the text's"
+    NUMBER = "another number than the text's"
     VALUE = "another group than the text's"
     TOLERANCE = "a tolerance wider than the text's digits"
     REPEATS = "repeated values counted as different ones"

@@ -130,6 +130,8 @@ def same(a: Any, b: Any) -> bool:
     An integer may stand for a float of the same value; a bool is no number.
     """
     if isinstance(a, list) and isinstance(b, list):
+        if a[:1] == b[:1] == ["d"]:
+            return _same_map(a[1:], b[1:])
         if a and a[0] in ("i", "F") and b and isinstance(b[0], str):
             return a == b
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
@@ -140,6 +142,15 @@ def same(a: Any, b: Any) -> bool:
             return a == b
         return math.isclose(a, b, rel_tol=REL_TOLERANCE, abs_tol=ABS_TOLERANCE)
     return type(a) is type(b) and bool(a == b)
+
+
+def _same_map(a: list[Any], b: list[Any]) -> bool:
+    """Equal as dictionaries are: the order of the pairs does not count."""
+    if len(a) != len(b):
+        return False
+    rest = {json.dumps(key): value for key, value in b}
+    plain = all(json.dumps(key) in rest and same(value, rest[json.dumps(key)]) for key, value in a)
+    return plain or all(any(same(k, m) and same(v, w) for m, w in b) for k, v in a)
 
 
 def _stated_exceptions(source: str) -> frozenset[str]:
@@ -211,6 +222,7 @@ async def differential(
     """
     started = time.monotonic()
     given = inputs is not None
+    reference = _called(reference, entry_point)
     evidence: dict[str, Any] = {
         "method": "same inputs for both programs, each in its own sandbox",
         "inputs": "given" if given else "generated",
@@ -251,6 +263,22 @@ async def differential(
     if known.isolation is Isolation.NONE:
         return outcome(Verdict.UNDETERMINED, "equal on every input, but without isolation")
     return outcome(Verdict.SUPPORTED, f"equal to the reference on {len(known.calls)} inputs")
+
+
+def _called(source: str, entry_point: str) -> str:
+    """The reference under the answer's name, when it has one function and that is called otherwise.
+
+    Its own name stays, for it may call itself.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return source
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    bound = {getattr(n, "id", getattr(n, "name", "")) for n in ast.walk(tree)}
+    if len(names) != 1 or entry_point in bound:
+        return source
+    return f"{source}\n{entry_point} = {names[0]}\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from manyhands.checks.programs.figure_compare import (
 from manyhands.checks.programs.figure_series import (
     Json,
     Pair,
+    match_series,
     same_key,
     series_faults,
 )
@@ -90,9 +91,8 @@ def bars(axes: Json, wanted: Json, expect: Json) -> list[Fault]:
         pairs = _bar_pairs(group, vertical, axes, series[0])
         drawn.append((group["label"], group["bars"][0]["color"], pairs))
     swapless = {**axes, "xticks": []}
-    if len(series) > 1 and not any(v == 0 for one in series for v in one["y"]):
-        # A bar of height 0 stands for a combination that the data lack.
-        drawn = [(n, c, [p for p in pairs if p[1] != 0]) for n, c, pairs in drawn]
+    if len(series) > 1:
+        drawn = [(label, color, _without_blanks(pairs, series)) for label, color, pairs in drawn]
     found = series_faults(drawn, swapless, series, ordered=False)
     if found and all(isinstance(x, float) for _, _, pairs in drawn for x, _ in pairs):
         values = Counter(round(v, 9) for _, _, pairs in drawn for _, v in pairs)
@@ -108,6 +108,16 @@ def bars(axes: Json, wanted: Json, expect: Json) -> list[Fault]:
         )
         faults += _bar_order([pair for _, pair in placed], series[0], expect, vertical)
     return faults
+
+
+def _without_blanks(pairs: list[Pair], series: Sequence[Json]) -> list[Pair]:
+    """The pairs without bars of height 0 that stand for combinations which the data lack."""
+    for one in series:
+        zero = [k for k, v in zip(one["x"], one["y"], strict=True) if v == 0]
+        kept = [p for p in pairs if p[1] != 0 or any(same_key(p[0], k) for k in zero)]
+        if match_series(kept, one, ordered=False) is None:
+            return kept
+    return pairs
 
 
 def _bar_order(shown: Sequence[Pair], series: Json, expect: Json, vertical: bool) -> list[Fault]:
@@ -143,9 +153,9 @@ def _bar_order(shown: Sequence[Pair], series: Json, expect: Json, vertical: bool
 def histogram(axes: Json, wanted: Json, expect: Json) -> list[Fault]:
     """Counts of the drawn bins recomputed from the data."""
     groups = [g["bars"] for g in axes["bars"] if g["bars"]]
+    groups = groups or [bars for o in axes["outlines"] if (bars := _steps(o))]
     if not groups:
-        kind = FaultKind.EXPECT if axes["outlines"] else FaultKind.KIND
-        return [Fault(kind, "there are no bars to count")]
+        return [Fault(FaultKind.KIND, "there are no bars to count")]
     samples = wanted["hist"]
     if len(samples) != len(groups):
         text = f"{len(groups)} histograms for {len(samples)} samples"
@@ -162,6 +172,17 @@ def histogram(axes: Json, wanted: Json, expect: Json) -> list[Fault]:
             bars_ = mine[0] if mine else bars_
         faults += _one_histogram(bars_, sample["values"], axes, expect)
     return faults
+
+
+def _steps(outline: Json) -> list[Json]:
+    """The bars that the outline of a stepped histogram stands for."""
+    corners = [(x, y) for x, y in outline["xy"] if x is not None and y is not None]
+    return [
+        {"x": x, "y": 0.0, "w": right - x, "h": y, "color": outline["color"],
+         "edge": outline["color"], "visible": outline["visible"]}
+        for (x, y), (right, level) in itertools.pairwise(corners)
+        if y == level and right > x
+    ]  # fmt: skip
 
 
 def _one_histogram(
@@ -199,16 +220,16 @@ def _one_histogram(
     heights = [b["h"] for b in drawn]
     total = len(values)
     if expect.get("density"):
-        counts = [c / (sum(counts) or 1) / b["w"] for c, b in zip(counts, drawn, strict=True)]
+        heights = [h * b["w"] * total for h, b in zip(heights, drawn, strict=True)]
     wrong = [i for i, (h, c) in enumerate(zip(heights, counts, strict=True)) if not close(h, c)]
     # A value on an edge may fall on either side of it by rounding.
-    if wrong and not (_shifted_by_rounding(values, edges, heights) and not expect.get("density")):
+    if wrong and not _shifted_by_rounding(values, edges, heights):
         i = wrong[0]
         text = (
             f"the bin from {edges[i]:g} to {edges[i + 1]:g} shows {heights[i]:g}, not {counts[i]:g}"
         )
         faults.append(Fault(FaultKind.DATA, text))
-    elif not expect.get("density") and round(sum(heights)) != total:
+    elif round(sum(heights)) != total:
         text = f"{total - round(sum(heights))} of {total} values are in no bin"
         faults.append(Fault(FaultKind.MISSING, text))
     limits = [v for v in axes["ylim"] if v is not None]

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Fault", "FaultKind", "close", "compare_figure", "in_order", "visible_color"]
+__all__ = [
+    "Fault",
+    "FaultKind",
+    "chart_kind",
+    "close",
+    "compare_figure",
+    "in_order",
+    "visible_color",
+]
 
 Json = Mapping[str, Any]
 _REL = 1e-6
@@ -69,6 +78,23 @@ def in_order(numbers: Sequence[float]) -> bool:
     return all(a <= b for a, b in itertools.pairwise(numbers))
 
 
+_KINDS = {
+    "column": "bar", "stackedbar": "bar", "groupedbar": "bar", "clusteredbar": "bar",
+    "barstacked": "bar", "bargrouped": "bar", "horizontalbar": "barh", "hbar": "barh",
+    "barhorizontal": "barh", "histogram": "hist", "heat": "heatmap", "boxplot": "box",
+    "lines": "line", "multiline": "line", "timeseries": "line", "points": "scatter",
+    "bars": "bar", "boxandwhisker": "box", "boxes": "box", "filledarea": "area",
+    "imshow": "heatmap",
+}  # fmt: skip
+
+
+def chart_kind(name: Any) -> str:
+    """The kind of chart that a request names: `Stacked bar chart` is `bar`."""
+    plain = re.sub(r"[^a-z]", "", re.sub(r"chart|graph|diagram", "", str(name).lower()))
+    plain = re.sub(r"(?<=.)plot$", "", plain)
+    return _KINDS.get(plain, plain)
+
+
 def compare_figure(facts: Json, wanted: Json, expect: Json) -> list[Fault]:
     """Every fault of the figure against `wanted` (recomputed data) and `expect` (the request)."""
     # Imported here: these modules need the words of this one.
@@ -77,11 +103,10 @@ def compare_figure(facts: Json, wanted: Json, expect: Json) -> list[Fault]:
 
     checkers: dict[str, Callable[[Json, Json, Json], list[Fault]]] = {
         "line": marks.lines, "step": marks.lines, "area": marks.areas, "scatter": marks.scatter,
-        "bar": bars.bars, "barh": bars.bars, "column": bars.bars, "hist": bars.histogram,
-        "histogram": bars.histogram, "pie": marks.pie, "heatmap": marks.heat, "heat": marks.heat,
-        "box": marks.boxes, "boxplot": marks.boxes,
+        "bar": bars.bars, "barh": bars.bars, "hist": bars.histogram, "pie": marks.pie,
+        "heatmap": marks.heat, "box": marks.boxes,
     }  # fmt: skip
-    chart = str(expect.get("chart", "")).lower()
+    chart = str(expect.get("chart", ""))
     if chart not in checkers:
         return [Fault(FaultKind.EXPECT, f"no check for charts of kind {chart!r}")]
     panels = [a for a in facts["axes"] if a["visible"] and not a["colorbar"]]
@@ -131,12 +156,12 @@ def _words(axes: Json, facts: Json, wanted: Json, expect: Json, chart: str) -> l
             continue
         about = expect.get(key[0])
         other = _plain(expect.get("y" if key == "xlabel" else "x"))
-        horizontal = chart == "barh"
+        horizontal = chart == "barh" and not wanted.get("sideways")
         if horizontal:
             about, other = expect.get("y" if key == "xlabel" else "x"), _plain(about)
         named = columns.get(_plain(shown))
         mine = {_plain(a) for a in (about if isinstance(about, list) else [about])}
-        free = chart in ("hist", "histogram", "pie", "heatmap", "heat", "box", "boxplot")
+        free = chart in ("hist", "pie", "heatmap", "box")
         if named is not None and _plain(named) not in mine and not free and about is not None:
             text = f"the {key} names the column {named!r}, the axis shows {about!r}"
             faults.append(Fault(kind, text + (" (swapped)" if _plain(named) == other else "")))
@@ -158,7 +183,7 @@ def _scales(axes: Json, expect: Json, chart: str) -> list[Fault]:
         True: {value_axis}, "x": {"x"}, "y": {"y"}, "both": {"x", "y"}, "xy": {"x", "y"},
         "loglog": {"x", "y"},
     }.get(log, set())  # fmt: skip
-    if chart in ("hist", "histogram") and log is True and axes["xscale"] == "log":
+    if chart == "hist" and log is True and axes["xscale"] == "log":
         logs = {"x"}
     if chart == "scatter" and log is True and axes["xscale"] == axes["yscale"] == "log":
         logs = {"x", "y"}
@@ -168,7 +193,7 @@ def _scales(axes: Json, expect: Json, chart: str) -> list[Fault]:
         if scale not in right:
             faults.append(Fault(FaultKind.SCALE, f"the {name} axis is {scale}, not {right[0]}"))
         low, high = axes[f"{name}lim"]
-        free = chart in ("heatmap", "heat") or (chart == "barh" and name == "y")
+        free = chart == "heatmap" or (chart == "barh" and name == "y")
         if not free and low is not None and high is not None and low > high:
             faults.append(Fault(FaultKind.INVERTED, f"the {name} axis runs backwards"))
     return faults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -112,7 +113,7 @@ def pie(axes: Json, wanted: Json, _: Json) -> list[Fault]:
         name = legend.get(tuple(wedge["color"][:3])) or wedge["label"]
         if name.startswith("_") and at < len(axes["texts"]):
             name = axes["texts"][at]
-        pairs.append((name, wedge["share"]))
+        pairs.append((_without_figures(name, one), wedge["share"]))
     # Angles are kept in single precision.
     rounded = [(name, min(shares["y"], key=lambda s: abs(s - v), default=v)) for name, v in pairs]
     if all(abs(a[1] - b[1]) < 1e-5 for a, b in zip(pairs, rounded, strict=True)):
@@ -121,13 +122,27 @@ def pie(axes: Json, wanted: Json, _: Json) -> list[Fault]:
     return [found] if found else []
 
 
+def _without_figures(label: str, series: Json) -> str:
+    """The name of a label such as `North (41 %)`; the label itself when it starts with none."""
+    names = [str(name) for key in series["x"] for name in key["names"]]
+    for name in sorted(names, key=len, reverse=True):
+        rest = label.strip()[len(name) :]
+        if label.strip().startswith(name) and re.fullmatch(r"[\s:,;()\[\]%.\d=-]*", rest):
+            return name
+    return label
+
+
 def heat(axes: Json, wanted: Json, expect: Json) -> list[Fault]:
-    """Each cell under the names of its row and its column."""
+    """Each cell under the names of its row and its column; `wanted` may leave the column open."""
     images = [i for i in axes["images"] if i["visible"]]
     if not images:
         kind = FaultKind.HIDDEN if axes["images"] else FaultKind.KIND
         return [Fault(kind, "there is no heat map that can be seen")]
-    image, table = images[0], wanted["heat"]
+    tries = [_one_heat(axes, images[0], table, expect) for table in wanted["heats"]]
+    return min(tries, key=len)
+
+
+def _one_heat(axes: Json, image: Json, table: Json, expect: Json) -> list[Fault]:
     sides = []
     for name, spots, keys in (
         ("x", image["xs"], table["columns"]),

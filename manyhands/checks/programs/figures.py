@@ -15,7 +15,7 @@ import anyio
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.programs.battery import start
-from manyhands.checks.programs.figure_compare import compare_figure
+from manyhands.checks.programs.figure_compare import FaultKind, chart_kind, compare_figure
 from manyhands.checks.programs.link import INSIDE
 from manyhands.checks.programs.meddling import meddling
 from manyhands.checks.sandbox.contracts import (
@@ -131,6 +131,7 @@ async def check_figure(
     Returns the outcome, the PNG, the facts. Raises InputError for an unusable `data`.
     """
     started = time.monotonic()
+    expect = _plain_words(expect)
     files, inputs, job = place_data(code, data)
     figure, again = await _both(files, inputs, job, expect, policy)
     evidence: dict[str, Any] = {
@@ -160,6 +161,8 @@ async def check_figure(
         return outcome(Verdict.REFUTED, text), figure.png, figure.facts
     faults = compare_figure(figure.facts, wanted, expect)
     evidence["faults"] = [{"kind": f.kind.value, "what": f.what} for f in faults]
+    if faults and all(f.kind is FaultKind.EXPECT for f in faults):
+        return outcome(Verdict.UNDETERMINED, faults[0].what), figure.png, figure.facts
     if faults:
         text = "; ".join(f.what for f in faults[:3])
         return outcome(Verdict.REFUTED, text), figure.png, figure.facts
@@ -171,6 +174,18 @@ async def check_figure(
         text = "the chart shows the data, but it was run without isolation"
         return outcome(Verdict.UNDETERMINED, text), figure.png, figure.facts
     return outcome(Verdict.SUPPORTED, "the chart shows the data"), figure.png, figure.facts
+
+
+def _plain_words(expect: Mapping[str, Any]) -> dict[str, Any]:
+    """The expectation with one word for each thing: kind of chart, and what splits the series."""
+    plain = {**expect, "chart": chart_kind(expect.get("chart"))}
+    if plain.get("group") is None:
+        keys = ["hue", "series", "by", "split", "stack", "legend"]
+        if plain["chart"] not in ("heatmap", "scatter"):
+            keys += ["color", "colour"]
+        found = (plain[key] for key in keys if isinstance(plain.get(key), str))
+        plain["group"] = next(found, None)
+    return plain
 
 
 async def _both(

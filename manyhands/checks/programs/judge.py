@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
-from manyhands.checks.programs.inside.literals import NotPlain, decode
+from manyhands.checks.programs.inside.literals import NotPlain, check_wire
 from manyhands.checks.programs.link import INSIDE, Link, LinkEnded, inside_files, open_link
 from manyhands.checks.programs.static import Finding, full_source, study
 from manyhands.checks.sandbox.contracts import Isolation, Limits, SandboxPolicy, SandboxRun
@@ -20,7 +20,7 @@ __all__ = ["Ending", "Judgement", "judge", "judge_python", "outcome_of"]
 
 _CALL_S = 10.0  # one call of the answer
 _MAX_CALLS = 20_000
-_REPLY_KEYS = frozenset({"value", "raised", "not_plain", "args"})
+_REPLY_KEYS = frozenset({"value", "raised", "not_plain", "args", "same"})
 
 
 class Ending(StrEnum):
@@ -136,13 +136,14 @@ async def _ask(answer: Link, call: dict[str, Any]) -> dict[str, Any]:
     if reply.get("id") != call["id"]:
         return {"dead": "it sent a reply that nobody asked for"}
     kept = {key: reply[key] for key in _REPLY_KEYS & reply.keys()}
-    if len(kept.keys() - {"args"}) != 1:
+    if len(kept.keys() - {"args", "same"}) != 1:
         return {"dead": "it sent a malformed reply"}
     try:
         if "value" in kept:
-            decode(kept["value"])
+            check_wire(kept["value"])
         for item in dict(kept.get("args", {})).values():
-            decode(item)
+            check_wire(item)
+        kept["same"] = int(kept.get("same", -1))
         if "raised" in kept:
             kept["raised"] = {key: str(text)[:500] for key, text in kept["raised"].items()}
     except (NotPlain, TypeError, ValueError, AttributeError, RecursionError):

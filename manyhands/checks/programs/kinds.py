@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -11,6 +14,7 @@ from manyhands.checks.programs.differential import differential
 from manyhands.checks.programs.examples import examples_as_tests, examples_in
 from manyhands.checks.programs.figures import check_figure
 from manyhands.checks.programs.judge import judge_python
+from manyhands.checks.programs.static import program_text
 from manyhands.checks.sandbox.contracts import SandboxPolicy
 from manyhands.errors import InputError
 
@@ -18,7 +22,8 @@ __all__ = ["HANDLERS"]
 
 
 def _text(case: Mapping[str, Any], key: str, default: str | None = None) -> str:
-    value = case.get(key, default)
+    value = case.get(key)
+    value = default if value is None else value
     if not isinstance(value, str):
         raise InputError(
             f"The case has no text {key!r}.", hint=f"Give {key!r} as a string; see docs/checks.md."
@@ -28,11 +33,20 @@ def _text(case: Mapping[str, Any], key: str, default: str | None = None) -> str:
 
 async def _python(case: Mapping[str, Any], policy: SandboxPolicy | None = None) -> CheckOutcome:
     """{prompt?, code, entry_point, tests?}; without tests the prompt's examples are the tests."""
-    prompt, name = _text(case, "prompt", ""), _text(case, "entry_point")
-    tests = _text(case, "tests", "")
+    prompt, name = _text(case, "prompt", ""), _name(case)
+    tests = case.get("tests")
+    if isinstance(tests, list) and all(isinstance(one, str) for one in tests):
+        tests = "\n".join(tests)
+    tests = program_text(_text({"tests": tests or ""}, "tests"))
     if not tests.strip():
         tests = examples_as_tests(examples_in(prompt, name))
-    return await judge_python(_text(case, "code"), name, tests, prompt=prompt, policy=policy)
+    code = program_text(_text(case, "code"))
+    return await judge_python(code, name, tests, prompt=prompt, policy=policy)
+
+
+def _name(case: Mapping[str, Any]) -> str:
+    """The entry point; `Solution().f` and `Solution.f` name the method `f`."""
+    return re.sub(r"^Solution(?:\(\))?\.", "", _text(case, "entry_point").strip())
 
 
 async def _differential(
@@ -40,12 +54,15 @@ async def _differential(
 ) -> CheckOutcome:
     """{a, b, entry_point, inputs?, prompt?, seed?}: `a` is the reference, `b` the answer."""
     inputs = case.get("inputs")
+    if isinstance(inputs, str):
+        with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            inputs = ast.literal_eval(inputs)
     if inputs is not None and not isinstance(inputs, list):
         raise InputError("'inputs' is no list.", hint="Give a list of argument lists.")
     return await differential(
-        _text(case, "a"),
-        _text(case, "b"),
-        _text(case, "entry_point"),
+        program_text(_text(case, "a")),
+        program_text(_text(case, "b")),
+        _name(case),
         inputs,
         prompt=_text(case, "prompt", ""),
         seed=int(case.get("seed", 0)),
@@ -55,6 +72,8 @@ async def _differential(
 
 def _table(case: Mapping[str, Any], key: str) -> Any:
     table = case.get(key)
+    if isinstance(table, dict) and table and all(isinstance(v, list) for v in table.values()):
+        table = [dict(zip(table, row, strict=False)) for row in zip(*table.values(), strict=False)]
     rows = isinstance(table, list) and all(isinstance(row, dict) for row in table)
     if not isinstance(table, str) and not rows:
         raise InputError(
@@ -68,7 +87,9 @@ async def _figure(case: Mapping[str, Any], policy: SandboxPolicy | None = None) 
     expect = case.get("expect")
     if not isinstance(expect, dict) or "chart" not in expect:
         raise InputError("'expect' states no chart.", hint="Give {chart, x, y, agg, …}.")
-    found = await check_figure(_text(case, "code"), _table(case, "data"), expect, policy)
+    found = await check_figure(
+        program_text(_text(case, "code")), _table(case, "data"), expect, policy
+    )
     return found[0]
 
 
@@ -77,7 +98,10 @@ async def _table_claim(
 ) -> CheckOutcome:
     """{csv, claim_code, text?}."""
     return await check_claim(
-        _table(case, "csv"), _text(case, "claim_code"), _text(case, "text", ""), policy=policy
+        _table(case, "csv"),
+        program_text(_text(case, "claim_code")),
+        _text(case, "text", ""),
+        policy=policy,
     )
 
 

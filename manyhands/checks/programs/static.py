@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import sys
 import textwrap
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["HANDS_PACKAGES", "Finding", "Problem", "find_function", "full_source", "study"]
+__all__ = [
+    "HANDS_PACKAGES", "Finding", "Problem", "find_function", "full_source", "program_text", "study",
+]  # fmt: skip
 
 #: Import names that the hands' environment offers next to the standard library.
 HANDS_PACKAGES = frozenset(
@@ -49,6 +52,16 @@ class Finding:
         return {"problem": self.problem.value, "message": self.message, "line": self.line}
 
 
+def program_text(text: str) -> str:
+    """The program in a text that may hold it between fences; the text itself when it parses."""
+    if "```" not in text or _parse(text) is not None:
+        return text
+    blocks = re.findall(r"```[ \t]*(\w*)[^\n]*\n(.*?)(?:```|\Z)", text, re.DOTALL)
+    python = [code for name, code in blocks if name.lower() in ("python", "py", "python3")]
+    chosen = python or [code for _, code in blocks]
+    return "\n".join(chosen) if chosen else text
+
+
 def full_source(prompt: str, code: str, entry_point: str) -> str:
     """The program that `code` means: itself, or the prompt with `code` as the function's body.
 
@@ -80,7 +93,7 @@ def study(source: str, entry_point: str = "", *, prompt: str = "") -> list[Findi
     findings: list[Finding] = []
     if entry_point:
         found = find_function(tree, entry_point)
-        if found is None and not _binds(tree, entry_point):
+        if found is None and not _binds(tree, entry_point) and not _solves(tree, entry_point):
             text = f"it does not define {entry_point!r}"
             findings.append(Finding(Problem.NO_ENTRY_POINT, text, fatal=True))
         asked_tree = _parse(prompt) or _parse(f"{prompt}\n    pass\n")
@@ -99,6 +112,16 @@ def find_function(tree: ast.Module, name: str) -> ast.FunctionDef | ast.AsyncFun
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name:
             found = node
     return found
+
+
+def _solves(tree: ast.Module, name: str) -> bool:
+    """Whether a class `Solution` has a method of that name."""
+    return any(
+        isinstance(node, ast.ClassDef)
+        and node.name == "Solution"
+        and any(getattr(part, "name", "") == name for part in node.body)
+        for node in tree.body
+    )
 
 
 def _parse(text: str) -> ast.Module | None:

@@ -4,7 +4,8 @@ It is told the code, the entry point and the arguments of each call, never the t
 the code does in here, all it can send out is a return value, an exception or silence.
 Lines in: {"setup": {code, entry_point, file?, seconds?, calls?, strict?, budget?}}, then
 {"id", "args", "kwargs"}.
-Lines out: {"id", "value" | "raised" | "not_plain", "args"?}; `args` holds changed arguments.
+Lines out: {"id", "value" | "raised" | "not_plain", "args"?, "same"?}; `args` holds changed
+arguments, `same` the number of the argument that was returned itself.
 With `calls`, they are answered in order into the file named `file`, with the seconds that each
 took, until the last, the first that is too slow (`strict`), or `budget` seconds; then it ends.
 """
@@ -48,6 +49,9 @@ def reply(function: Any, call: dict[str, Any]) -> dict[str, Any]:
     try:
         value = function(*args, **kwargs)
         out["value"] = encode(value)
+        for at, item in enumerate(args):
+            if value is item and isinstance(item, (list, dict, set, bytearray)):
+                out["same"] = at
     except NotPlain as error:
         out["not_plain"] = str(error)[:_MESSAGE]
     except BaseException as error:
@@ -69,7 +73,10 @@ def define(setup: dict[str, Any]) -> Any:
     module = types.ModuleType("answer")
     sys.modules["answer"] = module
     exec(compile(setup["code"], "answer.py", "exec"), module.__dict__)  # noqa: S102
-    return module.__dict__[setup["entry_point"]]
+    name = setup["entry_point"]
+    if name not in module.__dict__ and isinstance(module.__dict__.get("Solution"), type):
+        return getattr(module.__dict__["Solution"](), name)
+    return module.__dict__[name]
 
 
 def _alarm(*_: Any) -> None:

@@ -14,11 +14,21 @@ import warnings
 from typing import Any
 
 _AGGREGATES = {"mean", "sum", "count", "median", "min", "max", "std", "nunique", "first", "last"}
+_AGGREGATE_NAMES = {
+    "avg": "mean", "average": "mean", "total": "sum", "size": "count", "n": "count",
+    "counts": "count", "frequency": "count", "maximum": "max", "minimum": "min", "med": "median",
+    "stdev": "std", "unique": "nunique", "raw": "none", "identity": "none", "false": "none",
+    "all": "none", "null": "none", "": "none",
+}  # fmt: skip
 _DATE_FORMS = (
     "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m", "%Y", "%b", "%B", "%b %Y", "%B %Y", "%d %b",
     "%b %d", "%m-%d", "%d.%m.", "%d", "%m", "%b %y", "%b-%Y", "%Y/%m/%d", "%m/%d", "%a", "%A",
     "%d/%m/%Y", "%Y-%m-%dT%H:%M:%S", "%d %b %Y", "%b %d, %Y", "%Y-%m-%dT%H:%M:%S.000000000",
 )  # fmt: skip
+
+
+_COLOUR_KEYS = ("value", "values", "z", "color", "colour", "c", "fill")
+_MOST_HEATS = 8
 
 
 class BadExpectation(ValueError):
@@ -83,43 +93,71 @@ def _series(frame: Any, name: str, x: Any, y: Any, agg: str) -> dict[str, Any]:
     return {"name": name, "kind": kind, "x": rows, "y": [_number(v) for v in values]}
 
 
-def _heat(frame: Any, expect: dict[str, Any], agg: str) -> dict[str, Any]:
+def _heats(frame: Any, expect: dict[str, Any], agg: str) -> list[dict[str, Any]]:
+    """The tables that a heat map may show: one for each column that may give the colour."""
     if agg == "corr":
-        table = frame.select_dtypes("number").corr()
-    else:
-        value = expect.get("value") or expect.get("z")
-        if value is None and agg != "count":
-            used = {expect["x"], expect["y"]}
-            rest = [c for c in frame.select_dtypes("number").columns if c not in used]
-            if len(rest) != 1:
-                raise BadExpectation("a heat map needs `value`: the column that gives the colour")
-            value = rest[0]
-        both = frame.groupby([expect["y"], expect["x"]])
-        how = "mean" if agg == "none" else agg
-        table = (both.size() if value is None else both[value].agg(how)).unstack()
+        return [_cells(frame.select_dtypes("number").corr())]
+    both = frame.groupby([expect["y"], expect["x"]])
+    if agg == "count":
+        return [_cells(both.size().unstack())]
+    values = [expect[key] for key in _COLOUR_KEYS if isinstance(expect.get(key), str)]
+    if not values:
+        used = {expect["x"], expect["y"]}
+        values = [c for c in frame.select_dtypes("number").columns if c not in used]
+    if not values:
+        raise BadExpectation("a heat map needs `value`: the column that gives the colour")
+    how = "mean" if agg == "none" else agg
+    if how not in _AGGREGATES:
+        raise BadExpectation(f"unknown aggregate {agg!r}")
+    return [_cells(both[_known(frame, value)].agg(how).unstack()) for value in values[:_MOST_HEATS]]
+
+
+def _known(frame: Any, name: str) -> str:
+    _column(frame, name)
+    return name
+
+
+def _cells(table: Any) -> dict[str, Any]:
     _, columns = _keys(table.columns)
     _, rows = _keys(table.index)
     cells = [[_number(v) for v in row] for row in table.to_numpy().tolist()]
     return {"columns": columns, "rows": rows, "cells": cells}
 
 
+def _is_sideways(frame: Any, x: Any, y: Any) -> bool:
+    """Whether x is the measured column and y the named one: the axes as they are drawn."""
+    import pandas as pd
+
+    if not (isinstance(x, str) and isinstance(y, str) and {x, y} <= set(frame.columns)):
+        return False
+    numeric = pd.api.types.is_numeric_dtype
+    return bool(numeric(frame[x]) and not numeric(frame[y]))
+
+
 def recompute(frame: Any, expect: dict[str, Any]) -> dict[str, Any]:
     """The data that the chart of `expect` has to show."""
     chart, x, y = expect["chart"], expect.get("x"), expect.get("y")
-    agg = str(expect.get("agg") or "none").lower()
+    agg = str(expect.get("agg") or "none").strip().lower()
+    agg = _AGGREGATE_NAMES.get(agg, agg)
+    if agg == "count" and isinstance(y, str) and y not in frame.columns:
+        y = None  # the axis is named, no column
+    sideways = chart == "barh" and _is_sideways(frame, x, y)
+    if sideways:
+        x, y = y, x
     ys = y if isinstance(y, list) else [y]
-    out: dict[str, Any] = {"columns": [str(c) for c in frame.columns], "series": []}
+    columns = [str(c) for c in frame.columns]
+    out: dict[str, Any] = {"columns": columns, "series": [], "sideways": sideways}
     group = expect.get("group")
     parts = [(None, frame)] if group is None else list(frame.groupby(group, sort=True))
-    if chart in ("heatmap", "heat"):
-        out["heat"] = _heat(frame, expect, agg)
-    elif chart in ("hist", "histogram"):
+    if chart == "heatmap":
+        out["heats"] = _heats(frame, expect, agg)
+    elif chart == "hist":
         column = x if x is not None else y
         out["hist"] = []
         for key, part in parts:
             numbers = [v for v in map(_number, _column(part, column)) if v is not None]
             out["hist"].append({"name": str(key), "values": sorted(numbers)})
-    elif chart in ("box", "boxplot"):
+    elif chart == "box":
         value = ys[0] if ys[0] is not None else x
         by = x if x is not None and ys[0] is not None else None
         groups = [("", frame)] if by is None else list(frame.groupby(by, sort=True))

@@ -239,6 +239,7 @@ def _axes(axes: Any, figure: Any) -> dict[str, Any]:
             {
                 "label": str(p.get_label()),
                 "xy": [[_number(c) for c in v] for v in p.get_xy()[:_MOST]],
+                "color": _color(p.get_facecolor() if p.get_fill() else p.get_edgecolor()),
                 "visible": bool(p.get_visible()),
             }
             for p in shapes

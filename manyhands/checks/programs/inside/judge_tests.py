@@ -71,7 +71,10 @@ class Candidate:
                 _write_back(original, decode(changed))
             except NotPlain:
                 reply = {"not_plain": "a changed argument"}
-        return self._take(reply)
+        value = self._take(reply)
+        at = reply.get("same", -1)
+        own = args[at] if isinstance(at, int) and 0 <= at < len(args) else None
+        return own if own is not None and type(own) is type(value) else value
 
     def _take(self, reply: dict[str, Any]) -> Any:
         if "dead" in reply:
@@ -158,8 +161,11 @@ def _write_back(original: Any, new: Any) -> None:
         original[:] = new
     elif type(original).__module__ == "numpy" and getattr(original, "shape", None) == new.shape:
         original[...] = new
-    elif type(original).__module__.startswith("pandas"):
-        raise NotPlain("a table changed in place")
+    elif type(original).__module__.startswith("pandas") and type(original) is type(new):
+        try:
+            original._update_inplace(new)  # there is no public way to change rows and columns
+        except Exception:
+            raise NotPlain("a table changed in place") from None
 
 
 def _assert_at(tree: ast.Module, line: int) -> ast.Assert | None:
@@ -187,7 +193,32 @@ def _run(setup: dict[str, Any], tree: ast.Module, candidate: Any) -> None:
         return
     for key, value in list(space.items()):
         if key.startswith("test_") and isinstance(value, types.FunctionType):
-            value(*[candidate][: value.__code__.co_argcount])
+            for given in _parameters(value):
+                free = [n for n in value.__code__.co_varnames[: value.__code__.co_argcount] if n not in given]  # noqa: E501  # fmt: skip
+                value(**dict.fromkeys(free[:1], candidate), **given)
+        elif isinstance(value, type) and "unittest" in sys.modules:
+            unittest = sys.modules["unittest"]
+            if issubclass(value, unittest.TestCase) and value.__module__ == "tests":
+                for test in unittest.defaultTestLoader.loadTestsFromTestCase(value):
+                    test.debug()  # raises what fails
+
+
+def _parameters(test: Any) -> list[dict[str, Any]]:
+    """The arguments that `pytest.mark.parametrize` gives a test; one empty set without it."""
+    chosen: list[dict[str, Any]] = [{}]
+    for mark in getattr(test, "pytestmark", []):
+        if mark.name != "parametrize":
+            continue
+        names, rows = mark.args[:2]
+        listed = [n.strip() for n in names.split(",")] if isinstance(names, str) else list(names)
+        sets = []
+        for row in rows:
+            values = getattr(row, "values", None)
+            values = row if values is None or callable(values) else values
+            values = [values] if len(listed) == 1 and values is row else values
+            sets.append(dict(zip(listed, values, strict=True)))
+        chosen = [{**one, **two} for one in chosen for two in sets]
+    return chosen
 
 
 def _judge(setup: dict[str, Any], candidate: Candidate) -> dict[str, Any]:

@@ -6,8 +6,9 @@ the host and by the programs inside the sandbox. Nothing that is decoded can car
 A value is: null, true/false, a string, an integer below 2^53, a finite float, or a list whose
 first item is its tag: l list, t tuple, s set, f frozenset, d dict (pairs), i big integer,
 F float that JSON lacks, c complex, b bytes (hex), g iterator (drained), e Ellipsis,
-D Decimal, Q Fraction, dt / da datetime and date (ISO), nd numpy array, ns numpy scalar,
-ps pandas Series, pd pandas DataFrame.
+D Decimal, Q Fraction, dt / da datetime and date (ISO), td timedelta (days, seconds,
+microseconds), r range, q deque, nd numpy array, ns numpy scalar, ix pandas Index, ps pandas Series,
+pd pandas DataFrame.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import math
 import sys
 from typing import Any
 
-__all__ = ["MAX_DEPTH", "MAX_ITEMS", "NotPlain", "decode", "encode"]
+__all__ = ["MAX_DEPTH", "MAX_ITEMS", "NotPlain", "check_wire", "decode", "encode"]
 
 MAX_DEPTH = 60  # nesting of containers
 MAX_ITEMS = 200_000  # items of all containers of one value
@@ -81,7 +82,7 @@ def _encode_container(value: Any, kind: type, budget: _Budget, depth: int) -> An
             return [tag, *(_encode(item, budget, depth + 1) for item in base.__iter__(value))]
     if issubclass(kind, collections.deque):
         items = collections.deque.__iter__(value)
-        return ["l", *(_encode(item, budget, depth + 1) for item in items)]
+        return ["q", *(_encode(item, budget, depth + 1) for item in items)]
     loose: tuple[tuple[Any, str], ...] = ((set, "s"), (frozenset, "f"))
     for base, tag in loose:
         if issubclass(kind, base):
@@ -96,7 +97,7 @@ def _encode_container(value: Any, kind: type, budget: _Budget, depth: int) -> An
                 for k, v in list(pairs)
             ),
         ]
-    if kind in (type({}.keys()), type({}.values()), type({}.items()), range):
+    if kind in (type({}.keys()), type({}.values()), type({}.items())):
         return ["l", *(_encode(item, budget, depth + 1) for item in value)]
     if hasattr(kind, "__next__"):
         drained = list(itertools.islice(value, _ITERATOR_ITEMS + 1))
@@ -129,6 +130,8 @@ _SCALARS: tuple[tuple[type, Any], ...] = (
     (fractions.Fraction, lambda v: ["Q", str(v.numerator), str(v.denominator)]),
     (datetime.datetime, lambda v: ["dt", datetime.datetime.isoformat(v)]),
     (datetime.date, lambda v: ["da", datetime.date.isoformat(v)]),
+    (datetime.timedelta, lambda v: ["td", v.days, v.seconds, v.microseconds]),
+    (range, lambda v: ["r", str(v.start), str(v.stop), str(v.step)]),
 )
 
 
@@ -163,22 +166,47 @@ def _encode_pandas(value: Any, budget: _Budget, depth: int) -> Any:
     if isinstance(value, pd.Timestamp):
         return ["dt", value.isoformat()]
     if isinstance(value, pd.Index):
-        return ["l", *(_encode(item, budget, depth + 1) for item in value.tolist())]
+        names = list(value.names)
+        return [
+            "ix",
+            "multi" if isinstance(value, pd.MultiIndex) else str(value.dtype),
+            _encode(names, budget, depth + 1),
+            _encode(value.tolist(), budget, depth + 1),
+        ]
     if isinstance(value, pd.Series):
-        rows = [value.index.tolist(), value.tolist()]
-        return [
-            "ps",
-            _encode(value.name, budget, depth + 1),
-            *(_encode(r, budget, depth + 1) for r in rows),
-        ]
+        return ["ps", *_column(value, budget, depth), _encode(value.index, budget, depth + 1)]
     if isinstance(value, pd.DataFrame):
-        columns = [[name, value.iloc[:, at].tolist()] for at, name in enumerate(value.columns)]
-        return [
-            "pd",
-            _encode(value.index.tolist(), budget, depth + 1),
-            _encode(columns, budget, depth + 1),
-        ]
+        columns = [_column(value.iloc[:, at], budget, depth) for at in range(value.shape[1])]
+        heads = (_encode(one, budget, depth + 1) for one in (value.index, value.columns))
+        return ["pd", *heads, columns]
     raise NotPlain(f"a pandas value of type {type(value).__name__}")
+
+
+def _column(series: Any, budget: _Budget, depth: int) -> list[Any]:
+    name = _encode(series.name, budget, depth + 1)
+    return [name, str(series.dtype), _encode(series.tolist(), budget, depth + 1)]
+
+
+def check_wire(wire: Any) -> None:
+    """Whether `wire` is what `encode` writes, without building arrays and tables.
+
+    Raises NotPlain when it is not.
+    """
+    if isinstance(wire, list) and wire and wire[0] in _SHAPES:
+        length = _SHAPES[wire[0]]
+        if len(wire) != length or not all(isinstance(part, str | list) for part in wire[1:2]):
+            raise NotPlain("not a value on the wire")
+        return
+    if isinstance(wire, list) and wire and wire[0] in tuple("ltsfgqd"):
+        for item in wire[1:]:
+            for part in item if wire[0] == "d" else (item,):
+                check_wire(part)
+        return
+    decode(wire)
+
+
+#: Tag of an array or a table -> how many parts it has.
+_SHAPES = {"nd": 4, "ns": 3, "ix": 4, "ps": 5, "pd": 4}
 
 
 def decode(wire: Any) -> Any:
@@ -202,9 +230,10 @@ def _decode(wire: Any, depth: int) -> Any:
     if type(wire) is not list or not wire or type(wire[0]) is not str:
         raise NotPlain("not a value on the wire")
     tag, rest = wire[0], wire[1:]
-    if tag in "ltsfg" and len(tag) == 1:
+    if tag in "ltsfgq" and len(tag) == 1:
         items = [_decode(item, depth + 1) for item in rest]
-        makers: dict[str, Any] = {"l": list, "t": tuple, "s": set, "f": frozenset, "g": iter}
+        makers: dict[str, Any] = {"l": list, "t": tuple, "s": set, "f": frozenset, "g": iter,
+                                  "q": collections.deque}  # fmt: skip
         return makers[tag](items)
     if tag == "d":
         return {_decode(k, depth + 1): _decode(v, depth + 1) for k, v in rest}
@@ -218,14 +247,35 @@ def _decode(wire: Any, depth: int) -> Any:
             return np.dtype(rest[0]).type(_decode(rest[1], depth + 1))
         flat = _decode(rest[2], depth + 1)
         return np.array(flat, dtype=np.dtype(rest[0])).reshape(rest[1])
-    if tag in ("ps", "pd"):
-        import pandas as pd
-
-        parts = [_decode(item, depth + 1) for item in rest]
-        if tag == "ps":
-            return pd.Series(parts[2], index=parts[1], name=parts[0])
-        return pd.DataFrame(dict(parts[1]), index=parts[0])
+    if tag in ("ix", "ps", "pd"):
+        return _decode_pandas(tag, rest, depth)
     raise NotPlain(f"unknown tag {tag[:20]!r}")
+
+
+def _decode_pandas(tag: str, rest: list[Any], depth: int) -> Any:
+    import pandas as pd
+
+    def series(name: Any, dtype: str, values: Any, index: Any) -> Any:
+        made = pd.Series(
+            _decode(values, depth + 1), index=index, dtype=object, name=_decode(name, depth + 1)
+        )
+        return made.astype(dtype)
+
+    if tag == "ix":
+        names, values = _decode(rest[1], depth + 1), _decode(rest[2], depth + 1)
+        if rest[0] == "multi":
+            return pd.MultiIndex.from_tuples(values, names=names)
+        if values == list(range(len(values))) and rest[0] == "int64":
+            return pd.RangeIndex(len(values), name=names[0])
+        return pd.Index(values, dtype=rest[0], name=names[0])
+    if tag == "ps":
+        name, dtype, values, index = rest
+        return series(name, dtype, values, _decode(index, depth + 1))
+    index, columns = _decode(rest[0], depth + 1), _decode(rest[1], depth + 1)
+    parts = [series(name, dtype, values, index) for name, dtype, values in rest[2]]
+    table = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=index)
+    table.columns = columns
+    return table
 
 
 _DECODERS: dict[str, Any] = {
@@ -238,4 +288,6 @@ _DECODERS: dict[str, Any] = {
     "Q": lambda top, bottom: fractions.Fraction(int(top), int(bottom)),
     "dt": datetime.datetime.fromisoformat,
     "da": datetime.date.fromisoformat,
+    "td": lambda days, seconds, micro: datetime.timedelta(days, seconds, micro),
+    "r": lambda start, stop, step: range(int(start), int(stop), int(step)),
 }
