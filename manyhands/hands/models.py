@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from types import TracebackType
@@ -16,11 +16,11 @@ from manyhands.engines.hosts import HostBoard, passes_on
 from manyhands.engines.opening import open_engine
 from manyhands.errors import EngineError, SettingsError, Unreachable
 from manyhands.hands.contracts import Spend
-from manyhands.hands.voice import Emit, ModelPlace
+from manyhands.hands.voice import Emit, ModelPlace, Planned
 from manyhands.journal.events import ModelLoaded, ModelLoading, Note, NoteReason
-from manyhands.schedule.model import Priority
+from manyhands.schedule.model import LoadCost, ModelKey, Outlook, Priority, Room
 from manyhands.serve.client import Leases
-from manyhands.serve.wire import Want
+from manyhands.serve.wire import PlannedStep, Want
 from manyhands.settings import HostKind
 
 if TYPE_CHECKING:
@@ -221,6 +221,47 @@ class TierModels:
         self._fault = error
         self._board.failed(place.host, place.model, error)
         return any(name not in tried for name in self._settings.tiers[place.tier].hosts)
+
+    async def outlook(self, tiers: Sequence[str]) -> Outlook | None:
+        wants = {tier: self._preferred(tier) for tier in tiers}
+        known = {tier: want for tier, want in wants.items() if want is not None}
+        hosts = {want.host for want in known.values()}
+        if len(known) < len(wants) or len(hosts) != 1:
+            return None
+        try:
+            told = (await self._leases.outlook(list(known.values()))).get(hosts.pop())
+        except EngineError:
+            return None  # the call itself will tell what is wrong there
+        if told is None:
+            return None
+        keys = {
+            tier: ModelKey(
+                found["weights"], tuple(found["adapters"]), tuple(sorted(found["options"].items()))
+            )
+            for tier, found in zip(known, told["models"], strict=True)
+        }
+        models = list(zip(keys.values(), told["models"], strict=True))
+        return Outlook(
+            keys=keys,
+            costs={key: LoadCost(found["size"], found["load_s"]) for key, found in models},
+            room=Room(vram=told["vram"]),
+            resident=frozenset(key for key, found in models if found["resident"]),
+        )
+
+    async def announce(self, calls: Sequence[Planned]) -> None:
+        steps, left_out = [], set()
+        for call in calls:
+            want = self._preferred(call.tier)
+            if want is None:
+                left_out.add(call.id)
+                continue
+            needs = tuple(need for need in call.needs if need not in left_out)
+            steps.append(PlannedStep(id=call.id, want=want, seconds=call.seconds, needs=needs))
+        await self._leases.announce(steps)
+
+    def _preferred(self, tier: str) -> Want | None:
+        """The tier's model at its preferred host."""
+        return self._want(replace(self.place(tier), host=self._settings.tiers[tier].host))
 
     def _name(self, place: ModelPlace) -> str:
         """What the host calls the model."""

@@ -17,8 +17,9 @@ from manyhands.journal.events import Body, Generating, Note, NoteReason, Said
 from manyhands.recover import SentMessage
 from manyhands.redaction import redact
 from manyhands.roles.model import Role
+from manyhands.schedule.model import Outlook
 
-__all__ = ["Emit", "ModelPlace", "Models", "Spoken", "Voice", "digest", "digest_of"]
+__all__ = ["Emit", "ModelPlace", "Models", "Planned", "Spoken", "Voice", "digest", "digest_of"]
 
 Emit = Callable[[Body], Awaitable[None]]
 
@@ -39,6 +40,21 @@ class ModelPlace:
     num_ctx: int
     thinks: bool
     host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A call that a plan will come to.
+
+    Attributes:
+        seconds: expected, the load not counted.
+        needs: ids of planned calls that come before.
+    """
+
+    id: str
+    tier: str
+    seconds: float = 30.0
+    needs: tuple[str, ...] = ()
 
 
 class Models(Protocol):
@@ -74,6 +90,14 @@ class Models(Protocol):
 
     def tier_above(self, tier: str) -> str | None:
         """The next stronger tier, None at the top or where it serves the same model."""
+        ...
+
+    async def outlook(self, tiers: Sequence[str]) -> Outlook | None:
+        """What loading costs where these tiers are served; None where that cannot be told."""
+        ...
+
+    async def announce(self, calls: Sequence[Planned]) -> None:
+        """Tell what a plan will come to, in place of what was told before."""
         ...
 
 
@@ -141,6 +165,14 @@ class Voice:
 
     def tier_above(self, tier: str) -> str | None:
         return self._models.tier_above(tier)
+
+    async def outlook(self, tiers: Sequence[str]) -> Outlook | None:
+        """What loading costs where these tiers are served; None where that cannot be told."""
+        return await self._models.outlook(tiers)
+
+    async def announce(self, calls: Sequence[Planned]) -> None:
+        """Tell what a plan will come to, so that its models are loaded in time."""
+        await self._models.announce(calls)
 
     def model_of(self, tier: str) -> str:
         return self._models.place(tier).model

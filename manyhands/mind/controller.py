@@ -12,6 +12,7 @@ from manyhands.errors import (
     SandboxError,
     StorageError,
 )
+from manyhands.hands.code import CodeHand
 from manyhands.hands.contracts import (
     CodeRequest,
     HandName,
@@ -21,15 +22,22 @@ from manyhands.hands.contracts import (
     Status,
 )
 from manyhands.hands.registry import HANDS
+from manyhands.hands.voice import Planned
 from manyhands.hands.work import Begin, Desk
 from manyhands.journal.events import Condensed, Note, NoteReason, StepDone, StepStarted
 from manyhands.mind.answer import StepReport
 from manyhands.mind.condense import condense
 from manyhands.mind.frame import PlanStep, request_of
 from manyhands.mind.tools import Toolbox
-from manyhands.schedule.order import StepSpec, order_steps
+from manyhands.schedule.model import Work
+from manyhands.schedule.order import StepSpec, order_by_cost, order_steps
 
 __all__ = ["Controller"]
+
+#: Expected seconds of a step by its tier, loading and repairs not counted (declared).
+_STEP_S = {"mind": 15.0, "expert": 45.0, "heavy": 90.0}
+#: What follows every plan: the mind reads the notes and writes the answer.
+_ANSWER = "the answer"
 
 
 class Controller:
@@ -37,12 +45,19 @@ class Controller:
 
     Args:
         given: results of steps that were worked on elsewhere, as every step shall see them.
+        answers: whether the mind writes an answer after the last step.
     """
 
     def __init__(
-        self, toolbox: Toolbox, done: Mapping[str, HandResult] | None = None, given: str = ""
+        self,
+        toolbox: Toolbox,
+        done: Mapping[str, HandResult] | None = None,
+        given: str = "",
+        *,
+        answers: bool = True,
     ) -> None:
         self._box = toolbox
+        self._answers = answers
         self._given = given
         self._hands = {name: make() for name, make in HANDS.items()}
         self._done = frozenset(done or ())
@@ -52,28 +67,83 @@ class Controller:
         #: step -> artifact with the whole value, where the note shows only a part of it
         self.handles: dict[str, str] = {}
 
-    def order(self, steps: Sequence[PlanStep], resident: Sequence[str] = ()) -> list[str]:
-        """The order in which models are loaded as few times as the plan allows."""
-        specs = [
-            StepSpec(id=step.id, model=self._model(step), needs=tuple(step.needs)) for step in steps
-        ]
-        return list(order_steps(specs, resident))
+    async def arrange(self, steps: Sequence[PlanStep]) -> list[str]:
+        """The order in which the models that the plan needs are loaded in as few seconds as can be.
 
-    def _model(self, step: PlanStep) -> str:
-        return self._box.voice.model_of(self._box.voice.role(self._hands[step.hand].role).tier)
+        Where it is not known what loading costs, each change of the model counts the same.
+        """
+        tiers = {step.id: self._tier(step) for step in steps}
+        code = self._box.remote is None and any(step.hand is HandName.CODE for step in steps)
+        before = self._tester() if code else ""
+        outlook = None
+        if self._box.remote is None and len(set(tiers.values())) > 1:
+            wanted = {*tiers.values(), "mind", *([before] if before else [])}
+            outlook = await self._box.voice.outlook(sorted(wanted))
+        if outlook is None:
+            model_of = self._box.voice.model_of
+            specs = [
+                StepSpec(id=step.id, model=model_of(tiers[step.id]), needs=tuple(step.needs))
+                for step in steps
+            ]
+            return list(order_steps(specs))
+        known = {step.id for step in steps}
+        # All blind tests are written before the first step, and the mind answers after the last.
+        first = [Work("blind tests", outlook.keys[before], 0.0)] if before else []
+        work = [
+            Work(
+                f"step {step.id}",
+                outlook.keys[tiers[step.id]],
+                _STEP_S.get(tiers[step.id], 30.0),
+                needs=(
+                    *(one.id for one in first),
+                    *(f"step {need}" for need in step.needs if need in known),
+                ),
+            )
+            for step in steps
+        ]
+        last = Work(
+            _ANSWER, outlook.keys["mind"], _STEP_S["mind"], needs=tuple(one.id for one in work)
+        )
+        order = order_by_cost([*first, *work, last], outlook)
+        return [name.removeprefix("step ") for name in order if name.startswith("step ")]
+
+    def _tier(self, step: PlanStep) -> str:
+        return self._box.voice.role(self._hands[step.hand].role).tier
+
+    def _tester(self) -> str:
+        """The tier that writes blind tests."""
+        return self._box.voice.role(CodeHand.tester).tier
+
+    async def _announce(self, steps: Sequence[PlanStep], *, blind_tests: bool = False) -> None:
+        """Tell what is still to come, in its order, so that its models are loaded in time."""
+        if self._box.remote is not None:
+            return
+        to_come = [(step.id, self._tier(step)) for step in steps if step.id not in self._results]
+        if blind_tests and any(step.hand is HandName.CODE for step in steps):
+            to_come.insert(0, ("blind tests", self._tester()))
+        if self._answers:
+            to_come.append((_ANSWER, "mind"))
+        calls: list[Planned] = []
+        for name, tier in to_come:
+            needs = (calls[-1].id,) if calls else ()
+            calls.append(Planned(name, tier, _STEP_S.get(tier, 30.0), needs))
+        await self._box.voice.announce(calls)
 
     async def run(self, steps: Sequence[PlanStep], order: Sequence[str]) -> list[StepReport]:
         """Work through the steps; each is reported, also those that could not be done."""
         by_id = {step.id: step for step in steps}
         stop: BudgetExceeded | None = None
+        in_order = [by_id[name] for name in order]
         try:
-            await self._prepare([by_id[name] for name in order])
+            await self._announce(in_order, blind_tests=True)
+            await self._prepare(in_order)
         except BudgetExceeded as error:
             stop = error
-        for name in order:
+        for at, name in enumerate(order):
             step = by_id[name]
             if name not in self._results and stop is None:
                 try:
+                    await self._announce(in_order[at + 1 :])
                     self._results[name] = await self._work(step)
                 except BudgetExceeded as error:
                     stop = error

@@ -400,7 +400,7 @@ class Mind:
     async def _models(self) -> AsyncIterator[Models]:
         from manyhands.hands.models import TierModels
 
-        async with TierModels(self.settings) as models:
+        async with TierModels(self.settings, door=self._door) as models:
             yield models
 
     def _memory(self, question: Question) -> Remembering | None:

@@ -140,7 +140,7 @@ class Run:
         self, frame: Frame, framer: Framer, controller: Controller
     ) -> tuple[Frame, list[StepReport]]:
         """Run the plan; where steps brought nothing that holds, the mind may plan once more."""
-        order = controller.order(frame.steps)
+        order = await controller.arrange(frame.steps)
         await framer.tell(frame, order, self.reached.revisions)
         reports = await controller.run(frame.steps, order)
         for revision in range(self.reached.revisions + 1, _REVISIONS + 1):
@@ -163,7 +163,7 @@ class Run:
             frame = frame.model_copy(
                 update={"steps": (*frame.steps, *more.steps), "effects": effects}
             )
-            order = controller.order(more.steps)
+            order = await controller.arrange(more.steps)
             await framer.tell(frame, order, revision)
             reports = [*reports, *await controller.run(more.steps, order)]
         return frame, reports

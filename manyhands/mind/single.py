@@ -101,7 +101,7 @@ async def work_one(
             async with _toolbox(mind, recorder, purse, files) as toolbox:
                 if notes is not None:
                     toolbox = replace(toolbox, remote=None)
-                controller = Controller(toolbox, given=notes or "")
+                controller = Controller(toolbox, given=notes or "", answers=False)
                 (report,) = await controller.run([step], [step.id])
             recorder.record(Answered(text=report.result.summary, status=report.result.status))
             outcome = RunOutcome.ANSWERED

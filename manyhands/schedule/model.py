@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-__all__ = ["AGE_S", "LoadCost", "ModelKey", "Priority", "Room", "Work", "weight"]
+__all__ = ["AGE_S", "LoadCost", "ModelKey", "Outlook", "Priority", "Room", "Work", "weight"]
 
 #: A request counts twice after it has waited this long, three times after twice as long, …: every
 #: request comes to outweigh any number of fresh ones, so that none starves.
@@ -21,9 +21,9 @@ class Priority(IntEnum):
     PERSON = 2
 
 
-#: How much a second of waiting counts. Against `optimum.LOAD_WEIGHT`: a person's second is worth
-#: more than a second of loading, a plan's step a tenth of it.
-_WEIGHTS = {Priority.BACKGROUND: 1.0, Priority.STEP: 4.0, Priority.PERSON: 60.0}
+#: How much a second of waiting counts. Against `optimum.LOAD_WEIGHT`: a person's second is worth a
+#: second of loading, that of a plan's step a twentieth.
+_WEIGHTS = {Priority.BACKGROUND: 1.0, Priority.STEP: 4.0, Priority.PERSON: 80.0}
 
 
 def weight(priority: Priority, waited_s: float = 0.0) -> float:
@@ -96,4 +96,16 @@ class Work:
     needs: tuple[str, ...] = ()
 
 
-Costs = Mapping[ModelKey, LoadCost]
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a planner must know of a host.
+
+    Attributes:
+        keys: tier -> the model that serves it.
+        resident: the models among them that are loaded now.
+    """
+
+    keys: Mapping[str, ModelKey]
+    costs: Mapping[ModelKey, LoadCost]
+    room: Room
+    resident: frozenset[ModelKey]

@@ -20,7 +20,7 @@ from manyhands.schedule.model import LoadCost, ModelKey, Room, Work
 __all__ = ["EXACT_MOST", "LOADS_FIRST", "LOAD_WEIGHT", "Schedule", "Step", "best_schedule"]
 
 #: What a second of loading costs beside the waiting that it causes.
-LOAD_WEIGHT = 40.0
+LOAD_WEIGHT = 80.0
 #: With this the seconds of loading decide, and completion only among equals.
 LOADS_FIRST = 1e7
 #: Up to this many pieces of work the optimum is computed exactly.
