@@ -73,7 +73,7 @@ def _room(request: ChatRequest, wanted: int) -> int:
         len(message.content.encode()) // _BYTES_A_TOKEN + _MESSAGE_TOKENS
         for message in request.messages
     )
-    return max(_LEAST_ANSWER, min(wanted, request.num_ctx - prompt))
+    return min(wanted, max(_LEAST_ANSWER, request.num_ctx - prompt))
 
 
 def _asked_in_words(messages: list[dict[str, Any]], schema: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,16 +8,58 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from manyhands.cli.fitting import FitReport
     from manyhands.cli.health import Finding
 
 __all__ = ["command"]
+
+#: Stands for `--fit` without a model.
+_ALL = "*"
 
 
 @click.command("doctor", help="Check servers, models, roles, sandbox and stores.")
 @click.option("--probe", is_flag=True, help="Also ask the mind for one token, which loads it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
-def command(probe: bool, as_json: bool) -> None:
+@click.option(
+    "--fit",
+    is_flag=False,
+    flag_value=_ALL,
+    metavar="[MODEL]",
+    help="What fits into memory: every tier, or one model.",
+)
+@click.option("--vram", type=float, help="With --fit: GB of GPU memory of another machine.")
+@click.option("--ram", type=float, help="With --fit: GB of RAM of another machine.")
+@click.option("--num-ctx", type=click.IntRange(256), help="With --fit: another window.")
+@click.option(
+    "--kv-type",
+    type=click.Choice(["f16", "q8_0", "q4_0"]),
+    default="f16",
+    show_default=True,
+    help="With --fit: the server's OLLAMA_KV_CACHE_TYPE.",
+)
+@click.option(
+    "--load-gb-s",
+    type=click.FloatRange(0, min_open=True),
+    default=3.0,
+    show_default=True,
+    help="With --fit: GB of weights read in a second (3: NVMe, 10: page cache).",
+)
+def command(
+    probe: bool,
+    as_json: bool,
+    fit: str | None,
+    vram: float | None,
+    ram: float | None,
+    num_ctx: int | None,
+    kv_type: str,
+    load_gb_s: float,
+) -> None:
     """Exit code 0 when there is no problem (warnings do not count), else 1."""
+    if fit is not None:
+        _fit("" if fit == _ALL else fit, as_json, vram, ram, num_ctx, kv_type, load_gb_s)
+        return
+    if vram is not None or ram is not None or num_ctx:
+        raise click.UsageError("--vram, --ram and --num-ctx need --fit.")
     import anyio
 
     from manyhands.cli.health import Mark
@@ -38,6 +80,50 @@ def command(probe: bool, as_json: bool) -> None:
     else:
         click.echo('\nReady. Ask something: manyhands ask "…"')
     raise SystemExit(1 if problems else 0)
+
+
+def _fit(
+    model: str,
+    as_json: bool,
+    vram: float | None,
+    ram: float | None,
+    num_ctx: int | None,
+    kv_type: str,
+    load_gb_s: float,
+) -> None:
+    import anyio
+    from rich.console import Console
+
+    from manyhands.cli.fitting import fit_json, fit_report, print_fit
+    from manyhands.cli.servers import open_engines
+    from manyhands.engines.fit.arithmetic import GB, KvType
+    from manyhands.engines.fit.machine import Card, Machine, this_machine
+    from manyhands.settings import load_settings
+
+    if vram is None and ram is None:
+        machine = this_machine()
+    else:
+        cards = (Card("given", round(vram * GB)),) if vram else ()
+        machine = Machine(cards, round((ram or 0) * GB), "given")
+
+    async def work() -> FitReport:
+        settings = load_settings()
+        async with open_engines(settings) as engines:
+            return await fit_report(
+                settings,
+                engines,
+                machine,
+                model=model,
+                num_ctx=num_ctx or 0,
+                gb_s=load_gb_s,
+                kv_type=KvType(kv_type),
+            )
+
+    report = anyio.run(work)
+    if as_json:
+        click.echo(json.dumps(fit_json(report), indent=2, ensure_ascii=False))
+    else:
+        print_fit(report, Console())
 
 
 async def _examine(probe: bool, quiet: bool) -> list[Finding]:

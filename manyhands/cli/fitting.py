@@ -1,0 +1,213 @@
+"""`manyhands doctor --fit`: what fits this machine, or one that is only described."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from rich.console import Console
+from rich.table import Table
+
+from manyhands.configuration.profiles import PROFILE_NOTES, Profile
+from manyhands.engines.fit.advice import Asked, Fit, fit_of, propose, together
+from manyhands.engines.fit.arithmetic import GB, KvType, ModelShape, shape_of
+from manyhands.engines.fit.known import known_shape
+from manyhands.engines.fit.machine import Machine
+from manyhands.engines.ollama import OllamaEngine
+from manyhands.errors import EngineError, InputError
+from manyhands.settings import Settings
+
+__all__ = ["FitReport", "fit_json", "fit_report", "print_fit"]
+
+_DEFAULT_WINDOW = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class FitReport:
+    """What fits.
+
+    Attributes:
+        unknown: tier or model -> why nothing can be said of it.
+        pairs: tiers that stay on the GPU side by side.
+        remarks: sentences for a person.
+    """
+
+    vram: int
+    ram: int
+    source: str
+    fits: tuple[Fit, ...]
+    unknown: dict[str, str]
+    pairs: tuple[tuple[str, str], ...]
+    proposal: Profile
+    remarks: tuple[str, ...]
+
+
+async def fit_report(
+    settings: Settings,
+    engines: Mapping[str, OllamaEngine],
+    machine: Machine,
+    *,
+    model: str = "",
+    num_ctx: int = 0,
+    gb_s: float = 3.0,
+    kv_type: KvType = KvType.F16,
+) -> FitReport:
+    """Work out what fits.
+
+    Args:
+        model: only this one; every tier of the settings when empty.
+        num_ctx: another window than the tiers' own.
+        gb_s: GB of weights that are read in a second.
+
+    Raises:
+        InputError: `model` is neither on a server nor in the table.
+    """
+    asked, unknown = await _asked(settings, engines, model, num_ctx)
+    vram, ram = machine.vram, machine.ram
+    fits = tuple(fit_of(one, vram, ram, gb_s=gb_s, kv_type=kv_type) for one in asked)
+    return FitReport(
+        vram=vram,
+        ram=ram,
+        source=machine.source,
+        fits=fits,
+        unknown=unknown,
+        pairs=tuple(together(fits, vram)),
+        proposal=propose(vram, ram),
+        remarks=tuple(_remarks(settings, machine, fits, asked_for=model)),
+    )
+
+
+async def _asked(
+    settings: Settings, engines: Mapping[str, OllamaEngine], model: str, num_ctx: int
+) -> tuple[list[Asked], dict[str, str]]:
+    if model:
+        tiers = {tier: spec for tier, spec in settings.tiers.items() if spec.model == model}
+        own = next((spec.num_ctx for spec in tiers.values()), _DEFAULT_WINDOW)
+        shape = await _shape(model, engines)
+        if not num_ctx:
+            own = min(own, shape.longest or own)
+        return [Asked(shape.name, shape, num_ctx or own)], {}
+    asked, unknown = [], {}
+    for tier, spec in settings.tiers.items():
+        here = {name: engines[name] for name in spec.hosts if name in engines}
+        try:
+            shape = await _shape(spec.model, here)
+        except InputError as error:
+            unknown[tier] = error.message
+            continue
+        asked.append(Asked(tier, shape, num_ctx or spec.num_ctx, on_cpu=spec.num_gpu == 0))
+    return asked, unknown
+
+
+async def _shape(model: str, engines: Mapping[str, OllamaEngine]) -> ModelShape:
+    """From a server that has the model, else from the table."""
+    for engine in engines.values():
+        try:
+            size = (await engine.sizes()).get(model if ":" in model else f"{model}:latest", 0)
+            if size:
+                return shape_of(model, (await engine.show(model)).info, size)
+        except EngineError:
+            continue
+    return known_shape(model)
+
+
+def _remarks(
+    settings: Settings, machine: Machine, fits: tuple[Fit, ...], *, asked_for: str
+) -> list[str]:
+    said = []
+    if not machine.cards:
+        said.append(
+            "No GPU was found, so everything runs in RAM. For another machine: --vram GB --ram GB."
+        )
+    if machine.source not in ("given", "none"):
+        away = [
+            name
+            for name, host in settings.hosts.items()
+            if urlsplit(host.url).hostname not in ("127.0.0.1", "localhost", "::1")
+        ]
+        if away:
+            said.append(
+                f"The memory is that of this machine; for {', '.join(away)} say theirs with --vram."
+            )
+    for fit in fits:
+        name, tier = fit.asked.shape.name, fit.asked.tier
+        if fit.asked.on_cpu:
+            continue
+        if not fit.runs:
+            said.append(
+                f"{name} does not run here: {_gb(fit.spilled)} GB are left for RAM, which has "
+                f"{_gb(machine.ram)}."
+            )
+        elif fit.spilled and machine.vram:
+            said.append(
+                f"{name} keeps {_gb(fit.spilled)} GB in RAM; those layers are computed by the CPU."
+            )
+        if fit.spilled and fit.best_window:
+            key = "num_ctx" if asked_for else f"tiers.{tier}.num_ctx"
+            said.append(f"{name} fits whole with {key} = {fit.best_window}.")
+    return said
+
+
+def _gb(size: int) -> str:
+    return f"{size / GB:.1f}"
+
+
+def fit_json(report: FitReport) -> dict[str, Any]:
+    """The report for programs; sizes in bytes."""
+    return {
+        "vram": report.vram,
+        "ram": report.ram,
+        "source": report.source,
+        "models": [
+            {
+                "tier": fit.asked.tier,
+                "model": fit.asked.shape.name,
+                "num_ctx": fit.asked.num_ctx,
+                **asdict(fit.need),
+                "total": fit.need.total,
+                "on_gpu": round(fit.on_gpu, 4),
+                "spilled": fit.spilled,
+                "runs": fit.runs,
+                "load_s": round(fit.load_s, 1),
+                "best_window": fit.best_window,
+            }
+            for fit in report.fits
+        ],
+        "unknown": report.unknown,
+        "together": [list(pair) for pair in report.pairs],
+        "profile": report.proposal,
+        "remarks": list(report.remarks),
+    }
+
+
+def print_fit(report: FitReport, console: Console) -> None:
+    """The report for a person."""
+    ram = f"{_gb(report.ram)} GB" if report.ram else "not given"
+    console.print(f"GPU memory {_gb(report.vram)} GB ({report.source}), RAM {ram}.")
+    console.print("1 GB is 1e9 bytes; the figures are computed, not measured.")
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "model", "num_ctx", "weights", "cache", "overhead", "total GB", "on GPU"):
+        words = title in ("", "model")
+        table.add_column(title, justify="left" if words else "right", no_wrap=words)
+    table.add_column("load s", justify="right")
+    for fit in report.fits:
+        need = fit.need
+        parts = (need.weights, need.cache, need.overhead, need.total)
+        table.add_row(
+            "" if fit.asked.tier == fit.asked.shape.name else fit.asked.tier,
+            fit.asked.shape.name,
+            str(fit.asked.num_ctx),
+            *map(_gb, parts),
+            "CPU" if fit.asked.on_cpu else f"{fit.on_gpu:.0%}",
+            f"{fit.load_s:.0f}",
+        )
+    console.print(table)
+    for tier, why in report.unknown.items():
+        console.print(f"{tier}: {why}", markup=False)
+    for one, other in report.pairs:
+        console.print(f"{one} and {other} stay on the GPU together.")
+    for remark in report.remarks:
+        console.print(f"→ {remark}", markup=False)
+    console.print(f"Profile for this memory: {report.proposal} ({PROFILE_NOTES[report.proposal]})")
