@@ -19,11 +19,13 @@ from manyhands.configuration.sections import (
     DeadlineSettings,
     HandsSettings,
     JournalSettings,
+    McpServerSettings,
     MemorySettings,
     RoutingSettings,
     SandboxBackend,
     SandboxSettings,
     ServeSettings,
+    ToolRule,
 )
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "JournalSettings",
     "JsonMode",
     "Loaded",
+    "McpServerSettings",
     "MemorySettings",
     "Profile",
     "RoutingSettings",
@@ -46,6 +49,7 @@ __all__ = [
     "Settings",
     "Tier",
     "TierSettings",
+    "ToolRule",
     "config_path",
     "load_settings",
     "load_with_origins",

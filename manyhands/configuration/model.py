@@ -17,6 +17,7 @@ from manyhands.configuration.sections import (
     DeadlineSettings,
     HandsSettings,
     JournalSettings,
+    McpServerSettings,
     MemorySettings,
     RoutingSettings,
     SandboxSettings,
@@ -154,6 +155,7 @@ class Settings(Section):
     Attributes:
         hosts: name -> server; `local` is always there.
         tiers: tier -> its base model.
+        mcpServers: name -> another MCP server, under the key that IDEs use.
     """
 
     profile: Profile = Profile.FULL
@@ -168,6 +170,7 @@ class Settings(Section):
     routing: RoutingSettings = Field(default_factory=RoutingSettings)
     approvals: ApprovalSettings = Field(default_factory=ApprovalSettings)
     serve: ServeSettings = Field(default_factory=ServeSettings)
+    mcpServers: dict[str, McpServerSettings] = Field(default_factory=dict)  # noqa: N815
 
     @model_validator(mode="before")
     @classmethod

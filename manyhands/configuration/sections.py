@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from manyhands.errors import SettingsError
@@ -24,6 +24,7 @@ __all__ = [
     "DeadlineSettings",
     "HandsSettings",
     "JournalSettings",
+    "McpServerSettings",
     "MemorySettings",
     "RoutingSettings",
     "SandboxBackend",
@@ -31,6 +32,7 @@ __all__ = [
     "Seconds",
     "Section",
     "ServeSettings",
+    "ToolRule",
     "user_data_folder",
     "user_runtime_folder",
 ]
@@ -291,3 +293,46 @@ class ApprovalSettings(Section):
     remember: ApprovalRule = ApprovalRule.TRUSTED
     run_cell: ApprovalRule = ApprovalRule.ASK
     other: ApprovalRule = ApprovalRule.ASK
+
+
+class ToolRule(StrEnum):
+    """Whether a call of another server's tool is asked about.
+
+    `always`: never asked, whatever text is in the context; for tools that can do no harm.
+    """
+
+    ASK = "ask"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class McpServerSettings(Section):
+    """Another MCP server, in the shape that IDEs use; its tools become steps of a plan.
+
+    `${NAME}` in a value is taken from the environment.
+
+    Attributes:
+        command, args, env: how it is started; or
+        url, headers: where it is.
+        type: of the transport, as IDEs write it; the other fields say it already.
+        tools: only these of its tools; all when empty.
+        approve: tool -> rule; `ask` for any other.
+        timeout_s: of one call.
+    """
+
+    command: str = ""
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = Field(default_factory=dict)
+    url: str = ""
+    headers: dict[str, str] = Field(default_factory=dict)
+    type: str = ""
+    disabled: bool = False
+    tools: tuple[str, ...] = ()
+    approve: dict[str, ToolRule] = Field(default_factory=dict)
+    timeout_s: Seconds = 60.0
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.command) == bool(self.url):
+            raise PydanticCustomError("one_way", "either a command or a url")
+        return self

@@ -68,6 +68,13 @@ def config_text(profile: Profile) -> str:
         lines += [f"# {note}", f"# [{section}]"]
         lines += [f"# {key} = {_toml(value)}" for key, value in dumped[section].items()]
         lines.append("")
+    lines += [
+        "# Another MCP server, as IDEs write it; approve: ask, always or never, by tool.",
+        "# [mcpServers.weather]",
+        '# command = "npx"',
+        '# args = ["-y", "some-weather-server"]',
+        "",
+    ]
     return "\n".join(lines)
 
 

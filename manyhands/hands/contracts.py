@@ -26,6 +26,7 @@ __all__ = [
     "MathRequest",
     "Spend",
     "Status",
+    "ToolRequest",
     "VerifyRequest",
     "VisualizeRequest",
     "decide_status",
@@ -37,6 +38,8 @@ class HandName(StrEnum):
     MATH = "math"
     VISUALIZE = "visualize"
     VERIFY = "verify"
+    #: A tool of another MCP server: a step like the others, without a model or a check of ours.
+    TOOL = "tool"
 
 
 class Status(StrEnum):
@@ -264,8 +267,18 @@ class VerifyRequest(_Request):
     data: tuple[Name, ...] = Field(min_length=1, max_length=1)
 
 
+class ToolRequest(_Request):
+    """Call a tool of another MCP server; its result is text from outside and never verified."""
+
+    hand: Literal[HandName.TOOL] = HandName.TOOL
+    task: Text
+    tool: Annotated[str, Field(min_length=3, max_length=200, pattern="/")]
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+
+
 HandRequest = Annotated[
-    CodeRequest | MathRequest | VisualizeRequest | VerifyRequest, Field(discriminator="hand")
+    CodeRequest | MathRequest | VisualizeRequest | VerifyRequest | ToolRequest,
+    Field(discriminator="hand"),
 ]
 
 #: One registry of hands: it makes the plan's grammar and, at the MCP door, the tools.
@@ -274,6 +287,7 @@ REQUESTS: dict[HandName, type[_Request]] = {
     HandName.MATH: MathRequest,
     HandName.VISUALIZE: VisualizeRequest,
     HandName.VERIFY: VerifyRequest,
+    HandName.TOOL: ToolRequest,
 }
 
 

@@ -20,6 +20,7 @@ from manyhands.hands.contracts import (
     HandResult,
     Spend,
     Status,
+    ToolRequest,
 )
 from manyhands.hands.registry import HANDS
 from manyhands.hands.voice import Planned
@@ -28,6 +29,7 @@ from manyhands.journal.events import Condensed, Note, NoteReason, StepDone, Step
 from manyhands.mind.answer import StepReport
 from manyhands.mind.condense import condense
 from manyhands.mind.frame import PlanStep, request_of
+from manyhands.mind.outside import call_outside
 from manyhands.mind.tools import Toolbox
 from manyhands.schedule.model import Work
 from manyhands.schedule.order import StepSpec, order_by_cost, order_steps
@@ -108,6 +110,8 @@ class Controller:
         return [name.removeprefix("step ") for name in order if name.startswith("step ")]
 
     def _tier(self, step: PlanStep) -> str:
+        if step.hand is HandName.TOOL:
+            return "mind"  # it uses no model, and the mind's is used next in any case
         return self._box.voice.role(self._hands[step.hand].role).tier
 
     def _tester(self) -> str:
@@ -202,6 +206,8 @@ class Controller:
                 status=Status.CANNOT,
                 summary=f"It needs {', '.join(broken)}, which brought nothing.",
             )
+        if isinstance(request, ToolRequest):
+            return await call_outside(self._box, request)
         try:
             if self._box.remote is not None:
                 return await self._elsewhere(step, request)

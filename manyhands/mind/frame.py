@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -75,6 +75,8 @@ class PlanStep(BaseModel):
     x: str = ""
     y: str = ""
     agg: str = ""
+    tool: str = ""
+    arguments: dict[str, Any] = Field(default_factory=dict)
 
 
 class Frame(BaseModel):
@@ -109,15 +111,26 @@ class PlanFault(BaseModel):
         return f"step {self.step!r}: {self.reason}" if self.step else self.reason
 
 
-def frame_schema(data: Sequence[str], *, hands: bool) -> dict[str, Any]:
-    """The grammar for the framing call: with no hands, no plan can be written."""
+def frame_schema(
+    data: Sequence[str], *, hands: bool, tools: Collection[str] = ()
+) -> dict[str, Any]:
+    """The grammar for the framing call: with no hands, no plan can be written.
+
+    Args:
+        tools: names of other servers' tools; without, no step can call one.
+    """
     schema = flat_schema(Frame)
+    step = schema["properties"]["steps"]["items"]["properties"]
+    if tools:
+        step["tool"] = {"enum": list(tools)}
+    else:
+        del step["tool"], step["arguments"]
+        step["hand"]["enum"] = [name for name in step["hand"]["enum"] if name != HandName.TOOL]
     if not hands:
         schema["properties"]["route"] = {"enum": [Route.DIRECT, Route.ASK]}
         del schema["properties"]["steps"]
         del schema["properties"]["effects"]
     elif data:
-        step = schema["properties"]["steps"]["items"]["properties"]
         step["data"] = {"type": "array", "items": {"enum": list(data)}}
     return schema
 
@@ -127,6 +140,7 @@ def check_plan(
     data: Mapping[str, Sequence[str]],
     max_steps: int,
     done: Mapping[str, HandName] | None = None,
+    tools: Mapping[str, Sequence[str]] | None = None,
 ) -> list[PlanFault]:
     """Everything that keeps a frame from being followed; an empty list when it can be.
 
@@ -134,6 +148,7 @@ def check_plan(
         data: data name -> its column names.
         max_steps: the budget of steps.
         done: steps of the plan that this one revises, with their hands.
+        tools: other servers' tools -> arguments that each must have.
     """
     if frame.route is Route.DIRECT:
         return [] if frame.answer.strip() else [_fault("", "the direct route needs an answer")]
@@ -146,6 +161,7 @@ def check_plan(
     faults = list(_shape_faults(frame.steps, max_steps, done or {}))
     for step in frame.steps:
         faults.extend(_data_faults(step, data))
+        faults.extend(_tool_faults(step, tools or {}))
         try:
             request_of(step)
         except ValidationError as error:
@@ -198,6 +214,19 @@ def _data_faults(step: PlanStep, data: Mapping[str, Sequence[str]]) -> Iterable[
         for axis in (step.x, step.y):
             if axis and columns and axis not in columns:
                 yield _fault(step.id, f"{axis!r} is no column (columns: {', '.join(columns)})")
+
+
+def _tool_faults(step: PlanStep, tools: Mapping[str, Sequence[str]]) -> Iterable[PlanFault]:
+    if step.hand is not HandName.TOOL:
+        return
+    if step.tool not in tools:
+        yield _fault(
+            step.id, f"there is no tool {step.tool!r} (tools: {', '.join(tools) or 'none'})"
+        )
+        return
+    for name in tools[step.tool]:
+        if name not in step.arguments:
+            yield _fault(step.id, f"{step.tool} needs the argument {name!r}")
 
 
 def request_of(step: PlanStep) -> HandRequest:

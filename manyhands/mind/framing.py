@@ -13,6 +13,7 @@ from manyhands.mind.prompts import frame_prompt, replan_note, revise_prompt
 from manyhands.mind.question import Question, Recall, Review
 from manyhands.mind.tools import Toolbox
 from manyhands.recover import read_structured
+from manyhands.remote.tools import OutsideTool
 
 __all__ = ["FRAMER", "Framer"]
 
@@ -27,6 +28,10 @@ class Framer:
         self._question = question
         self._max_steps = max_steps
         self.recalled = ""
+
+    @property
+    def _tools(self) -> Mapping[str, OutsideTool]:
+        return self._box.outside.tools if self._box.outside is not None else {}
 
     async def recall(self, recall: Recall | None) -> None:
         """Ask memory; a memory that cannot be read is told and does not stop the question."""
@@ -52,6 +57,7 @@ class Framer:
             self._question,
             self._box.sources.values(),
             recalled=self.recalled,
+            tools=[tool.line for tool in self._tools.values()],
             system=role.prompt,
             room_tokens=self._box.voice.room(FRAMER),
         )
@@ -60,7 +66,8 @@ class Framer:
 
     async def revise(self, frame: Frame, notes: Sequence[str]) -> Frame | None:
         """Further steps in the light of what was found; None when the mind has none."""
-        prompt = revise_prompt(self._question.text, frame, notes, self._box.sources)
+        tools = [tool.line for tool in self._tools.values()]
+        prompt = revise_prompt(self._question.text, frame, notes, self._box.sources, tools)
         done = {step.id: step.hand for step in frame.steps}
         revised = await self._ask(prompt, done)
         return revised if revised is not None and revised.route is Route.PLAN else None
@@ -95,7 +102,9 @@ class Framer:
         )
 
     async def _ask(self, prompt: str, done: Mapping[str, HandName] | None = None) -> Frame | None:
-        schema = frame_schema(list(self._box.sources), hands=self._question.hands)
+        schema = frame_schema(
+            list(self._box.sources), hands=self._question.hands, tools=self._tools
+        )
         again = ""
         for calm in (False, True):
             spoken = await self._box.voice.say(
@@ -120,7 +129,8 @@ class Framer:
         if frame.route is Route.PLAN and not self._question.hands:
             return [PlanFault(step="", reason="hands are switched off for this question")]
         columns = {name: source.columns for name, source in self._box.sources.items()}
-        return check_plan(frame, columns, self._max_steps, done)
+        required = {name: tool.required for name, tool in self._tools.items()}
+        return check_plan(frame, columns, self._max_steps, done, required)
 
     async def _tell_left_out(self, packed: Packed) -> None:
         if packed.left_out:

@@ -36,6 +36,7 @@ from manyhands.mind.routes import Routes
 from manyhands.mind.run import Run
 from manyhands.mind.tools import Toolbox, remote_hands
 from manyhands.redaction import redact
+from manyhands.remote.tools import OutsideTools
 
 if TYPE_CHECKING:
     from manyhands.hands.voice import Models
@@ -305,7 +306,9 @@ class Mind:
         outcome, error = RunOutcome.STOPPED, ""
         try:
             memory = self._memory(question)
-            async with self._tools(recorder, files, purse, events, memory) as toolbox:
+            async with self._tools(
+                recorder, files, purse, events, memory, hands=question.hands
+            ) as toolbox:
                 run = Run(
                     question=question,
                     toolbox=toolbox,
@@ -344,6 +347,8 @@ class Mind:
         purse: Purse,
         events: Sequence[Event],
         memory: Remembering | None,
+        *,
+        hands: bool,
     ) -> AsyncIterator[Toolbox]:
         from manyhands.broker.broker import Broker
         from manyhands.hands.bench import Bench
@@ -353,6 +358,8 @@ class Mind:
             self._models() as models,
             Bench(self.settings.sandbox.policy()) as bench,
         ):
+            outside = await self._outside(recorder) if hands else None
+            rules = {**self._rules(), **(outside.rules() if outside is not None else {})}
             toolbox = Toolbox(
                 voice=Voice(models, self.roles, recorder.emit, purse.charge),
                 bench=bench,
@@ -362,7 +369,7 @@ class Mind:
                 broker=Broker(
                     recorder.emit,
                     self._approve,
-                    rules=self._rules(),
+                    rules=rules,
                     approvals=self.approvals,
                     events=events,
                 ),
@@ -380,6 +387,7 @@ class Mind:
                 routes=Routes(self.settings, recorder.run_id, learns=not self.simulated),
                 escalate=self.settings.routing.escalate,
                 remote=remote_hands(self.settings),
+                outside=outside,
                 charge=purse.charge,
                 remember=memory.remember if memory is not None else None,
             )
@@ -387,6 +395,15 @@ class Mind:
                 yield toolbox
             finally:
                 self.approvals = toolbox.broker.approvals
+
+    async def _outside(self, recorder: Recorder) -> OutsideTools | None:
+        """Tools of other MCP servers; one that does not answer is told and left out."""
+        if not self.settings.mcpServers:
+            return None
+        outside = OutsideTools(self.settings.mcpServers)
+        for fault in await outside.look():
+            await recorder.emit(Note(reason=NoteReason.REMOTE, text=fault))
+        return outside if outside.tools else None
 
     def _rules(self) -> dict[str, Rule]:
         rules = self.settings.approvals

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from manyhands.hands.contracts import HandResult
-from manyhands.journal.events import Answered, Event, Framed, Recalled, RunStarted, StepDone
+from manyhands.journal.events import (
+    Answered,
+    EffectFinished,
+    Event,
+    Framed,
+    Recalled,
+    RunStarted,
+    StepDone,
+)
 from manyhands.journal.store import Journal
 from manyhands.mind.frame import Frame
 from manyhands.mind.packing import Turn
@@ -37,6 +45,8 @@ def tainted(journal: Journal, conversation_id: str) -> bool:
             if isinstance(body, RunStarted) and (body.data or body.context):
                 return True
             if isinstance(body, Recalled) and body.sources:
+                return True
+            if isinstance(body, EffectFinished) and body.tool.startswith("mcp:"):
                 return True
     return False
 

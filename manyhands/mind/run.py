@@ -172,7 +172,8 @@ class Run:
         if not frame.effects:
             return ()
         origins = self.question.origins(
-            data=bool(self.toolbox.sources), recalled=bool(self._recalled) or self.reached.recalled
+            data=bool(self.toolbox.sources) or self.toolbox.outside is not None,
+            recalled=bool(self._recalled) or self.reached.recalled,
         )
         return tuple(
             await perform_effects(
@@ -224,6 +225,8 @@ class Run:
 
 def _is_stuck(report: StepReport) -> bool:
     """A step that another plan could do better; a decided claim is an answer either way."""
+    if report.hand is HandName.TOOL:  # nothing checks it, and a refusal is a person's word
+        return report.result.status is Status.FAILED
     if report.hand is HandName.VERIFY:
         return report.result.status not in (Status.VERIFIED, Status.REFUTED)
     return report.result.status is not Status.VERIFIED

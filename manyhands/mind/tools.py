@@ -14,6 +14,7 @@ from manyhands.hands.voice import Emit, Voice
 from manyhands.hands.work import Source
 from manyhands.mind.routes import Routes
 from manyhands.remote.hands import RemoteHands
+from manyhands.remote.tools import OutsideTools
 
 if TYPE_CHECKING:
     from manyhands.settings import Settings
@@ -34,6 +35,7 @@ class Toolbox:
         open: the content of an artifact by its id.
         remote: the hands server that works on the steps; without, they are worked on here.
         charge: told what a step cost that was not worked on here; raises `BudgetExceeded`.
+        outside: tools of other MCP servers; None where none are set up.
         remember: writes a statement to memory and gives its id; None where memory is off.
     """
 
@@ -48,6 +50,7 @@ class Toolbox:
     routes: Routes | None = None
     escalate: bool = True
     remote: RemoteHands | None = None
+    outside: OutsideTools | None = None
     charge: Callable[[Spend], None] = lambda _: None
     remember: Callable[[str], Awaitable[str]] | None = None
 

@@ -17,7 +17,8 @@ from manyhands_mcp.guard import GuardRules
 from manyhands_mcp.http import running_http
 
 from manyhands.cli.demo_models import say
-from manyhands.hands.contracts import HandName, HandResult, Status
+from manyhands.hands.contracts import HandResult, Status
+from manyhands.hands.registry import HANDS
 from manyhands.journal.events import Event
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
@@ -122,7 +123,7 @@ async def test_one_plan_in_process_and_over_mcp_gives_equal_results(
             mind = Mind(near, roles=ROLES, simulated=True)
             there, events = await ask(mind, table)
 
-    assert {step.hand for step in here.steps} == set(HandName)
+    assert {step.hand for step in here.steps} == set(HANDS)
     assert {step.result.status for step in here.steps} == {Status.VERIFIED}
     assert [step.id for step in there.steps] == [step.id for step in here.steps]
     for one, other in zip(here.steps, there.steps, strict=True):
