@@ -27,6 +27,8 @@ __all__ = ["Loaded", "config_path", "load_settings", "load_with_origins"]
 _PREFIX: Final = "MANYHANDS_"
 #: Variables of ours that are no settings, or say a setting in another way.
 _OTHER: Final = ("MANYHANDS_CONFIG", "MANYHANDS_UNSAFE_EXEC")
+#: A whole table in the environment: MANYHANDS_MCPSERVERS='{name = {command = "npx"}}'.
+_SERVERS: Final = "mcpServers"
 _TABLES: Final = tuple(
     name
     for name, field in Settings.model_fields.items()
@@ -150,6 +152,8 @@ def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...
         if not variable.startswith(_PREFIX) or variable in _OTHER:
             continue
         key = tuple(variable.removeprefix(_PREFIX).lower().split("__"))
+        if key == (_SERVERS.lower(),):  # the one key with a capital, as IDEs have it
+            key = (_SERVERS,)
         if _is_setting(key):
             yield variable, key, _env_value(environ[variable])
         elif len(key) > 1 or key[0] in _TABLES or nearest(key[0], ["profile", *_TABLES]):
@@ -157,7 +161,7 @@ def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...
 
 
 def _is_setting(key: tuple[str, ...]) -> bool:
-    if key == ("profile",):
+    if key in (("profile",), (_SERVERS,)):
         return True
     if key[:1] == ("tiers",) and (len(key) != 3 or key[1] not in list(Tier)):
         return False

@@ -69,10 +69,7 @@ def config_text(profile: Profile) -> str:
         lines += [f"# {key} = {_toml(value)}" for key, value in dumped[section].items()]
         lines.append("")
     lines += [
-        "# Another MCP server, as IDEs write it; approve: ask, always or never, by tool.",
-        "# [mcpServers.weather]",
-        '# command = "npx"',
-        '# args = ["-y", "some-weather-server"]',
+        "# Other MCP servers are added as in IDEs, in tables mcpServers.NAME: docs/mcp.md.",
         "",
     ]
     return "\n".join(lines)
