@@ -14,6 +14,7 @@ from manyhands.configuration.model import bare_name
 from manyhands.engines.contracts import ChatRequest, Deadlines, Engine, Message, ModelInfo
 from manyhands.errors import (
     EngineError,
+    InputError,
     ManyhandsError,
     NoIsolation,
     SettingsError,
@@ -349,10 +350,27 @@ def _environment() -> Finding:
 
 
 def _memory(settings: MemorySettings) -> Finding:
+    if settings.url:
+        return _on_server(settings.url)
     try:
         return _database("memory", settings.path, settings.key())
     except SettingsError as error:
         return Finding("memory", Mark.PROBLEM, error.message, error.hint)
+
+
+def _on_server(url: str) -> Finding:
+    from manyhands.memory.postgres import open_on_server
+
+    try:
+        store = open_on_server(url, read_only=True)
+    except InputError as error:
+        return Finding("memory", Mark.OK, error.message)
+    except ManyhandsError as error:
+        return Finding("memory", Mark.PROBLEM, error.message, error.hint)
+    try:
+        return Finding("memory", Mark.OK, f"{store.place}: answers, {store.lookup.told}")
+    finally:
+        store.close()
 
 
 def _database(topic: str, path: Path, key: str = "") -> Finding:

@@ -6,6 +6,7 @@ import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -187,6 +188,9 @@ class MemorySettings(Section):
     """What is remembered between runs.
 
     Attributes:
+        path: the file it lies in.
+        url: a PostgreSQL database in its place, for several machines; "" for the file. A password
+            is never part of it: `PGPASSWORD` or `~/.pgpass` holds it.
         embedder: `tier` (the tier `embed`), `none` (words only), or the URL of a server.
         budget_tokens: at most this much of a prompt is memory.
         key_env: name of the environment variable that holds the key of an encrypted memory; ""
@@ -195,6 +199,7 @@ class MemorySettings(Section):
 
     enabled: bool = True
     path: Path = Field(default_factory=lambda: user_data_folder() / "memory.db")
+    url: str = ""
     embedder: str = "tier"
     key_env: str = ""
     budget_tokens: Count = 1200
@@ -208,13 +213,34 @@ class MemorySettings(Section):
             return value
         raise PydanticCustomError("embedder", "tier, none, or a URL that starts with http")
 
+    @field_validator("url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and parts.scheme not in ("postgresql", "postgres"):
+            raise PydanticCustomError("url", "a URL that starts with postgresql://, or nothing")
+        if parts.password is not None or "password=" in parts.query:
+            raise PydanticCustomError(
+                "url", "an address must not hold a password; put it into PGPASSWORD or ~/.pgpass"
+            )
+        return value
+
+    @property
+    def place(self) -> Path | str:
+        """Where the memory lies: its file or its URL."""
+        return self.url or self.path
+
+    def begun(self) -> bool:
+        """Whether there may be something in it."""
+        return bool(self.url) or self.path.exists()
+
     def key(self) -> str:
         """The key of the memory file; "" when it is not encrypted.
 
         Raises:
             SettingsError: the variable that should hold it is not set.
         """
-        if not self.key_env:
+        if not self.key_env or self.url:
             return ""
         found = os.environ.get(self.key_env, "")
         if not found:

@@ -1,4 +1,4 @@
-"""Searching in the file, by FTS5 and sqlite-vec: while the index in memory is being made."""
+"""Searching in the database: while the index in memory is being made, or where none is wanted."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from manyhands.journal.database import Database
 from manyhands.memory.arrays import F32
 from manyhands.memory.hot import Filter, HotIndex
-from manyhands.memory.neardisk import NearTable
+from manyhands.memory.lookup import Connection, Lookup
 from manyhands.memory.records import Family
 from manyhands.memory.signals import Question
 
@@ -20,27 +19,27 @@ _FROM_EACH = 120
 
 
 def narrowed(
-    db: Database, question: Question, wanted: Filter, *, model: int, near: bool
+    db: Connection, lookup: Lookup, question: Question, wanted: Filter, *, model: int
 ) -> HotIndex:
     """An index of only what may answer one question: the nearest by words and by vectors.
 
-    Ranking then goes the same way as in the whole index; how rare a word is comes from FTS5,
+    Ranking then goes the same way as in the whole index; how rare a word is comes from all items,
     so that scores are about the same.
 
     Args:
         model: the number of the model whose vectors the question's belongs to; 0 for words alone.
-        near: whether `sqlite-vec` is loaded.
     """
     where, values = _conditions(wanted)
-    pks = _by_words(db, question.stems, where, values)
-    if model and near and question.vector is not None:
-        pks += _by_vectors(db, question.vector, model, where, values)
+    stems = question.stems
+    pks = lookup.by_words(db, stems, where, values, _FROM_EACH) if stems else []
+    if model and lookup.near and question.vector is not None:
+        pks += _by_vectors(db, lookup, question.vector, model, where, values)
     chosen = list(dict.fromkeys(pks))
     chosen = list(dict.fromkeys([*chosen, *_beside(db, chosen)]))
     index = HotIndex(db)
     index.take_only(sorted(chosen), model)
     (total,) = db.execute("SELECT max(pk) FROM item")[0]
-    index.words.known_rarity = (int(total or 0), _holders(db, question.stems))
+    index.words.known_rarity = (int(total or 0), lookup.holders(db, set(stems)))
     return index
 
 
@@ -59,26 +58,17 @@ def _conditions(wanted: Filter) -> tuple[str, list[object]]:
     return "".join(parts), values
 
 
-def _by_words(
-    db: Database, stems: Sequence[str], where: str, values: Sequence[object]
-) -> list[int]:
-    if not stems:
-        return []
-    # A stem has letters and digits only; in quotes it cannot be an operator of FTS5.
-    match = " OR ".join(f'"{stem}"' for stem in dict.fromkeys(stems))
-    rows = db.execute(
-        "SELECT i.pk FROM words_fts JOIN item i ON i.pk = words_fts.rowid "  # noqa: S608
-        f"WHERE words_fts MATCH ?{where} ORDER BY words_fts.rank LIMIT ?",
-        (match, *values, _FROM_EACH),
-    )
-    return [int(pk) for (pk,) in rows]
-
-
 def _by_vectors(
-    db: Database, vector: F32, model: int, where: str, values: Sequence[object]
+    db: Connection,
+    lookup: Lookup,
+    vector: F32,
+    model: int,
+    where: str,
+    values: Sequence[object],
 ) -> list[int]:
-    among = f"SELECT v.id FROM view v JOIN item i ON i.pk = v.item WHERE 1{where}" if where else ""  # noqa: S608
-    views = NearTable(model, len(vector)).nearest(db, vector, among, values)
+    among = "SELECT v.id FROM view v JOIN item i ON i.pk = v.item WHERE true"
+    among = among + where if where else ""
+    views = lookup.by_vectors(db, model, vector, among, values)
     if not views:
         return []
     marks = ",".join("?" * len(views))
@@ -92,7 +82,7 @@ def _by_vectors(
     return [int(rows[at][0]) for at in order]
 
 
-def _beside(db: Database, pks: Sequence[int]) -> list[int]:
+def _beside(db: Connection, pks: Sequence[int]) -> list[int]:
     """The neighbours in their threads of what has neighbours that count."""
     found = []
     for pk in pks:
@@ -105,15 +95,3 @@ def _beside(db: Database, pks: Sequence[int]) -> list[int]:
                 (pk, Family.DIALOGUE, Family.CELL),
             )
     return [int(pk) for (pk,) in found]
-
-
-def _holders(db: Database, stems: Sequence[str]) -> dict[str, int]:
-    """How many items hold each stem."""
-    db.execute(
-        "CREATE VIRTUAL TABLE IF NOT EXISTS temp.words_vocab USING fts5vocab(main, words_fts, row)"
-    )
-    found = {}
-    for stem in set(stems):
-        for (count,) in db.execute("SELECT doc FROM temp.words_vocab WHERE term = ?", (stem,)):
-            found[stem] = int(count)
-    return found

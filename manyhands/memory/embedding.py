@@ -108,7 +108,8 @@ async def embed_pending(
 
 def _next(shelf: VectorShelf, model: int, after: int) -> list[tuple[Pending, F32 | None]]:
     found = shelf.pending(model, after=after, limit=_BATCH)
-    return [(pending, shelf.known(model, pending.view)) for pending in found]
+    known = shelf.known(model, [pending.view for pending in found])
+    return [(pending, known.get(pending.view)) for pending in found]
 
 
 def _dims(shelf: VectorShelf, model: int) -> tuple[int, str, int]:

@@ -26,14 +26,18 @@ class Forgotten:
 
     Attributes:
         items: memories that were removed.
-        clean: whether no byte of them is left in the file and its log. False while another
-            process holds the log open in a long read; `manyhands memory forget` again finishes it.
+        left: what may still hold bytes of them, and what to do; "" when nothing does.
         runs: runs of the journal that had recalled them and whose payloads were erased.
     """
 
     items: int
-    clean: bool
+    left: str = ""
     runs: tuple[str, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Whether no byte of them is left in the file and its log."""
+        return not self.left
 
 
 def erase(store: Store, ids: Sequence[str]) -> Forgotten:
@@ -43,15 +47,11 @@ def erase(store: Store, ids: Sequence[str]) -> Forgotten:
     with db.transaction():
         for item_id in ids:
             db.execute(
-                "INSERT OR REPLACE INTO tombstone VALUES (?, ?)",
+                "INSERT INTO tombstone VALUES (?, ?) "
+                "ON CONFLICT (hash) DO UPDATE SET at = excluded.at",
                 (_hash(store, item_id), time.time()),
             )
-        # FTS5 merges what it holds, so that no page keeps a part of a deleted term.
-        db.execute("INSERT INTO words_fts (words_fts) VALUES ('optimize')")
-    # `secure_delete` has put zeros over freed pages; what older versions of a page still lie in
-    # the log goes with it.
-    ((busy, _, _),) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return Forgotten(removed, clean=not busy)
+    return Forgotten(removed, left=store.lookup.scrub(db))
 
 
 def erase_in_journal(journal_file: Path, ids: Sequence[str]) -> tuple[str, ...]:

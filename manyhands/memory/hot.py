@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from manyhands.journal.database import Database
 from manyhands.memory.arrays import F32, Growing
+from manyhands.memory.lookup import Connection
 from manyhands.memory.postings import Postings
 from manyhands.memory.records import Family
 from manyhands.memory.signatures import Signatures
@@ -68,9 +68,9 @@ class Stopped(Exception):
 class HotIndex:
     """All items of one file in arrays, one slot each; a changed item moves to a new slot."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Connection) -> None:
         self._db = db
-        self._version: int | None = None
+        self._version: object = None
         #: Set to give up a load that is going on.
         self.stopped = threading.Event()
         self._seq = 0
@@ -122,15 +122,14 @@ class HotIndex:
 
     def fresh(self) -> bool:
         """Whether nothing was written since it was last brought up to date."""
-        return bool(self._db.execute("PRAGMA data_version")[0][0] == self._version)
+        return self._db.version() == self._version
 
     def refresh(self) -> None:
         """Take in what was written since, by this process or another; 2 µs when nothing was."""
-        (version,) = self._db.execute("PRAGMA data_version")[0]
+        version = self._db.version()
         if version == self._version:
             return
-        self._db.execute("BEGIN")  # one steady state for all that is read now
-        try:
+        with self._db.snapshot():
             serving = "SELECT id, name, dims FROM model WHERE state = 'serving'"
             model, name, dims = (*self._db.execute(serving), (0, "", 0))[0]
             low, high = self._db.execute("SELECT min(seq), max(seq) FROM change")[0]
@@ -145,8 +144,6 @@ class HotIndex:
                 self._renew([pk for (pk,) in rows])
             self._seq = max(self._seq, high or 0)
             self.model_name, self.dims = name, dims
-        finally:
-            self._db.execute("COMMIT")
         self.words.fold()
         self._version = version
 

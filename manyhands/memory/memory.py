@@ -88,9 +88,10 @@ class Memory:
         in_memory: bool = True,
         key: str = "",
     ) -> Self:
-        """Open or create a memory file.
+        """Open or create a memory.
 
         Args:
+            path: its file; or the URL of a PostgreSQL database, `postgresql://…`.
             embedder: has `async embed(texts)` and `model`. When its model is another than the
                 file's, everything is embedded anew in the background.
             previous: the embedder before it; its vectors then serve until the new ones are all
@@ -103,9 +104,7 @@ class Memory:
         Raises:
             StorageError: the file cannot be used; it is left as it was.
         """
-        store = await to_thread.run_sync(
-            lambda: open_store(Path(path), read_only=read_only, key=key)
-        )
+        store = await to_thread.run_sync(lambda: open_store(path, read_only=read_only, key=key))
         memory = cls(store, embedder, previous, scope, in_memory=in_memory)
         try:
             await memory._begin()
@@ -272,7 +271,7 @@ class Memory:
         if self._embedder is None:
             return 0, None
         if self._searcher.hot.loaded:
-            if not self._searcher.hot.fresh():
+            if self._store.remote or not self._searcher.hot.fresh():
                 await to_thread.run_sync(self._searcher.refresh)
             number, name, dims = self._searcher.serving()
         else:

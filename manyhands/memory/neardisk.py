@@ -9,6 +9,7 @@ import numpy as np
 
 from manyhands.journal.database import Database
 from manyhands.memory.arrays import F32
+from manyhands.memory.lookup import Connection
 
 __all__ = ["NearTable", "load_extension"]
 
@@ -49,10 +50,10 @@ class NearTable:
         self.name = f"near_{model}"
         self._bits = -(-dims // 64) * 64
 
-    def exists(self, db: Database) -> bool:
+    def exists(self, db: Connection) -> bool:
         return bool(db.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (self.name,)))
 
-    def add(self, db: Database, views: Sequence[int], vectors: F32) -> None:
+    def add(self, db: Connection, views: Sequence[int], vectors: F32) -> None:
         """Insert rows, within a transaction of the caller's."""
         if not self.exists(db):
             db.execute(f"CREATE VIRTUAL TABLE {self.name} USING vec0(signs bit[{self._bits}])")
@@ -63,15 +64,17 @@ class NearTable:
                 (view, signs),
             )
 
-    def remove(self, db: Database, view: int) -> None:
+    def remove(self, db: Connection, view: int) -> None:
         if self.exists(db):
             db.execute(f"DELETE FROM {self.name} WHERE rowid = ?", (view,))  # noqa: S608
 
-    def drop(self, db: Database) -> None:
+    def drop(self, db: Connection) -> None:
         if self.exists(db):
             db.execute(f"DROP TABLE {self.name}")
 
-    def nearest(self, db: Database, query: F32, where: str, values: Sequence[object]) -> list[int]:
+    def nearest(
+        self, db: Connection, query: F32, where: str, values: Sequence[object]
+    ) -> list[int]:
         """Views whose signs are nearest to the query's.
 
         Args:

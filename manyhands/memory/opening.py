@@ -25,7 +25,7 @@ async def open_memory(
     embedder = None if words_only else embedder_from(settings)
     try:
         memory = await Memory.open(
-            settings.memory.path,
+            settings.memory.place,
             embedder=embedder,
             scope=scope,
             read_only=read_only,

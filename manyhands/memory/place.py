@@ -7,12 +7,17 @@ from pathlib import Path
 
 from manyhands.errors import InputError, StorageError
 
-__all__ = ["filesystem_of", "look_at_the_place"]
+__all__ = ["filesystem_of", "is_url", "look_at_the_place"]
 
 #: File systems on which SQLite's shared memory between processes does not work.
 #: Source: https://www.sqlite.org/wal.html, "all processes must be on the same host".
 _REMOTE = ("nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "davfs")
 _MAGIC = b"SQLite format 3\0"
+
+
+def is_url(place: str | Path) -> bool:
+    """Whether a memory's place is a server rather than a file."""
+    return isinstance(place, str) and place.startswith(("postgresql://", "postgres://"))
 
 
 def filesystem_of(path: Path, mounts: str) -> str:

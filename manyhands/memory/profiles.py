@@ -44,12 +44,11 @@ def keep_profile(
     made = replace(today, weights=weights) if vectors else replace(today, words_only=weights)
     db = store.writer
     with db.transaction():
-        db.execute(
+        ((version,),) = db.execute(
             "INSERT INTO profile (family, weights, made, before, after, pairs) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            "VALUES (?, ?, ?, ?, ?, ?) RETURNING version",
             (today.family, made.told(), time.time(), before, after, pairs),
         )
-        version = db.connection.last_insert_rowid()
     return replace(made, version=f"fitted-{version}")
 
 

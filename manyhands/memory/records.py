@@ -29,11 +29,13 @@ __all__ = [
     "kind_of",
     "read_item",
     "seconds_of",
+    "thread_of",
 ]
 
 #: Characters; a text beyond this is refused: it is a file, not a memory.
 LONGEST_TEXT = 4_000_000
 _LONGEST_NAME = 1_000
+_LONGEST_THREAD = 500
 
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
@@ -267,6 +269,13 @@ def _said(value: object) -> str | None:
     return None
 
 
+def thread_of(name: str) -> str:
+    """A thread's name, short enough for an index; what is longer ends in its hash."""
+    if len(name) <= _LONGEST_THREAD:
+        return name
+    return name[:400] + hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+
+
 def read_item(raw: Mapping[str, Any], *, scope: str = "") -> Item:
     """An item from what a caller gave.
 
@@ -324,7 +333,7 @@ def read_item(raw: Mapping[str, Any], *, scope: str = "") -> Item:
         scope=texts["scope"] or scope,
         source=source,
         context=texts["context"] or _context_from(meta),
-        thread=thread,
+        thread=thread_of(thread),
         position=None if position is None else float(position),
         time=time,
         speaker=texts["speaker"],

@@ -67,6 +67,8 @@ class Searcher:
 
     def quick(self) -> bool:
         """Whether a search takes so few milliseconds that a thread would cost more than it."""
+        if self._store.remote:
+            return False
         return len(self.hot) <= _INLINE and not self._lock.locked() and self.hot.fresh()
 
     def _in_file(self) -> bool:
@@ -108,9 +110,8 @@ class Searcher:
         if self._in_file():
             if vectors and number != self._shelf.serving()[0]:
                 return None
-            hot = narrowed(
-                self._store.reader, question, wanted, model=number, near=self._store.near
-            )
+            store = self._store
+            hot = narrowed(store.reader, store.lookup, question, wanted, model=number)
             found, scores = self._ranked(hot, question, wanted)
         else:
             with self._lock:

@@ -16,12 +16,12 @@ def statistics(store: Store, shelf: VectorShelf) -> dict[str, Any]:
     _, filling, _ = shelf.filling()
     scopes = store.reader.execute("SELECT scope, count(*) FROM item GROUP BY scope ORDER BY scope")
     told: dict[str, Any] = {
-        "file": str(store.path),
-        "bytes": store.path.stat().st_size,
+        "file": store.place,
+        "bytes": store.size(),
         "kinds": dict(store.counts()),
         "projects": {str(scope) or "(none)": int(count) for scope, count in scopes},
         "searched by": f"words and vectors of {serving}, {dims} numbers" if dims else "words alone",
-        "on disk": "FTS5 and sqlite-vec" if store.near else "FTS5; sqlite-vec cannot be loaded",
+        "on disk": store.lookup.told,
         "integrity": store.reader.integrity(),
     }
     if number:

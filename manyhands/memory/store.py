@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manyhands.errors import InputError, StorageError
-from manyhands.journal.database import Database, open_database
-from manyhands.memory.derived import near_is_stale, rebuild_near
-from manyhands.memory.neardisk import NearTable, load_extension
-from manyhands.memory.place import look_at_the_place
-from manyhands.memory.records import Family, Item, Trust
+from manyhands.journal.database import open_database
+from manyhands.memory.derived import rebuild_near
+from manyhands.memory.lookup import Connection, Lookup
+from manyhands.memory.neardisk import load_extension
+from manyhands.memory.place import is_url, look_at_the_place
+from manyhands.memory.records import Family, Item, Trust, thread_of
 from manyhands.memory.rows import COLUMNS, Row, row_of, values_of
 from manyhands.memory.schema import MIGRATIONS
+from manyhands.memory.sqlite_lookup import SqliteLookup
 from manyhands.memory.views import views_of, words_of
 from manyhands.memory.words import stems
 
@@ -45,10 +47,20 @@ class Store:
     of the reader tells of every write, this process's own too.
     """
 
-    def __init__(self, path: Path, writer: Database | None, reader: Database) -> None:
-        self.path = path
-        #: Whether `sqlite-vec` could be loaded; without it vectors are searched in memory only.
-        self.near = load_extension(reader) and (writer is None or load_extension(writer))
+    def __init__(
+        self,
+        place: str,
+        writer: Connection | None,
+        reader: Connection,
+        lookup: Lookup,
+        *,
+        remote: bool = False,
+    ) -> None:
+        #: Its path, or its URL without a password.
+        self.place = place
+        #: Whether each statement is a round trip, too slow for an event loop's own thread.
+        self.remote = remote
+        self.lookup = lookup
         self._writer = writer
         self.reader = reader
 
@@ -57,13 +69,17 @@ class Store:
         return self._writer is None
 
     @property
-    def writer(self) -> Database:
+    def writer(self) -> Connection:
         if self._writer is None:
             raise StorageError(
-                f"{str(self.path)!r} is open for reading only.",
+                f"{self.place!r} is open for reading only.",
                 hint="Open it without read_only, and check its permissions.",
             )
         return self._writer
+
+    def size(self) -> int:
+        """Bytes."""
+        return Path(self.place).stat().st_size
 
     def close(self) -> None:
         # The reader goes first: the last writer then folds the log into the file.
@@ -80,37 +96,61 @@ class Store:
         changed: list[str] = []
         same: list[str] = []
         superseded: list[str] = []
-        db = self.writer
-        with db.transaction():
+        ends: dict[tuple[str, str], float] = {}
+        with self.writer.transaction():
+            held = self._held([item.id for item in items])
             for item in items:
-                was = db.execute("SELECT pk, fingerprint FROM item WHERE id = ?", (item.id,))
-                if was and was[0][1] == item.fingerprint():
+                pk, print_ = held.get(item.id, (0, b""))
+                if print_ == item.fingerprint():
                     same.append(item.id)
                     continue
-                if was:
-                    self._change(int(was[0][0]), item)
+                if pk:
+                    self._change(pk, item)
                     changed.append(item.id)
                 else:
-                    self._insert(item, moment)
+                    pk = self._insert(item, moment, ends)
                     new.append(item.id)
+                held[item.id] = (pk, item.fingerprint())
                 if item.kind == "fact" and item.subject:
                     superseded += self._supersede(item, moment)
             self._trim_changes()
         return Written(tuple(new), tuple(changed), tuple(same), tuple(superseded))
 
-    def _insert(self, item: Item, moment: float) -> None:
+    def _held(self, ids: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+        """Row and fingerprint of those that are there already."""
+        found = {}
+        for start in range(0, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            marks = ",".join("?" * len(chunk))
+            for item_id, pk, print_ in self.writer.execute(
+                f"SELECT id, pk, fingerprint FROM item WHERE id IN ({marks})",  # noqa: S608
+                chunk,
+            ):
+                found[str(item_id)] = (int(pk), bytes(print_))
+        return found
+
+    def _insert(self, item: Item, moment: float, ends: dict[tuple[str, str], float]) -> int:
+        """Write a new item; its row.
+
+        Args:
+            ends: the last position in each thread, as far as this batch has looked at it.
+        """
         db = self.writer
+        thread = (item.scope, item.thread)
         position = item.position
         if position is None:
-            (last,) = db.execute(
-                "SELECT max(position) FROM item WHERE scope = ? AND thread = ?",
-                (item.scope, item.thread),
-            )[0]
-            position = 0.0 if last is None else float(last) + 1.0
-        db.execute(
+            if thread not in ends:
+                (last,) = db.execute(
+                    "SELECT max(position) FROM item WHERE scope = ? AND thread = ?", thread
+                )[0]
+                ends[thread] = -1.0 if last is None else float(last)
+            position = ends[thread] + 1.0
+        if thread in ends:
+            ends[thread] = max(ends[thread], position)
+        ((pk,),) = db.execute(
             "INSERT INTO item (id, kind, family, scope, text, source, context, thread, position, "
             "time, speaker, subject, trust, tags, meta, marks, fingerprint, added, valid_from) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING pk",
             (
                 item.id,
                 *values_of(item, position),
@@ -118,15 +158,15 @@ class Store:
                 moment if item.time is None else item.time,
             ),
         )
-        pk = db.connection.last_insert_rowid()
-        self._index(pk, item, position)
+        self._index(int(pk), item, position, new=True)
+        return int(pk)
 
     def _change(self, pk: int, item: Item) -> None:
         db = self.writer
         position = item.position
         if position is None:
             position = float(db.execute("SELECT position FROM item WHERE pk = ?", (pk,))[0][0])
-        self._drop_words(pk)
+        self.lookup.drop_words(db, pk)
         db.execute(
             "UPDATE item SET kind = ?, family = ?, scope = ?, text = ?, source = ?, context = ?, "
             "thread = ?, position = ?, time = ?, speaker = ?, subject = ?, trust = ?, tags = ?, "
@@ -138,29 +178,30 @@ class Store:
             self._write_views(later.pk, later.item, later.position)
             db.execute("INSERT INTO change (item) VALUES (?)", (later.pk,))
 
-    def _index(self, pk: int, item: Item, position: float) -> None:
+    def _index(self, pk: int, item: Item, position: float, *, new: bool = False) -> None:
         db = self.writer
         body, around = (" ".join(stems(text)) for text in words_of(item))
-        db.execute("INSERT INTO words VALUES (?, ?, ?)", (pk, body, around))
-        db.execute(
-            "INSERT INTO words_fts (rowid, body, around) VALUES (?, ?, ?)", (pk, body, around)
-        )
-        self._write_views(pk, item, position)
+        self.lookup.add_words(db, pk, body, around)
+        self._write_views(pk, item, position, new=new)
         db.execute("INSERT INTO change (item) VALUES (?)", (pk,))
 
-    def _write_views(self, pk: int, item: Item, position: float) -> None:
+    def _write_views(self, pk: int, item: Item, position: float, *, new: bool = False) -> None:
         """Renew the item's views; a view whose text is the same keeps its row and its vectors."""
         db = self.writer
         wanted = [
             (view.role, hashlib.blake2b(view.text.encode(), digest_size=16).digest())
             for view in views_of(item, self.before(item, position))
         ]
-        have = {
-            ord_: (view, role, digest)
-            for view, ord_, role, digest in db.execute(
-                "SELECT id, ord, role, digest FROM view WHERE item = ?", (pk,)
-            )
-        }
+        have = (
+            {}
+            if new
+            else {
+                ord_: (view, role, digest)
+                for view, ord_, role, digest in db.execute(
+                    "SELECT id, ord, role, digest FROM view WHERE item = ?", (pk,)
+                )
+            }
+        )
         for ord_, (role, digest) in enumerate(wanted):
             known = have.pop(ord_, None)
             if known is not None and known[1:] == (role, digest):
@@ -178,20 +219,8 @@ class Store:
         db = self.writer
         for model, dims in db.execute("SELECT id, dims FROM model"):
             db.execute("DELETE FROM vector WHERE key = ?", (model << 40 | view,))
-            if self.near:
-                NearTable(model, dims).remove(db, view)
-            elif dims:
-                near_is_stale(db)
+            self.lookup.drop_near(db, model, dims, view)
         db.execute("DELETE FROM view WHERE id = ?", (view,))
-
-    def _drop_words(self, pk: int) -> None:
-        db = self.writer
-        for body, around in db.execute("SELECT body, around FROM words WHERE item = ?", (pk,)):
-            db.execute(
-                "INSERT INTO words_fts (words_fts, rowid, body, around) VALUES ('delete', ?, ?, ?)",
-                (pk, body, around),
-            )
-            db.execute("DELETE FROM words WHERE item = ?", (pk,))
 
     def _supersede(self, item: Item, moment: float) -> list[str]:
         """Close older facts of the same standing on the same subject; they stay visible.
@@ -242,7 +271,7 @@ class Store:
         with db.transaction():
             for item_id in ids:
                 for (pk,) in db.execute("SELECT pk FROM item WHERE id = ?", (item_id,)):
-                    self._drop_words(pk)
+                    self.lookup.drop_words(db, pk)
                     for (view,) in db.execute("SELECT id FROM view WHERE item = ?", (pk,)):
                         self._drop_view(int(view))
                     db.execute("DELETE FROM item WHERE pk = ?", (pk,))
@@ -284,7 +313,7 @@ class Store:
         )
         return [row_of(found) for found in rows]
 
-    def rows(self, pks: Sequence[int], *, db: Database | None = None) -> list[Row]:
+    def rows(self, pks: Sequence[int], *, db: Connection | None = None) -> list[Row]:
         """Items by their rows, in the order asked for; what is gone is left out."""
         found: dict[int, Row] = {}
         for start in range(0, len(pks), _CHUNK):
@@ -342,14 +371,13 @@ class Store:
             )
         ]
 
-    def ids_from(self, source: str, scope: str) -> dict[str, bytes]:
-        """Ids and fingerprints of the items that came from a source or a part of it."""
+    def ids_from(self, path: str, scope: str) -> dict[str, bytes]:
+        """Ids and fingerprints of the items that were read from a file."""
         return {
             str(item_id): bytes(print_)
             for item_id, print_ in self.reader.execute(
-                "SELECT id, fingerprint FROM item WHERE scope = ? AND "
-                "(source = ? OR (source >= ? AND source < ?))",
-                (scope, source, source + "#", source + "$"),
+                "SELECT id, fingerprint FROM item WHERE scope = ? AND thread = ? AND trust = ?",
+                (scope, thread_of(path), Trust.FILE),
             )
         }
 
@@ -367,15 +395,21 @@ class Store:
 _STANDING = {Trust.CHECKED: 3, Trust.USER: 3, Trust.FILE: 2, Trust.MODEL: 1}
 
 
-def open_store(path: Path, *, read_only: bool = False, key: str = "") -> Store:
-    """Open or create a memory file.
+def open_store(place: str | Path, *, read_only: bool = False, key: str = "") -> Store:
+    """Open or create a memory: a file, or the tables on a server.
 
     Args:
+        place: a path, or a URL that begins with `postgresql://`.
         key: of a file that is, or is to be, encrypted.
 
     Raises:
         NewerFormat, StorageFull, StorageError: said in words; the file is as it was.
     """
+    if is_url(place):
+        from manyhands.memory.postgres import open_on_server  # needs another library
+
+        return open_on_server(str(place), read_only=read_only)
+    path = Path(place)
     look_at_the_place(path, must_exist=read_only, key=key)
     writer = None if read_only else open_database(path, MIGRATIONS, key=key)
     try:
@@ -387,13 +421,14 @@ def open_store(path: Path, *, read_only: bool = False, key: str = "") -> Store:
             with suppress(StorageError):
                 writer.close()
         raise
-    store = Store(path, writer, reader)
-    if writer is not None and store.near and store.setting("near_stale"):
+    near = load_extension(reader) and (writer is None or load_extension(writer))
+    store = Store(str(path), writer, reader, SqliteLookup(near=near))
+    if writer is not None and near and store.setting("near_stale"):
         rebuild_near(store)
     return store
 
 
-def _tune(writer: Database) -> None:
+def _tune(writer: Connection) -> None:
     # What is deleted is overwritten with zeros, in the file and in what is written of it.
     writer.execute("PRAGMA secure_delete = ON")
     writer.execute("PRAGMA cache_size = -65536")

@@ -134,14 +134,19 @@ class VectorShelf:
         rows = self._store.writer.execute("SELECT max(id) FROM view")
         return int(rows[0][0] or 0)
 
-    def known(self, model: int, view: int) -> F32 | None:
-        """The vector that another view of the very same text has."""
+    def known(self, model: int, views: Sequence[int]) -> dict[int, F32]:
+        """By view, the vector that another view of the very same text has."""
+        if not views:
+            return {}
+        marks = ",".join("?" * len(views))
         rows = self._store.writer.execute(
-            "SELECT x.data FROM view v JOIN view w ON w.digest = v.digest AND w.id <> v.id "
-            "JOIN vector x ON x.key = (? | w.id) WHERE v.id = ? LIMIT 1",
-            (model << 40, view),
+            "SELECT v.id, x.data FROM view v "  # noqa: S608
+            "JOIN view w ON w.digest = v.digest AND w.id <> v.id "
+            f"JOIN vector x ON x.key = (? | w.id) WHERE v.id IN ({marks})",
+            (model << 40, *views),
         )
-        return np.frombuffer(rows[0][0], np.float16).astype(np.float32) if rows else None
+        return {int(view): np.frombuffer(data, np.float16).astype(np.float32)
+                for view, data in rows}  # fmt: skip
 
     def keep(self, model: int, texts: Sequence[Pending], vectors: F32) -> None:
         """Write unit vectors; those of items that were changed meanwhile are dropped."""
@@ -151,10 +156,13 @@ class VectorShelf:
             db.execute(
                 "UPDATE model SET dims = ? WHERE id = ? AND dims = 0", (vectors.shape[1], model)
             )
+            marks = ",".join("?" * len(texts))
             alive = {
                 int(view)
-                for pending in texts
-                for (view,) in db.execute("SELECT id FROM view WHERE id = ?", (pending.view,))
+                for (view,) in db.execute(
+                    f"SELECT id FROM view WHERE id IN ({marks})",  # noqa: S608
+                    [pending.view for pending in texts],
+                )
             }
             keep_vectors(
                 self._store,

@@ -43,8 +43,7 @@ class Remembering:
         """
         from manyhands.memory.opening import open_memory, project_of
 
-        path = self._settings.memory.path
-        if not path.exists():
+        if not self._settings.memory.begun():
             return "", ()
         scope = project_of(self._folder)
         async with open_memory(self._settings, scope=scope) as memory:

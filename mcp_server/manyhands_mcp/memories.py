@@ -27,7 +27,7 @@ async def recall(settings: Settings, query: str, most: int) -> Outcome:
     """
     if not settings.memory.enabled:
         raise InputError(_OFF, hint=_SWITCH_ON)
-    if not settings.memory.path.exists():
+    if not settings.memory.begun():
         return Outcome(status="ok", summary="Nothing is remembered yet.")
     scope = project_of(Path.cwd())
     async with open_memory(settings, scope=scope) as memory:

@@ -27,7 +27,7 @@ def item(number: int) -> dict[str, str]:
 async def test_no_byte_is_readable_and_all_of_it_works(file: Path) -> None:
     async with await Memory.open(file, embedder=HashEmbedder(), key=KEY) as memory:
         await memory.add([item(number) for number in range(300)])
-        assert memory.store.near  # sqlite-vec works on encrypted pages
+        assert memory.store.lookup.near  # sqlite-vec works on encrypted pages
         assert (await memory.recall("walrus number 7"))[0].id == "i7"
         assert traces_of(file, NEEDLES) == []  # with the log that lies beside it
     assert traces_of(file, NEEDLES) == []

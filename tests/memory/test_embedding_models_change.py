@@ -18,6 +18,7 @@ from manyhands.memory import Memory
 from manyhands.memory.embedders import OllamaEmbedder, OpenAIEmbedder, embedder_from
 from manyhands.settings import Settings, load_settings
 
+ON_BOTH = True
 pytestmark = pytest.mark.anyio
 
 ITEMS = [

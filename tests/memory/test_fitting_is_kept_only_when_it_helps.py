@@ -17,6 +17,7 @@ from manyhands.memory.profile import BUILT_IN, Profile, read_profile
 from manyhands.memory.records import Family
 from manyhands.memory.signal_names import SIGNALS, Signal
 
+ON_BOTH = True
 pytestmark = pytest.mark.anyio
 
 THINGS = ["walrus", "glacier", "harbour", "lantern", "meadow", "orchard", "quarry", "rudder"]

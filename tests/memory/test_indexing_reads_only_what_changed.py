@@ -15,6 +15,7 @@ from manyhands.errors import InputError
 from manyhands.memory import Memory
 from manyhands.memory.ingest.indexing import IndexReport, index_paths, watch_paths
 
+ON_BOTH = True
 pytestmark = pytest.mark.anyio
 
 DATE = 1_600_000_000  # long ago, so that a file's date alone tells that it is unchanged

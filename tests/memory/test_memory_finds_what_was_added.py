@@ -11,6 +11,7 @@ from manyhands.errors import InputError
 from manyhands.memory import Memory
 from manyhands.memory.records import Refusal, RefusedItem
 
+ON_BOTH = True
 pytestmark = pytest.mark.anyio
 
 ITEMS = [

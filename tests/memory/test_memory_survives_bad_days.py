@@ -159,7 +159,7 @@ async def test_without_the_extension_words_and_vectors_still_work(
 ) -> None:
     monkeypatch.setitem(sys.modules, "sqlite_vec", None)  # as if it were not installed
     async with await Memory.open(file, embedder=HashEmbedder()) as memory:
-        assert not memory.store.near
+        assert not memory.store.lookup.near
         await memory.add([ONE, {**ONE, "id": "two", "text": "A seal barks."}])
         assert (await memory.recall("walrus sleeping"))[0].id == "one"
         await memory.forget("two")

@@ -14,6 +14,7 @@ from manyhands.errors import InputError
 from manyhands.memory import Memory
 from manyhands.memory.records import Refusal, RefusedItem
 
+ON_BOTH = True
 pytestmark = pytest.mark.anyio
 
 ONE = {"id": "one", "kind": "document", "text": "The walrus sleeps."}
@@ -45,14 +46,14 @@ async def test_a_whole_number_serves_as_an_id_everywhere(file: Path) -> None:
     ],
 )
 async def test_what_is_meant_is_kept(
-    file: Path, given: dict[str, Any], held: dict[str, Any]
+    file: Path, tmp_path: Path, given: dict[str, Any], held: dict[str, Any]
 ) -> None:
     async with await Memory.open(file) as memory:
         await memory.add({**ONE, **given})
         item = (await memory.show("one")).item
         assert {name: getattr(item, name) for name in held} == held
         lines = await memory.export()
-    async with await Memory.open(file.with_name("copy.db")) as copy:
+    async with await Memory.open(tmp_path / "copy.db") as copy:
         await copy.import_(lines)
         assert await copy.export() == lines
 

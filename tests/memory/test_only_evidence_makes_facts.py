@@ -9,6 +9,7 @@ import pytest
 
 from manyhands.memory import Memory, Trust
 
+ON_BOTH = True
 pytestmark = pytest.mark.anyio
 
 CHECK = {"evidence": [{"check": "tests", "passed": True}]}

@@ -220,11 +220,8 @@ def forget(ids: tuple[str, ...], yes: bool, keep_runs: bool) -> None:
         click.echo(f"{done.items} of {len(names)} forgotten.")
         for run in done.runs:
             click.echo(f"  the run {run} had recalled it; its texts are erased")
-        if not done.clean:
-            click.echo(
-                "Another process is reading the file; run this again so that no byte stays.",
-                err=True,
-            )
+        if done.left:
+            click.echo(done.left, err=True)
 
     _with_memory(work, words_only=True)
 
@@ -241,6 +238,8 @@ def encrypt(undo: bool) -> None:
     from manyhands.settings import load_settings
 
     settings = load_settings().memory
+    if settings.url:
+        raise InputError("memory.url names a server, which does its own encryption.")
     key = settings.key()
     if not key:
         raise InputError(

@@ -27,7 +27,11 @@ _LARGEST = 50_000_000
 _RACY_NS = 2_000_000_000
 #: Files after which what is new is embedded, so that stopping loses little.
 _EMBED_EVERY = 50
-_KEEP_FILE = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)"
+_KEEP_FILE = (
+    "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (path, scope) DO UPDATE SET "
+    "size = excluded.size, mtime_ns = excluded.mtime_ns, hash = excluded.hash, "
+    "seen = excluded.seen"
+)
 
 
 @dataclass
