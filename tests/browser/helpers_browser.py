@@ -101,6 +101,12 @@ class Lab:
             **(env or {}),
         }
 
+    def disable_our_extension(self) -> None:
+        """As an administrator can: our lab extension is not loaded from the next start on."""
+        path = self.folder / "config" / "labconfig" / "page_config.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"disabledExtensions": {"@manyhands/lab": True}}))
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         with self.log.open("ab") as log:
@@ -163,15 +169,20 @@ class Lab:
         self._process = None
 
 
-def open_lab(page: Page, lab: Lab, workspace: str = "") -> None:
-    """Open JupyterLab in a workspace of its own and wait until its plugins are there."""
-    name = workspace or f"w{secrets.token_hex(4)}"
+def open_lab(page: Page, lab: Lab, *, with_ours: bool = True) -> None:
+    """Open JupyterLab in a workspace of its own and wait until its plugins are there.
+
+    Args:
+        with_ours: wait for our lab extension; without it, only for JupyterLab.
+    """
+    name = f"w{secrets.token_hex(4)}"
     page.goto(f"{lab.url}/lab/workspaces/{name}?token={lab.token}", wait_until="domcontentloaded")
-    wait_for_lab(page)
+    wait_for_lab(page, with_ours=with_ours)
 
 
-def wait_for_lab(page: Page) -> None:
-    page.wait_for_function("() => window.jupyterapp && window.manyhandsLab", timeout=60_000)
+def wait_for_lab(page: Page, *, with_ours: bool = True) -> None:
+    there = "window.jupyterapp && window.manyhandsLab" if with_ours else "window.jupyterapp"
+    page.wait_for_function(f"() => {there}", timeout=60_000)
     page.evaluate("() => window.jupyterapp.restored")
     page.add_style_tag(content=".Toastify, #react-toastify-container { display: none !important }")
 

@@ -21,7 +21,8 @@ from manyhands.settings import load_settings
 __all__ = ["ask", "last_reply", "models", "open_chat", "replies", "reply_of", "trace_of"]
 
 PROMPTS = {name: role.prompt for name, role in load_roles().items()}
-_FAILED = re.compile(r"It failed: (\w+): (.+)")
+#: As our own lab extension tells of an error, and as the commands of Jupyter AI do.
+_FAILED = re.compile(r"It failed: (\w+): (.+)|\"ename\": \"(\w+)\",\s+\"evalue\": \"(.+)\"")
 _RATES = """
 def total(numbers):
     return sum(numbers)
@@ -61,7 +62,8 @@ def _framed(asked: str, prompt: str) -> Reply | str:
         return demo(_Prompt(prompt), PROMPTS)  # type: ignore[arg-type]
     if "xplain" in asked:
         found = _FAILED.search(prompt)
-        seen = f"The active cell fails with {found[1]}: {found[2]}." if found else "I see no error."
+        name, value = (part for part in found.groups() if part) if found else ("", "")
+        seen = f"The active cell fails with {name}: {value}." if found else "I see no error."
         fix = "total = 6\ncount = 3\nprint(total / count)"
         return Reply(
             frame(route="direct", answer=f"{seen} Divide by a count:\n\n```python\n{fix}\n```"),
