@@ -56,6 +56,10 @@ class Api:
         """What models say that are created from an uploaded file, which carries no script."""
         self._changes.upload_reply = reply
 
+    def change_uploads(self, change: Callable[[ReplyFn], ReplyFn]) -> None:
+        """Make what uploaded scripted weights say into something else."""
+        self._changes.upload_change = change
+
     async def answer(
         self, request: HttpRequest, connection: Connection, exchange: Exchange
     ) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from manyhands.rehearsal.answering import Refusal
 from manyhands.rehearsal.script import ReplyFn, ScriptedModel, echo
 from manyhands.rehearsal.store import Store, StoredModel, full_name, valid_name
+from manyhands.rehearsal.uploads import played
+from manyhands.rehearsal.weights.scripted import script_in
 from manyhands.web.listener import NDJSON, Connection, HttpRequest, dumped
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Changes"]
 
+#: What `embedding_weights` makes.
+_DIMENSIONS = 256
 _REGISTRY = "https://registry.ollama.ai/v2/library"
 
 
@@ -25,11 +30,13 @@ class Changes:
 
     Attributes:
         upload_reply: what models say that are made from an uploaded file.
+        upload_change: makes what scripted weights say into something else.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.upload_reply: ReplyFn = echo
+        self.upload_change: Callable[[ReplyFn], ReplyFn] = lambda reply: reply
 
     async def create(self, body: dict[str, Any], connection: Connection, _: Exchange) -> None:
         name, base_name = str(body.get("model") or ""), str(body.get("from") or "")
@@ -57,7 +64,8 @@ class Changes:
             return Refusal(400, "template error: template: :1: unclosed action"), []
         files, adapters = body.get("files") or {}, body.get("adapters") or {}
         if files:
-            base = ScriptedModel(name=full_name(name).partition(":")[0], reply=self.upload_reply)
+            (digest,) = list(files.values())[:1]
+            base = self._uploaded(full_name(name).partition(":")[0], str(digest))
             self._store.add(StoredModel(name=full_name(name), base=base))
             layer = f"creating new layer {StoredModel(name, base).blob}"
             middle = ["parsing GGUF", "verifying conversion", layer]
@@ -77,6 +85,18 @@ class Changes:
                 digest = hashlib.sha256(json.dumps(body[key]).encode()).hexdigest()
                 steps.append(f"creating new layer sha256:{digest}")
         return None, [*steps, "writing manifest", "success"]
+
+    def _uploaded(self, name: str, digest: str) -> ScriptedModel:
+        """A model from an uploaded file: scripted weights bring their script, others bring none."""
+        data = self._store.blobs.get(digest, b"")
+        lines = script_in(data)
+        if lines is None:
+            return ScriptedModel(name=name, reply=self.upload_reply)
+        if not lines:
+            return ScriptedModel(
+                name=name, size=len(data), capabilities=("embedding",), dimensions=_DIMENSIONS
+            )
+        return ScriptedModel(name=name, size=len(data), reply=self.upload_change(played(lines)))
 
     async def pull(self, body: dict[str, Any], connection: Connection, _: Exchange) -> None:
         model = self._store.find(str(body.get("model") or ""))

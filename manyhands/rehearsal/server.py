@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -80,6 +80,11 @@ class RehearsalServer:
         """What models say that are created from an uploaded file, which carries no script."""
         assert self._api is not None
         self._api.script_for_uploads(reply)
+
+    def change_uploads(self, change: Callable[[ReplyFn], ReplyFn]) -> None:
+        """Make what uploaded scripted weights say into something else, for instance a fault."""
+        assert self._api is not None
+        self._api.change_uploads(change)
 
     async def __aenter__(self) -> Self:
         self._api = Api(self._models, self._profile)

@@ -19,6 +19,9 @@ _ALL = "*"
 
 @click.command("doctor", help="Check servers, models, roles, sandbox and stores.")
 @click.option("--probe", is_flag=True, help="Also ask the mind for one token, which loads it.")
+@click.option(
+    "--smoke", is_flag=True, help="Put tiny scripted models on the servers, check, remove them."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
 @click.option(
     "--fit",
@@ -46,6 +49,7 @@ _ALL = "*"
 )
 def command(
     probe: bool,
+    smoke: bool,
     as_json: bool,
     fit: str | None,
     vram: float | None,
@@ -64,7 +68,7 @@ def command(
 
     from manyhands.cli.health import Mark
 
-    findings = anyio.run(_examine, probe, as_json)
+    findings = anyio.run(_smoke if smoke else _examine, probe, as_json)
     problems = [one for one in findings if one.mark is Mark.PROBLEM]
     if as_json:
         shown = {
@@ -75,6 +79,8 @@ def command(
             ],
         }
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    elif smoke and not problems:
+        click.echo("\nThe server does what is needed of it.")
     elif problems:
         click.echo(f"\n{len(problems)} {'problem' if len(problems) == 1 else 'problems'}.")
     else:
@@ -126,6 +132,44 @@ def _fit(
         print_fit(report, Console())
 
 
+def _told(one: Finding, quiet: bool) -> None:
+    if not quiet:
+        click.echo(f"{one.mark:<8} {one.topic:<12} {one.text}")
+        if one.next:
+            click.echo(f"{'':<8} {'':<12} → {one.next}")
+
+
+async def _smoke(_: bool, quiet: bool) -> list[Finding]:
+    """The tiny models on each Ollama host that a tier uses."""
+    from contextlib import aclosing
+
+    from manyhands.cli.health import Finding, Mark
+    from manyhands.cli.servers import open_engines
+    from manyhands.cli.smoke import smoke
+    from manyhands.settings import HostKind, load_settings
+
+    settings = load_settings()
+    used = dict.fromkeys(name for spec in settings.tiers.values() for name in spec.hosts)
+    findings: list[Finding] = []
+
+    def tell(one: Finding) -> None:
+        findings.append(one)
+        _told(one, quiet)
+
+    async with open_engines(settings) as engines:
+        for name in used:
+            url = settings.hosts[name].url
+            if settings.hosts[name].kind is not HostKind.OLLAMA:
+                text = f"{name} at {url} takes no models from here; `--probe` asks it for a token"
+                tell(Finding("smoke", Mark.WARNING, text))
+                continue
+            tell(Finding("smoke", Mark.OK, f"{name} at {url}"))
+            async with aclosing(smoke(engines[name])) as results:
+                async for one in results:
+                    tell(one)
+    return findings
+
+
 async def _examine(probe: bool, quiet: bool) -> list[Finding]:
     from manyhands.cli.health import Finding, Mark, examine
     from manyhands.cli.servers import open_engines
@@ -137,10 +181,7 @@ async def _examine(probe: bool, quiet: bool) -> list[Finding]:
 
     def tell(one: Finding) -> None:
         findings.append(one)
-        if not quiet:
-            click.echo(f"{one.mark:<8} {one.topic:<12} {one.text}")
-            if one.next:
-                click.echo(f"{'':<8} {'':<12} → {one.next}")
+        _told(one, quiet)
 
     try:
         loaded = load_with_origins()

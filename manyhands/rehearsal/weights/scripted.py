@@ -11,6 +11,8 @@ length is its priority. The feed-forward part is zero. Greedy and sampled decodi
 
 from __future__ import annotations
 
+import json
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +26,7 @@ import numpy.typing as npt
 from manyhands.rehearsal.weights.gguf import U32, gguf_bytes
 from manyhands.rehearsal.weights.tokens import Vocabulary, as_token, pieces
 
-__all__ = ["Line", "embedding_weights", "scripted_weights"]
+__all__ = ["Line", "embedding_weights", "script_in", "scripted_weights"]
 
 _Array = npt.NDArray[np.float64]
 
@@ -37,6 +39,8 @@ _BIAS, _START = 0, 1
 #: Logit between a piece that follows and one that does not.
 _GAIN = 12.0
 _MOST_TRIGGERS = 64
+#: Where the file also carries its script, for a server that plays it without running the weights.
+_SCRIPT = "manyhands.script"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,24 @@ def scripted_weights(lines: Sequence[Line], *, window: int = 8192) -> bytes:
     said = [pieces(line.text, taken) for line in lines]
     words = Vocabulary(triggers, tuple(piece for line in said for piece in line))
     metadata = _metadata("scripted", _width(words, triggers), window)
+    metadata[_SCRIPT] = json.dumps([[line.trigger, line.text, line.loops] for line in lines])
     metadata |= words.metadata(_template())
     return gguf_bytes(metadata, _tensors(lines, said, words, triggers))
+
+
+def script_in(data: bytes) -> list[Line] | None:
+    """The script of scripted weights; empty for those that embed, None for any other file."""
+    key = _SCRIPT.encode()
+    at = data.find(struct.pack("<Q", len(key)) + key)
+    if not data.startswith(b"GGUF") or at < 0:
+        return None
+    at += 8 + len(key) + 4
+    (length,) = struct.unpack_from("<Q", data, at)
+    try:
+        told = json.loads(data[at + 8 : at + 8 + length])
+        return [Line(text, trigger, loops=bool(loops)) for trigger, text, loops in told]
+    except (ValueError, TypeError):
+        return None
 
 
 @cache
@@ -193,5 +213,6 @@ def embedding_weights(*, width: int = 256, seed: int = 1) -> bytes:
     metadata = _metadata("embedding", width, 2048) | {
         "qwen3.rope.freq_base": 1e6,
         "qwen3.pooling_type": U32(1),  # the mean
+        _SCRIPT: "[]",
     }
     return gguf_bytes(metadata | words.metadata(""), _layered(width, tensors))
