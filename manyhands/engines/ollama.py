@@ -130,7 +130,7 @@ class OllamaEngine:
     ) -> float:
         """Load a model with the tier's options; the seconds that it took.
 
-        Giving up on this call aborts the load on the server: let a `ModelKeeper` own it.
+        Giving up on this call aborts the load on the server: let the owner of the models do it.
         """
         body = load_body(model, num_ctx=num_ctx, keep_alive=keep_alive, options=options)
         started = time.monotonic()  # the server's own answer to a load tells no duration

@@ -37,7 +37,13 @@ class RunnerKey:
 
 @dataclass(slots=True)
 class Runner:
-    """A loaded model. `keep_alive` in seconds, negative for ever; `busy` counts its requests."""
+    """A loaded model. `keep_alive` in seconds, negative for ever; `busy` counts its requests.
+
+    Attributes:
+        stuck: a request with a `keep_alive` came while a load waited for this one to go: it will
+            not go any more until it expires or is unloaded by name, and the load hangs
+            (ollama#17408, reproduced).
+    """
 
     key: RunnerKey
     model: str
@@ -45,6 +51,7 @@ class Runner:
     keep_alive: float
     busy: int = 0
     expires: float = 0.0
+    stuck: bool = False
 
     @property
     def rank(self) -> tuple[float, str]:
@@ -95,7 +102,8 @@ class Loader:
         if present is not None:  # 2.
             return Decision(Action.WAIT if present.busy else Action.EVICT, present)
         if not self._fits(size):  # 3.
-            idle = sorted((r for r in self.runners.values() if not r.busy), key=lambda r: r.rank)
+            free = (one for one in self.runners.values() if not one.busy and not one.stuck)
+            idle = sorted(free, key=lambda one: one.rank)
             return Decision(Action.EVICT, idle[0]) if idle else Decision(Action.WAIT)
         return Decision(Action.LOAD)  # 4.
 

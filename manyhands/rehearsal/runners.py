@@ -66,6 +66,7 @@ class Runners:
         self.loads: list[LoadRecord] = []
         self._head = asyncio.Lock()  # one pending load at a time: the others wait in order
         self._changed = asyncio.Condition()
+        self._waits_for_room = False
 
     @asynccontextmanager
     async def use(
@@ -83,6 +84,7 @@ class Runners:
         runner.busy += 1
         if "keep_alive" in body:
             runner.keep_alive = seconds_of(body["keep_alive"])
+            runner.stuck = self._waits_for_room
         try:
             yield runner, seconds
         finally:
@@ -103,8 +105,12 @@ class Runners:
                     assert decision.runner is not None
                     self.loader.drop(decision.runner.key.blob)
                 case Action.WAIT:
-                    async with self._changed:
-                        await self._changed.wait()
+                    self._waits_for_room = True
+                    try:
+                        async with self._changed:
+                            await self._changed.wait()
+                    finally:
+                        self._waits_for_room = False
                 case Action.LOAD:
                     return await self._load(key, model)
 
@@ -130,6 +136,7 @@ class Runners:
         runner = self.loader.runners.get(model.blob)
         if runner is not None and runner.busy:
             runner.keep_alive = 0
+            runner.stuck = False
         else:
             self.loader.drop(model.blob)
         async with self._changed:

@@ -23,7 +23,7 @@ class Priority(IntEnum):
 
 #: How much a second of waiting counts. Against `optimum.LOAD_WEIGHT`: a person's second is worth a
 #: second of loading, that of a plan's step a twentieth.
-_WEIGHTS = {Priority.BACKGROUND: 1.0, Priority.STEP: 4.0, Priority.PERSON: 80.0}
+_WEIGHTS = {Priority.BACKGROUND: 1.0, Priority.STEP: 4.0, Priority.PERSON: 70.0}
 
 
 def weight(priority: Priority, waited_s: float = 0.0) -> float:

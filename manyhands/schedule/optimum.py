@@ -1,6 +1,6 @@
 """The best order of known work on one host: exact for a short horizon, a beam beyond it. Pure.
 
-What is made small is the sum over all work of `weight · completion` plus `LOAD_WEIGHT` for every
+What is made small is the sum over all work of `weight · completion`, plus `LOAD_WEIGHT` for every
 second of loading. Both parts can be charged as the schedule grows: a second in which anything
 happens costs the weights of all that is not done, so the cost still to come depends only on what is
 done and what is loaded. A dynamic programme over these pairs is exact; eight pieces of work on four
@@ -19,8 +19,10 @@ from manyhands.schedule.model import LoadCost, ModelKey, Room, Work
 
 __all__ = ["EXACT_MOST", "LOADS_FIRST", "LOAD_WEIGHT", "Schedule", "Step", "best_schedule"]
 
-#: What a second of loading costs beside the waiting that it causes.
-LOAD_WEIGHT = 80.0
+#: What a second of loading costs beside the waiting that it causes, for a short horizon; it grows
+#: with the number of pieces of work beyond `_SHORT`, or a long batch would load ever more often.
+LOAD_WEIGHT = 70.0
+_SHORT = 8
 #: With this the seconds of loading decide, and completion only among equals.
 LOADS_FIRST = 1e7
 #: Up to this many pieces of work the optimum is computed exactly.
@@ -71,6 +73,7 @@ def best_schedule(
     Raises:
         ValueError: the work needs itself in a circle, or needs something unknown.
     """
+    load_weight *= max(1.0, len(work) / _SHORT)
     table = _Table(work, costs, room, resident, load_weight)
     if len(work) <= EXACT_MOST:
         return table.schedule(table.exact(), exact=True)

@@ -14,6 +14,7 @@ from manyhands.schedule.model import LoadCost, ModelKey, Priority, Room, Work, w
 from manyhands.schedule.optimum import best_schedule
 
 __all__ = [
+    "OVERDUE_S",
     "Ahead",
     "Decision",
     "Grant",
@@ -27,6 +28,8 @@ __all__ = [
     "Wish",
 ]
 
+#: Who has waited so many seconds comes before everybody who has not, whatever that costs.
+OVERDUE_S = 600.0
 #: Work beyond this many pieces is not looked at when the next model is chosen.
 _HORIZON = 24
 
@@ -121,9 +124,10 @@ class Scheduler:
         3. one swap at a time: leases of what goes are recalled, then it is unloaded, then the
            target is loaded, and nothing else begins until that has ended;
         4. the best schedule over all that waits and all that plans announced says what comes next;
-           4a. announced work of a loaded model holds a swap back only while a door holds a lease
+           4a. with somebody who has waited longer than `OVERDUE_S` only the overdue count;
+           4b. announced work of a loaded model holds a swap back only while a door holds a lease
                of that model: a plan whose door is away must not keep the others waiting;
-           4b. otherwise the first model of the schedule that is not loaded is the next target;
+           4c. otherwise the first model of the schedule that is not loaded is the next target;
         5. when nobody waits, the next announced model is loaded ahead of its time, provided that
            nothing in use has to go for it and nothing that is announced to come sooner;
         6. a model that was loaded and that nobody wants any more is unloaded again.
@@ -164,6 +168,10 @@ class Scheduler:
         self._ahead.pop(plan, None)
         if steps:
             self._ahead[plan] = tuple(steps)
+        return self._decide(now)
+
+    def tick(self, now: float) -> list[Decision]:
+        """Time has passed: who waits weighs more than before."""
         return self._decide(now)
 
     def unloaded(self, key: ModelKey, now: float) -> list[Decision]:
@@ -258,18 +266,19 @@ class Scheduler:
             key = step.work.key
             if not step.loads:
                 if key in held and waits:
-                    return None  # 4a.
+                    return None  # 4b.
                 continue
             going = set(step.evicts) & self.resident
             if not waits:  # 5.
                 sooner = {one.work.key for one in best.steps[:at]}
                 if going & (held | sooner):
                     return None
-            return Swap(key, going, Phase.DRAINING)  # 4b.
+            return Swap(key, going, Phase.DRAINING)  # 4c.
         return None
 
     def _work(self, now: float) -> list[Work]:
         """All that is known to come, the weightiest first."""
+        overdue = [one for one in self.waiting.values() if now - one.since > OVERDUE_S]  # 4a.
         work = [
             Work(
                 f"w {wish.id}",
@@ -277,10 +286,12 @@ class Scheduler:
                 wish.seconds,
                 weight(wish.priority, now - wish.since),
             )
-            for wish in self.waiting.values()
+            for wish in overdue or self.waiting.values()
         ]
         work.sort(key=lambda one: -one.weight)
         work = work[:_HORIZON]
+        if overdue:
+            return work
         for plan, steps in self._ahead.items():
             room = _HORIZON - len(work)
             chosen = {step.id for step in steps[:room]}

@@ -69,11 +69,15 @@ class Leases:
 
     Args:
         door: who asks, for the status.
+        progress_s: seconds between two calls of `progress` while a model loads.
     """
 
-    def __init__(self, settings: ServeSettings, *, door: str = "python") -> None:
+    def __init__(
+        self, settings: ServeSettings, *, door: str = "python", progress_s: float = 1.0
+    ) -> None:
         self._settings = settings
         self._door = door
+        self._progress_s = progress_s
         self._stack = AsyncExitStack()
         self._finder = Finder(settings, door)
         self._tasks: TaskGroup | None = None
@@ -141,7 +145,7 @@ class Leases:
     ) -> AsyncIterator[None]:
         """Use a model: it stays loaded until the body ends."""
         lease = self._leases.get(want)
-        while lease is None or not lease.granted:
+        while lease is None or not lease.granted or lease.scope.cancel_called:
             await self.ready(want, priority=priority, seconds=seconds)
             lease = self._leases.get(want)
         lease.uses += 1
@@ -170,7 +174,7 @@ class Leases:
                 other.fresh_until = 0.0  # the run goes on to another model
                 self._give_back(other)
         lease = self._leases.get(want)
-        if lease is None or lease.ended or lease.fault is not None:
+        if lease is None or lease.ended or lease.fault is not None or lease.scope.cancel_called:
             lease = self._leases[want] = _Lease(want)
             assert self._tasks is not None
             self._tasks.start_soon(self._hold, lease, priority, seconds)
@@ -213,7 +217,12 @@ class Leases:
     async def _follow(self, lease: _Lease, priority: Priority, seconds: float) -> None:
         channel = await self._finder.channel()
         request = LeaseRequest(
-            want=lease.want, priority=priority, seconds=seconds, door=self._door, pid=os.getpid()
+            want=lease.want,
+            priority=priority,
+            seconds=seconds,
+            door=self._door,
+            pid=os.getpid(),
+            every_s=self._progress_s,
         )
         async with channel.lines("/v1/leases", request.model_dump(mode="json")) as lines:
             while True:
@@ -266,6 +275,10 @@ class Leases:
             except ManyhandsError:
                 pass  # a hint that was lost costs time at most
         told.set()
+
+    async def status(self) -> dict[str, Any]:
+        """What the owner says of itself, its hosts, and who waits there."""
+        return await (await self._finder.channel()).call("GET", "/v1/status")
 
     async def outlook(self, wants: Sequence[Want]) -> dict[str, Any]:
         """What is loaded and what loading costs, by host; empty where nobody can say."""

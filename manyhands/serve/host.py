@@ -97,12 +97,17 @@ class HostOwner:
 
     Args:
         times: where measured loads are kept; None keeps them in this object alone.
-        hang_s: a load is taken to hang when it takes longer than this and than `_HANG_TIMES` of
-            what was expected.
+        hang_s: a load is taken to hang when it takes longer; None means `_HANG_TIMES` of what was
+            expected, and at least `_HANG_S`.
     """
 
     def __init__(
-        self, url: str, engine: OllamaEngine, times: LoadTimes | None, *, hang_s: float = _HANG_S
+        self,
+        url: str,
+        engine: OllamaEngine,
+        times: LoadTimes | None,
+        *,
+        hang_s: float | None = None,
     ) -> None:
         self.url = url
         self.scheduler = Scheduler()
@@ -164,7 +169,8 @@ class HostOwner:
         self._apply(self.scheduler.announce(plan, (), time.monotonic()))
 
     def progress(self, ticket: Ticket) -> dict[str, Any]:
-        """What a waiting door is told."""
+        """What a waiting door is told, each time that it is."""
+        self._apply(self.scheduler.tick(time.monotonic()))
         loading = self._loading
         if loading is None or loading.key != ticket.key:
             what = self._name(loading.key) if loading is not None else ""
@@ -422,7 +428,8 @@ class HostOwner:
         loading = self._loading
         assert loading is not None
         while True:
-            await anyio.sleep(max(self._hang_s, _HANG_TIMES * loading.expected_s))
+            usual = max(_HANG_S, _HANG_TIMES * loading.expected_s)
+            await anyio.sleep(usual if self._hang_s is None else self._hang_s)
             loading.nudges += 1
             self.recovered += 1
             try:
