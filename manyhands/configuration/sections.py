@@ -70,9 +70,6 @@ class SandboxBackend(StrEnum):
     BWRAP = "bwrap"
     LANDLOCK = "landlock"
     SEATBELT = "seatbelt"
-    APPCONTAINER = "appcontainer"
-    PODMAN = "podman"
-    MONTY = "monty"
     NONE = "none"
 
 

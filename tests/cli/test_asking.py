@@ -217,10 +217,10 @@ def test_without_a_sandbox_the_run_ends_with_the_fix_and_can_be_resumed(stage: S
         return json.dumps(plan) if request.format else "```\n1\n```"
 
     stage.say = say
-    stage.env["MANYHANDS_SANDBOX__BACKEND"] = "podman"
+    stage.env["MANYHANDS_SANDBOX__BACKEND"] = "seatbelt"
     done = stage.run("ask", "Differentiate x")
     assert done.returncode == 4, done.stderr
-    assert "podman" in done.stderr
+    assert "seatbelt" in done.stderr
     assert "Traceback" not in done.stderr
     (run,) = json.loads(stage.run("runs", "list", "--json").stdout)
     assert run["state"] == "failed"

@@ -402,3 +402,39 @@ async def test_a_program_that_compares_with_another_number_than_the_text_is_refu
     right = await check("table_claim", csv=TABLE, claim_code=code, text="All sales together: 12.")
     wrong = await check("table_claim", csv=TABLE, claim_code=code, text="All sales together: 13.")
     assert (right.verdict, wrong.verdict) == (Verdict.SUPPORTED, Verdict.REFUTED), (right, wrong)
+
+
+# --- symbolic execution and properties -------------------------------------------------------
+
+TWICE = "def f(x: int) -> int:\n    return x * 2\n"
+RARELY_WRONG = "def f(x: int) -> int:\n    return x + x if 3 * x + 7 != 290143 else 0\n"
+
+
+async def test_symbolic_execution_finds_what_no_typical_input_shows() -> None:
+    plain = await check("differential", a=TWICE, b=RARELY_WRONG, entry_point="f", symbolic_s=0)
+    assert plain.verdict is Verdict.SUPPORTED, plain
+    found = await check("differential", a=TWICE, b=RARELY_WRONG, entry_point="f")
+    assert found.verdict is Verdict.REFUTED, found
+    assert found.evidence["symbolic_execution"]["proposed_inputs"] > 0
+
+
+@pytest.mark.parametrize(
+    ("body", "properties", "verdict"),
+    [
+        ("return sorted(xs)", ["sorted", "same_items", "idempotent", "argument_kept"], "supported"),
+        ("return sorted(set(xs))", ["sorted", "same_items"], "refuted"),
+        ("return xs[::-1]", ["involution", "same_length"], "supported"),
+        ("xs.sort()\n    return xs", ["argument_kept"], "refuted"),
+    ],
+)
+async def test_declared_properties_hold_on_inputs_made_from_the_signature(
+    body: str, properties: list[str], verdict: str
+) -> None:
+    code = f"def f(xs: list[int]) -> list[int]:\n    {body}\n"
+    told = await check("python", code=code, entry_point="f", properties=properties)
+    assert told.verdict == verdict, told
+
+
+async def test_an_unknown_property_is_told_with_the_known_ones() -> None:
+    with pytest.raises(InputError, match="same_items"):
+        await check("python", code=TWICE, entry_point="f", properties=["nice"])

@@ -339,5 +339,5 @@ async def test_bad_names_and_missing_backends_are_told() -> None:
     for name in ("../x", "/etc/x", "main.py", ""):
         with pytest.raises(InputError):
             await run(SandboxRun(code="", files={name: b""}))
-    with pytest.raises(NoIsolation, match="podman"):
-        await run(SandboxRun(code=""), SandboxPolicy(backend="podman"))
+    with pytest.raises(NoIsolation, match="seatbelt"):
+        await run(SandboxRun(code=""), SandboxPolicy(backend="seatbelt"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,33 +13,35 @@ from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.programs.battery import start
 from manyhands.checks.programs.examples import examples_in, known_arguments
 from manyhands.checks.programs.inputs import generate, parameter_names, parameters, words_of
-from manyhands.checks.programs.inside.literals import NotPlain, decode, encode
+from manyhands.checks.programs.inside.literals import decode, encode
 from manyhands.checks.programs.link import INSIDE, inside_files
+from manyhands.checks.programs.replies import (
+    ABS_TOLERANCE,
+    CALL_S,
+    OUT_OF_TIME,
+    REL_TOLERANCE,
+    compare,
+    raised_by,
+    shown,
+)
+from manyhands.checks.programs.symbolic import can_search, search
 from manyhands.checks.sandbox.contracts import Isolation, Limits, SandboxPolicy, SandboxRun
 
 __all__ = [
-    "ABS_TOLERANCE",
-    "REL_TOLERANCE",
     "Answers",
     "call_all",
-    "compare",
     "differential",
-    "same",
 ]
 
-REL_TOLERANCE = 1e-9
-ABS_TOLERANCE = 1e-12
 _INPUTS = 400
 _FEWEST = 5  # usable inputs below which generated inputs decide nothing
 _ENOUGH = 150  # usable inputs below which more are looked for
 _ROUNDS = 4
 _SEEDS = 40  # inputs that the next round starts from
-_CALL_S = 2.0
 _QUICK_S = 0.2  # a generated input that costs the reference more is left out
 _BUDGET_S = 5.0  # of the reference, for one round
 _LIMITS = Limits(wall_s=90.0, cpu_s=40.0)
 _RESULTS = "results.jsonl"
-_OUT_OF_TIME = "OutOfTime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ async def call_all(
         "code": code,
         "entry_point": entry_point,
         "file": _RESULTS,
-        "seconds": _CALL_S,
+        "seconds": CALL_S,
         "strict": strict,
         "budget": budget_s,
         "calls": [{"id": at, "args": list(args), "kwargs": {}} for at, args in enumerate(calls)],
@@ -101,7 +102,7 @@ async def call_all(
         if line.get("id") != at or at >= len(calls):
             break
         replies.append(line)
-    timed_out = bool(replies) and _raised(replies[-1]) == _OUT_OF_TIME
+    timed_out = bool(replies) and raised_by(replies[-1]) == OUT_OF_TIME
     died = "" if len(replies) == len(calls) or timed_out else f"the process ended: {how}"
     return Answers(tuple(replies), result.isolation, died=died)
 
@@ -119,40 +120,6 @@ def _lines(content: bytes) -> list[dict[str, Any]]:
     return found
 
 
-def _raised(reply: dict[str, Any]) -> str:
-    raised = reply.get("raised")
-    return str(raised.get("type")) if isinstance(raised, dict) else ""
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two values on the wire are equal: numbers within the tolerances, types strictly.
-
-    An integer may stand for a float of the same value; a bool is no number.
-    """
-    if isinstance(a, list) and isinstance(b, list):
-        if a[:1] == b[:1] == ["d"]:
-            return _same_map(a[1:], b[1:])
-        if a and a[0] in ("i", "F") and b and isinstance(b[0], str):
-            return a == b
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
-    if isinstance(a, bool) or isinstance(b, bool):
-        return a is b
-    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-        if isinstance(a, int) and isinstance(b, int):
-            return a == b
-        return math.isclose(a, b, rel_tol=REL_TOLERANCE, abs_tol=ABS_TOLERANCE)
-    return type(a) is type(b) and bool(a == b)
-
-
-def _same_map(a: list[Any], b: list[Any]) -> bool:
-    """Equal as dictionaries are: the order of the pairs does not count."""
-    if len(a) != len(b):
-        return False
-    rest = {json.dumps(key): value for key, value in b}
-    plain = all(json.dumps(key) in rest and same(value, rest[json.dumps(key)]) for key, value in a)
-    return plain or all(any(same(k, m) and same(v, w) for m, w in b) for k, v in a)
-
-
 def _stated_exceptions(source: str) -> frozenset[str]:
     """Names of the exceptions that the text raises on purpose."""
     names = set()
@@ -168,41 +135,6 @@ def _stated_exceptions(source: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def compare(want: dict[str, Any], got: dict[str, Any]) -> str:
-    """How one reply differs from the reference's; empty when it does not."""
-    if "value" in want:
-        if "value" not in got:
-            return f"it {_tell(got)}, the reference returned {_show(want['value'])}"
-        if not same(want["value"], got["value"]):
-            return f"it returned {_show(got['value'])}, the reference {_show(want['value'])}"
-    elif _raised(want) != _raised(got):
-        return f"it {_tell(got)}, the reference raised {_raised(want)}"
-    # Only a reference that changes its arguments says that they must change.
-    if want.get("args") and not same_changes(want["args"], got.get("args", {})):
-        return "it left its arguments otherwise than the reference"
-    return ""
-
-
-def same_changes(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-
-
-def _tell(reply: dict[str, Any]) -> str:
-    if "value" in reply:
-        return f"returned {_show(reply['value'])}"
-    if "not_plain" in reply:
-        return f"returned {reply['not_plain']}"
-    name = _raised(reply)
-    return f"took longer than {_CALL_S:g} s" if name == _OUT_OF_TIME else f"raised {name}"
-
-
-def _show(wire: Any) -> str:
-    try:
-        return repr(decode(wire))[:300]
-    except NotPlain:
-        return "something that is not plain data"
-
-
 async def differential(
     reference: str,
     answer: str,
@@ -212,6 +144,7 @@ async def differential(
     prompt: str = "",
     seed: int = 0,
     count: int = _INPUTS,
+    symbolic_s: float = 0.0,
     policy: SandboxPolicy | None = None,
 ) -> CheckOutcome:
     """Compare `answer` with `reference` (best a slow, plain, independent one) call by call.
@@ -219,6 +152,8 @@ async def differential(
     Without `inputs` they come from the signature and the examples in the docstring and `prompt`.
     An input where the reference runs out of time counts for nothing; so does a generated input
     where it raises an exception that its text does not raise on purpose: outside its domain.
+    With `symbolic_s`, small typed functions that were equal so far are also searched by symbolic
+    execution for so many seconds; an input found so must make them differ when called apart.
     """
     started = time.monotonic()
     given = inputs is not None
@@ -238,7 +173,7 @@ async def differential(
         rows = [list(r) if isinstance(r, (list, tuple)) else [r] for r in inputs]
         calls = [[encode(item) for item in row] for row in rows]
         told = await call_all(reference, entry_point, calls, policy=policy, strict=False)
-        known = _Known.of(calls, told, lambda reply: _raised(reply) != _OUT_OF_TIME)
+        known = _Known.of(calls, told, lambda reply: raised_by(reply) != OUT_OF_TIME)
     else:
         known = await _explore(reference, answer, entry_point, prompt, seed, count, policy)
     evidence["isolation"] = known.isolation.value
@@ -248,21 +183,44 @@ async def differential(
     if len(known.calls) < (1 if given else min(_FEWEST, known.tried)):
         text = f"the reference answers only {len(known.calls)} of {known.tried} inputs"
         return outcome(Verdict.UNDETERMINED, text)
-    second = await call_all(answer, entry_point, known.calls, policy=policy)
-    if second.broken:
-        return outcome(Verdict.REFUTED, f"the answer cannot be used: {second.broken}")
-    for call, want, got in zip(known.calls, known.replies, second.replies, strict=False):
-        difference = compare(want, got)
-        if difference:
-            evidence["counterexample"] = {"args": [_show(item) for item in call]}
-            return outcome(Verdict.REFUTED, difference)
-    if len(second.replies) < len(known.calls):
-        call = known.calls[len(second.replies)]
-        evidence["counterexample"] = {"args": [_show(item) for item in call]}
-        return outcome(Verdict.REFUTED, second.died or "it stopped before the last input")
+    difference = await _difference(answer, entry_point, known, evidence, policy)
+    if not difference and symbolic_s and can_search(reference, answer, entry_point=entry_point):
+        rows = await search(reference, answer, entry_point, symbolic_s, policy)
+        evidence["symbolic_execution"] = {"seconds": symbolic_s, "proposed_inputs": len(rows)}
+        calls = [[encode(item) for item in row] for row in rows]
+        if calls:
+            told = await call_all(reference, entry_point, calls, policy=policy, strict=False)
+            stated = _stated_exceptions(reference)
+            more = _Known.of(calls, told, lambda r: "value" in r or raised_by(r) in stated)
+            difference = await _difference(answer, entry_point, more, evidence, policy)
+    if difference:
+        return outcome(Verdict.REFUTED, difference)
     if known.isolation is Isolation.NONE:
         return outcome(Verdict.UNDETERMINED, "equal on every input, but without isolation")
     return outcome(Verdict.SUPPORTED, f"equal to the reference on {len(known.calls)} inputs")
+
+
+async def _difference(
+    answer: str,
+    entry_point: str,
+    known: _Known,
+    evidence: dict[str, Any],
+    policy: SandboxPolicy | None,
+) -> str:
+    """The first difference from the reference, with its input in the evidence; empty for none."""
+    second = await call_all(answer, entry_point, known.calls, policy=policy)
+    if second.broken:
+        return f"the answer cannot be used: {second.broken}"
+    for call, want, got in zip(known.calls, known.replies, second.replies, strict=False):
+        difference = compare(want, got)
+        if difference:
+            evidence["counterexample"] = {"args": [shown(item) for item in call]}
+            return difference
+    if len(second.replies) < len(known.calls):
+        call = known.calls[len(second.replies)]
+        evidence["counterexample"] = {"args": [shown(item) for item in call]}
+        return second.died or "it stopped before the last input"
+    return ""
 
 
 def _called(source: str, entry_point: str) -> str:
@@ -334,7 +292,7 @@ async def _explore(
 
     def counts(reply: dict[str, Any]) -> bool:
         quick = reply.get("seconds", 0.0) <= _QUICK_S
-        return quick and ("value" in reply or _raised(reply) in stated)
+        return quick and ("value" in reply or raised_by(reply) in stated)
 
     found: dict[str, tuple[list[Any], dict[str, Any]]] = {}
     tried: set[str] = set()
@@ -366,7 +324,7 @@ def _seeds(found: Sequence[tuple[list[Any], dict[str, Any]]]) -> list[tuple[Any,
     """Inputs with the rarest results first."""
     by_result: dict[str, list[list[Any]]] = {}
     for call, reply in found:
-        by_result.setdefault(json.dumps(reply.get("value", _raised(reply))), []).append(call)
+        by_result.setdefault(json.dumps(reply.get("value", raised_by(reply))), []).append(call)
     rows: list[list[Any]] = []
     queues = sorted(by_result.values(), key=len)
     while len(rows) < _SEEDS and any(queues):

@@ -8,17 +8,22 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from manyhands.checks.outcome import CheckOutcome
+from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.programs.claims import check_claim
 from manyhands.checks.programs.differential import differential
 from manyhands.checks.programs.examples import examples_as_tests, examples_in
 from manyhands.checks.programs.figures import check_figure
+from manyhands.checks.programs.inputs import generate, parameters, words_of
 from manyhands.checks.programs.judge import judge_python
-from manyhands.checks.programs.static import program_text
+from manyhands.checks.programs.properties import Property, property_tests
+from manyhands.checks.programs.static import full_source, program_text
 from manyhands.checks.sandbox.contracts import SandboxPolicy
 from manyhands.errors import InputError
 
 __all__ = ["HANDLERS"]
+
+_SYMBOLIC_S = 3.0
+_PROPERTY_INPUTS = 60
 
 
 def _text(case: Mapping[str, Any], key: str, default: str | None = None) -> str:
@@ -32,16 +37,72 @@ def _text(case: Mapping[str, Any], key: str, default: str | None = None) -> str:
 
 
 async def _python(case: Mapping[str, Any], policy: SandboxPolicy | None = None) -> CheckOutcome:
-    """{prompt?, code, entry_point, tests?}; without tests the prompt's examples are the tests."""
+    """{prompt?, code, entry_point, tests?, properties?, seed?}; without tests the prompt's examples
+    are the tests."""
     prompt, name = _text(case, "prompt", ""), _name(case)
     tests = case.get("tests")
     if isinstance(tests, list) and all(isinstance(one, str) for one in tests):
         tests = "\n".join(tests)
     tests = program_text(_text({"tests": tests or ""}, "tests"))
+    code, declared = program_text(_text(case, "code")), _properties(case)
+    examples = examples_in(prompt, name)
+    if not tests.strip() and not (declared and not examples):
+        tests = examples_as_tests(examples)
     if not tests.strip():
-        tests = examples_as_tests(examples_in(prompt, name))
-    code = program_text(_text(case, "code"))
-    return await judge_python(code, name, tests, prompt=prompt, policy=policy)
+        return await _hold(declared, case, code, name, policy)
+    told = await judge_python(code, name, tests, prompt=prompt, policy=policy)
+    if not declared or told.verdict is not Verdict.SUPPORTED:
+        return told
+    held = await _hold(declared, case, code, name, policy)
+    seconds, evidence = told.seconds + held.seconds, {**told.evidence, "properties": held.evidence}
+    if held.verdict is not Verdict.SUPPORTED:
+        return CheckOutcome(held.verdict, held.summary, seconds, evidence)
+    return CheckOutcome(told.verdict, f"{told.summary}; {held.summary}", seconds, evidence)
+
+
+def _properties(case: Mapping[str, Any]) -> list[Property]:
+    given = case.get("properties") or []
+    try:
+        return [Property(one) for one in ([given] if isinstance(given, str) else given)]
+    except (ValueError, TypeError):
+        known = ", ".join(Property)
+        raise InputError(f"'properties' is {given!r}.", hint=f"Give a list of: {known}.") from None
+
+
+async def _hold(
+    declared: list[Property],
+    case: Mapping[str, Any],
+    code: str,
+    name: str,
+    policy: SandboxPolicy | None,
+) -> CheckOutcome:
+    """Metamorphic properties on inputs made from the signature."""
+    prompt, seed = _text(case, "prompt", ""), int(case.get("seed") or 0)
+    source = full_source(prompt, code, name)
+    shapes = parameters(source, name)
+    if len(shapes) != 1:
+        raise InputError(
+            f"{name!r} has {len(shapes)} parameters.", hint="Properties need a function of one."
+        )
+    examples = [e.args for e in examples_in(f"{prompt}\n{source}", name)]
+    rows = generate(shapes, examples, _PROPERTY_INPUTS, seed, words_of(source))
+    kept = [row[0] for row in rows if _is_literal(row[0])]
+    told = await judge_python(
+        code, name, property_tests(declared, kept), prompt=prompt, policy=policy
+    )
+    names = ", ".join(declared)
+    evidence = {**told.evidence, "properties": list(declared), "inputs": len(kept), "seed": seed}
+    summary = f"{names} on {len(kept)} inputs"
+    if told.verdict is not Verdict.SUPPORTED:
+        summary = f"{names}: {told.summary}"
+    return CheckOutcome(told.verdict, summary, told.seconds, evidence)
+
+
+def _is_literal(value: Any) -> bool:
+    """Whether the text of a value is the value again."""
+    with contextlib.suppress(ValueError, SyntaxError, TypeError, RecursionError):
+        return bool(ast.literal_eval(repr(value)) == value)
+    return False
 
 
 def _name(case: Mapping[str, Any]) -> str:
@@ -52,7 +113,8 @@ def _name(case: Mapping[str, Any]) -> str:
 async def _differential(
     case: Mapping[str, Any], policy: SandboxPolicy | None = None
 ) -> CheckOutcome:
-    """{a, b, entry_point, inputs?, prompt?, seed?}: `a` is the reference, `b` the answer."""
+    """{a, b, entry_point, inputs?, prompt?, seed?, symbolic_s?}: `a` is the reference, `b` the
+    answer. Without inputs, small typed functions are searched by symbolic execution, too."""
     inputs = case.get("inputs")
     if isinstance(inputs, str):
         with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
@@ -65,9 +127,19 @@ async def _differential(
         _name(case),
         inputs,
         prompt=_text(case, "prompt", ""),
-        seed=int(case.get("seed", 0)),
+        seed=int(case.get("seed") or 0),
+        symbolic_s=_seconds(case, 0.0 if inputs is not None else _SYMBOLIC_S),
         policy=policy,
     )
+
+
+def _seconds(case: Mapping[str, Any], default: float) -> float:
+    given = case.get("symbolic_s", default)
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 60:
+        raise InputError(
+            f"'symbolic_s' is {given!r}.", hint="Give seconds from 0 (no search) to 60."
+        )
+    return float(given)
 
 
 def _table(case: Mapping[str, Any], key: str) -> Any:

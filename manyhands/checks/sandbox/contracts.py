@@ -17,9 +17,6 @@ class Isolation(StrEnum):
     BWRAP = "bwrap"
     LANDLOCK = "landlock"
     SEATBELT = "seatbelt"
-    APPCONTAINER = "appcontainer"
-    PODMAN = "podman"
-    MONTY = "monty"
     NONE = "none"
 
 
