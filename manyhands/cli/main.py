@@ -16,6 +16,7 @@ __all__ = ["cli", "main"]
 #: Command -> where it lies, and its line in the help; the modules are not imported for the help.
 _COMMANDS = {
     "ask": ("manyhands.cli.commands.ask", "Answer one question, end to end."),
+    "batch": ("manyhands.cli.commands.batch", "Many tasks from a file, resumable."),
     "chat": ("manyhands.cli.commands.chat", "Talk with the mind."),
     "check": ("manyhands.cli.commands.check", "Run a machine check, or repeat one."),
     "config": ("manyhands.cli.commands.config", "Show, locate or write the settings."),

@@ -56,6 +56,7 @@ class Mind:
         simulated: the models are scripted; every answer then says so.
         approve: asks a person about an effect; without it nothing that needs asking happens.
         observe: called with every event, for instance to write spans; it must not raise.
+        background: nobody waits for the answers: what people ask for elsewhere goes first.
 
     Attributes:
         approvals: what its person has approved for the session; kept from run to run.
@@ -70,6 +71,7 @@ class Mind:
         simulated: bool = False,
         approve: Approver = deny_all,
         observe: Callable[[Event], None] | None = None,
+        background: bool = False,
     ) -> None:
         from manyhands.roles.loader import load_roles
         from manyhands.settings import load_settings
@@ -80,6 +82,7 @@ class Mind:
         self.simulated = simulated
         self._approve = approve
         self._observe = observe
+        self.background = background
         self.approvals = Approvals()
 
     def journal(self) -> Journal:
@@ -417,7 +420,7 @@ class Mind:
     async def _models(self) -> AsyncIterator[Models]:
         from manyhands.hands.models import TierModels
 
-        async with TierModels(self.settings, door=self._door) as models:
+        async with TierModels(self.settings, door=self._door, background=self.background) as models:
             yield models
 
     def _memory(self, question: Question) -> Remembering | None:

@@ -126,7 +126,7 @@ async def _toolbox(
     mind: Mind, recorder: Recorder, purse: Purse, files: Mapping[str, DataFile]
 ) -> AsyncIterator[Toolbox]:
     async with (
-        TierModels(mind.settings) as models,
+        TierModels(mind.settings, background=mind.background) as models,
         Bench(mind.settings.sandbox.policy()) as bench,
     ):
         yield Toolbox(
