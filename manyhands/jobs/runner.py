@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import anyio
 from anyio.abc import TaskGroup
@@ -16,14 +16,27 @@ from manyhands.errors import InputError, StorageError, fault_in
 from manyhands.jobs.records import JobQuestion, JobRecord, JobState, QuestionKind
 from manyhands.jobs.store import JobStore
 
-__all__ = ["Jobs", "LiveJob", "Tick", "Work"]
+__all__ = ["Elsewhere", "Jobs", "LiveJob", "Tick", "Work"]
 
 #: Work that goes on at the same time; more waits its turn.
 _AT_ONCE = 8
 #: Jobs of one principal that may be open; a further one is refused.
 _MOST_OPEN = 1_000
 #: How often the file is read for a job that another process works on.
-_LOOK_S = 0.5
+_LOOK_S = 0.25
+
+
+class Elsewhere(Protocol):
+    """The process that works on a job which is open and not ours."""
+
+    async def look(self, record: JobRecord) -> JobRecord:
+        """How the job stands there; `record` itself where nobody can tell."""
+        ...
+
+    async def cancel(self, job_id: str) -> None: ...
+
+    async def answer(self, job_id: str, question_id: str, text: str) -> bool: ...
+
 
 Tick = Callable[[JobRecord, float], Awaitable[None]]
 """Told about a job that goes on, with the seconds since it began."""
@@ -122,10 +135,14 @@ class Jobs:
 
     Args:
         most_open: open jobs of one principal; a further one is refused.
+        elsewhere: asked about open jobs that another process works on.
     """
 
-    def __init__(self, store: JobStore, *, most_open: int = _MOST_OPEN) -> None:
+    def __init__(
+        self, store: JobStore, *, most_open: int = _MOST_OPEN, elsewhere: Elsewhere | None = None
+    ) -> None:
         self.store = store
+        self._elsewhere = elsewhere
         self._most_open = most_open
         self._live: dict[str, LiveJob] = {}
         self._stack = AsyncExitStack()
@@ -239,18 +256,19 @@ class Jobs:
         Args:
             every_s: `tick` is called at least this often, and not more than once a second.
         """
-        start = anyio.current_time()
+        start = told = anyio.current_time()
         while True:
-            record = self.get(job_id, principal)
+            record = await self.now(job_id, principal)
             live = self._live.get(job_id)
             left = start + seconds - anyio.current_time()
             if record.state is not JobState.RUNNING or left <= 0:
                 return record
-            if live is None:  # another process works on it: its end shows in the file only
+            if tick is not None and (live is not None or anyio.current_time() >= told):
+                await tick(record, max(0.0, self.store.clock() - record.created))
+                told = anyio.current_time() + every_s
+            if live is None:  # another process works on it, which tells nobody by itself
                 await anyio.sleep(min(_LOOK_S, left))
                 continue
-            if tick is not None:
-                await tick(record, max(0.0, self.store.clock() - record.created))
             with anyio.move_on_after(min(every_s, left)):
                 await _settled(live)
 
@@ -264,12 +282,31 @@ class Jobs:
 
     async def stop(self, job_id: str, principal: str, seconds: float) -> JobRecord:
         """Stop a job and wait up to `seconds` for its end; how it then stands."""
-        self.cancel(job_id, principal)
+        record = self.cancel(job_id, principal)
         live = self._live.get(job_id)
+        if live is None and record.state.open and self._elsewhere is not None:
+            await self._elsewhere.cancel(job_id)
         with anyio.move_on_after(seconds):
             while live is not None and live.record.state.open:
                 await live.changed()
+            there = live is None and self._elsewhere is not None
+            while there and self.get(job_id, principal).state.open:  # noqa: ASYNC110
+                await anyio.sleep(_LOOK_S / 5)  # another process tells nobody of an end
         return self.get(job_id, principal)
+
+    async def now(self, job_id: str, principal: str) -> JobRecord:
+        """Like `get`; a job that another process works on as that process tells it."""
+        record = self.get(job_id, principal)
+        if record.state.open and job_id not in self._live and self._elsewhere is not None:
+            return await self._elsewhere.look(record)
+        return record
+
+    async def give(self, job_id: str, principal: str, question_id: str, text: str) -> bool:
+        """Like `answer`, also for a job that another process works on."""
+        record = self.get(job_id, principal)
+        if record.state.open and job_id not in self._live and self._elsewhere is not None:
+            return await self._elsewhere.answer(job_id, question_id, text)
+        return self.answer(job_id, principal, question_id, text)
 
     def answer(self, job_id: str, principal: str, question_id: str, text: str) -> bool:
         """Give a job the answer to its question; false when that question is not open."""

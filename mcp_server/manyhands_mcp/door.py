@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, InputRequiredResult
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from manyhands.broker.contracts import Choice, Effect
 from manyhands.errors import InputError, ManyhandsError
 from manyhands.hands.contracts import HandName
 from manyhands.jobs.records import JobRecord, JobState, QuestionKind
-from manyhands.jobs.runner import Jobs, LiveJob, Work
+from manyhands.jobs.runner import Jobs, Work
 from manyhands.jobs.store import JobStore
-from manyhands.journal.events import Event, ModelLoading
 from manyhands.journal.store import Journal
-from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
 from manyhands.remote.hands import META
 from manyhands.settings import Settings
 from manyhands_mcp import asking
 from manyhands_mcp.limits import Limits
-from manyhands_mcp.phases import phase_of
-from manyhands_mcp.replies import Outcome, of_answer, of_hand, tool_result
+from manyhands_mcp.replies import tool_result
+from manyhands_mcp.served import Served
 from manyhands_mcp.tables import Tables
+from manyhands_mcp.works import Works
 
 __all__ = ["LOCAL", "TASK", "Door", "TaskCall", "open_door"]
 
@@ -41,6 +36,8 @@ __all__ = ["LOCAL", "TASK", "Door", "TaskCall", "open_door"]
 LOCAL = "local"
 #: How often the mind may ask back within one call.
 _MOST_QUESTIONS = 4
+#: What may take longer than a client waits, and so is left to `manyhands serve`.
+_LONG = frozenset({*map(str, HandName), "ask_mind"})
 #: How long a call waits for a cancelled job to have ended.
 _CANCEL_S = 2.0
 
@@ -72,13 +69,22 @@ class Door:
     Attributes:
         principal: says on whose behalf a request speaks; jobs and results are bound to it.
         charts: folder for pictures, beside the journal; None keeps them out of the file system.
+        served: hands jobs to `manyhands serve`; None where they are always ours.
         local_only: every client is the user of this machine (stdio, in process).
     """
 
     def __init__(
-        self, mind: Mind, jobs: Jobs, journal: Journal, limits: Limits, tables: Tables
+        self,
+        mind: Mind,
+        jobs: Jobs,
+        journal: Journal,
+        limits: Limits,
+        tables: Tables,
+        served: Served | None = None,
     ) -> None:
         self.mind = mind
+        self.works = Works(mind, jobs.store)
+        self.served = served
         self.jobs = jobs
         self.journal = journal
         self.limits = limits
@@ -107,124 +113,33 @@ class Door:
         self, ctx: Ctx, name: HandName, fields: Mapping[str, Any], data: Sequence[str] = ()
     ) -> ToolReply:
         """Call one hand. `fields` are those of a plan's step."""
-        from manyhands.mind.single import plan_step, work_one  # heavy: not at start-up
-
-        with _told():
-            mind_step = _mind_step(ctx)
-            called = mind_step.names if mind_step is not None else ()
-            with _scratch() as scratch:  # the names are needed now, and faults told at once
-                names = list(self.tables.find(data, scratch, called))
-            called_step = {"id": mind_step.id} if mind_step is not None else {}
-            step = plan_step(name, {**fields, "data": names, **called_step})
-
-        async def work(live: LiveJob) -> dict[str, Any]:
-            with _scratch() as scratch:
-                run_id, result = await work_one(
-                    self.mind,
-                    step,
-                    self.tables.find(data, scratch, called),
-                    self._watch(live),
-                    "mcp",
-                    notes=mind_step.notes if mind_step is not None else None,
-                )
-            return _kept(live, of_hand(run_id, result, simulated=self.mind.simulated))
-
         arguments: dict[str, Any] = {**fields, "data": list(data)}
-        if mind_step is not None:
-            arguments["step"] = mind_step.model_dump(mode="json")
-        wait_s = 0.0 if mind_step is not None else None
-        return await self.call(ctx, str(name), arguments, work, wait_s)
+        meta: Mapping[str, Any] = ctx.request_context.meta or {}
+        if META not in meta:
+            return await self.work(ctx, str(name), arguments)
+        # A mind on another machine: it wants the job's id at once, and waits by `job`.
+        return await self.work(ctx, str(name), {**arguments, "step": meta[META]}, 0.0)
 
-    async def ask_mind(
-        self, ctx: Ctx, question: str, data: Sequence[str], options: Mapping[str, Any]
+    async def work(
+        self, ctx: Ctx, kind: str, arguments: dict[str, Any], wait_s: float | None = None
     ) -> ToolReply:
-        """Ask the mind; its own questions and approvals go to the person at the client."""
+        """Do what a tool is for, as a job: of `manyhands serve` where that runs, else of ours."""
         person = asking.can_ask(ctx)
         with _told():
-            with _scratch() as scratch:
-                self.tables.find(data, scratch)
-            role = options.get("role", "")
-            if role and role not in self.mind.roles:
-                raise InputError(
-                    f"There is no role {role!r}.", hint=f"Roles: {', '.join(self.mind.roles)}."
-                )
-
-        async def work(live: LiveJob) -> dict[str, Any]:
-            async def approve(effect: Effect, why: str) -> Choice:
-                if not person:
-                    return Choice.NO
-                said = await live.ask(
-                    QuestionKind.APPROVAL, f"{effect.summary}? ({why})", effect.preview
-                )
-                return Choice.ONCE if said == "yes" else Choice.NO
-
-            mind = Mind(
-                self.settings,
-                roles=self.mind.roles,
-                door="mcp",
-                simulated=self.mind.simulated,
-                approve=approve,
-            )
-            with _scratch() as scratch:
-                files = self.tables.find(data, scratch)
-                answer = await self._answer(mind, live, question, files, dict(options))
-            return _kept(live, of_answer(answer))
-
-        arguments = {"question": question, "data": list(data), **options}
-        return await self.call(ctx, "ask_mind", arguments, work)
-
-    async def _answer(
-        self,
-        mind: Mind,
-        live: LiveJob,
-        question: str,
-        files: Mapping[str, Path],
-        options: dict[str, Any],
-    ) -> Answer:
-        watch = self._watch(live)
-        for asked in range(_MOST_QUESTIONS + 1):
-            answer: Answer | None = None
-            async for item in mind.stream(question, data=files, **options):
-                if isinstance(item, Answer):
-                    answer = item
-                else:
-                    watch(item)
-            assert answer is not None
-            if not answer.question_back or asked == _MOST_QUESTIONS:
-                break
-            question = await live.ask(QuestionKind.QUESTION, answer.question_back)
-            if not question:
-                break
-            options["conversation_id"] = answer.conversation_id
-        assert answer is not None
-        return answer
-
-    async def recall(self, ctx: Ctx, query: str, most: int) -> ToolReply:
-        async def work(live: LiveJob) -> dict[str, Any]:
-            from manyhands_mcp import memories  # heavy: not at start-up
-
-            live.tell("looks into the memory")
-            return (await memories.recall(self.settings, query, most)).model_dump(mode="json")
-
-        return await self.call(ctx, "recall", {"query": query, "most": most}, work)
-
-    async def remember(self, ctx: Ctx, text: str, subject: str) -> ToolReply:
-        person = asking.can_ask(ctx)
-
-        async def work(live: LiveJob) -> dict[str, Any]:
-            from manyhands_mcp import memories
-
-            live.tell("writes to the memory")
-            kept = await memories.remember(self.settings, live, text, subject, person=person)
-            return kept.model_dump(mode="json")
-
-        return await self.call(ctx, "remember", {"text": text, "subject": subject}, work)
+            work = self.works.make(kind, arguments, self.tables, person=person)
+        served = self.served if self.principal(ctx) == LOCAL and kind in _LONG else None
+        if served is not None and asking.answered(ctx) is None:
+            with _told():
+                job_id = await served.start(kind, arguments, self.tables.folders, person=person)
+            if job_id:
+                return await self._follow_call(ctx, job_id, wait_s)
+        return await self.call(ctx, kind, arguments, work, wait_s)
 
     async def job(self, ctx: Ctx, job_id: str, action: str, wait_s: float, text: str) -> ToolReply:
         """Wait for, fetch, answer or cancel a job of the same principal."""
         principal = self.principal(ctx)
         with _told():
-            record = self.jobs.get(job_id, principal)
+            record = await self.jobs.now(job_id, principal)
             if action == "cancel":
                 return self.reply(ctx, await self.jobs.stop(job_id, principal, _CANCEL_S))
             if action == "answer":
@@ -239,7 +154,7 @@ class Door:
                     )
                 if not text.strip():
                     raise InputError("The answer is empty.", hint="Put it into `text`.")
-                self.jobs.answer(job_id, principal, question.id, text)
+                await self.jobs.give(job_id, principal, question.id, text)
         if action == "fetch":
             return self.reply(ctx, record)
         return await self.follow(ctx, job_id, min(wait_s, self.wait_s(ctx)))
@@ -269,14 +184,18 @@ class Door:
             if given is not None:  # the same call again, with the person's answer
                 job_id, question_id, said = given
                 record = self.jobs.get(job_id, principal)
-                self.jobs.answer(job_id, principal, question_id, said)
+                await self.jobs.give(job_id, principal, question_id, said)
             else:
                 record = self.jobs.start(principal, kind, arguments, work)
+        return await self._follow_call(ctx, record.id, wait_s)
+
+    async def _follow_call(self, ctx: Ctx, job_id: str, wait_s: float | None) -> ToolReply:
         task = TASK.get()
         if task is not None:
-            task.job_id = record.id
-            return self.reply(ctx, await self.jobs.wait(record.id, principal, task.wait_s))
-        return await self.follow(ctx, record.id, self.wait_s(ctx) if wait_s is None else wait_s)
+            task.job_id = job_id
+            principal = self.principal(ctx)
+            return self.reply(ctx, await self.jobs.wait(job_id, principal, task.wait_s))
+        return await self.follow(ctx, job_id, self.wait_s(ctx) if wait_s is None else wait_s)
 
     async def follow(self, ctx: Ctx, job_id: str, seconds: float) -> ToolReply:
         """Wait for a job and tell its progress; the job goes on when the call does not."""
@@ -302,11 +221,12 @@ class Door:
                     return asking.ask_with_result(job_id, question)
                 said = await asking.ask_now(ctx, question, max(1.0, end - anyio.current_time()))
                 if said is None:
-                    return self.reply(ctx, self.jobs.get(job_id, principal))
-                self.jobs.answer(job_id, principal, question.id, said)
+                    return self.reply(ctx, await self.jobs.now(job_id, principal))
+                await self.jobs.give(job_id, principal, question.id, said)
         except anyio.get_cancelled_exc_class():
             if not self.limits.detach:
-                self.jobs.cancel(job_id, principal)
+                with anyio.move_on_after(_CANCEL_S, shield=True):
+                    await self.jobs.stop(job_id, principal, 0.0)
             raise
 
     def reply(self, ctx: Ctx, record: JobRecord) -> CallToolResult:
@@ -326,54 +246,6 @@ class Door:
             self.jobs.store.deliver(record.id)
         return result
 
-    def _watch(self, live: LiveJob) -> Callable[[Event], None]:
-        """Takes a run's events and keeps the job's phase up to date."""
-        usual = self.jobs.store.usual_s(live.record.kind)
-
-        def watch(event: Event) -> None:
-            if not live.record.run_id:
-                live.began(event.run_id)
-            phase = phase_of(event.body)
-            if not phase:
-                return
-            eta = None
-            if usual is not None:
-                eta = max(0.0, usual - (self.jobs.store.clock() - live.record.created)) or None
-            if isinstance(event.body, ModelLoading) and event.body.expected_s:
-                eta = max(eta or 0.0, event.body.expected_s - event.body.elapsed_s) or None
-            live.tell(phase, eta)
-
-        return watch
-
-
-class _MindStep(BaseModel):
-    """What a mind on another machine tells about the step that it calls for."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    id: str = Field(min_length=1, max_length=40)
-    notes: str = Field(default="", max_length=100_000)
-    names: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w{0,199}$")], ...] = Field(
-        default=(), max_length=8
-    )
-
-
-def _mind_step(ctx: Ctx) -> _MindStep | None:
-    """The same from a request's `_meta`; None for any other client."""
-    meta: Mapping[str, Any] = ctx.request_context.meta or {}
-    if META not in meta:
-        return None
-    try:
-        return _MindStep.model_validate(meta[META])
-    except ValidationError as error:
-        raise InputError(f"The request's _meta {META!r} is not as it should be.") from error
-
-
-def _kept(live: LiveJob, outcome: Outcome) -> dict[str, Any]:
-    live.artifacts.extend(item.id for item in outcome.artifacts)
-    live.artifacts.extend(outcome.more_artifacts)
-    return outcome.model_dump(mode="json")
-
 
 @contextmanager
 def _told() -> Any:
@@ -384,24 +256,23 @@ def _told() -> Any:
         raise ToolError(str(error)) from error
 
 
-@contextmanager
-def _scratch() -> Any:
-    folder = Path(tempfile.mkdtemp(prefix="manyhands-mcp-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 @asynccontextmanager
 async def open_door(
-    mind: Mind, *, limits: Limits | None = None, folders: Sequence[Path] = ()
+    mind: Mind,
+    *,
+    limits: Limits | None = None,
+    folders: Sequence[Path] = (),
+    own_jobs: bool = False,
 ) -> AsyncIterator[Door]:
     """A door with its jobs, which live as long as this context.
 
     Args:
         limits: those of the settings when None.
         folders: data files are read only below these.
+        own_jobs: no job is left to `manyhands serve`.
+
+    The jobs of this machine's user are those of `manyhands serve` where that runs: they outlive
+    this context. All others are cut at its end.
 
     Raises:
         StorageError: the journal or the file of jobs cannot be used.
@@ -412,7 +283,9 @@ async def open_door(
     store = JobStore.open(mind.settings.journal.path.parent / "jobs.db")
     try:
         with mind.journal() as journal:
-            async with Jobs(store) as jobs:
-                yield Door(mind, jobs, journal, limits, Tables(tuple(folders)))
+            # Scripted models are reached by settings that no other process has.
+            served = None if mind.simulated or own_jobs else Served(mind.settings)
+            async with Jobs(store, elsewhere=served) as jobs:
+                yield Door(mind, jobs, journal, limits, Tables(tuple(folders)), served)
     finally:
         store.close()

@@ -66,7 +66,7 @@ def add_resources(server: MCPServer, door: Door) -> None:
         if not _WORD.fullmatch(id):
             raise ResourceNotFoundError("No such job.")
         try:
-            record = door.jobs.get(id, door.principal(ctx))
+            record = await door.jobs.now(id, door.principal(ctx))
         except InputError as error:
             raise ResourceNotFoundError(str(error)) from error
         return json.dumps(job_json(record), ensure_ascii=False, indent=1)

@@ -99,13 +99,13 @@ class Tasks(Extension):
             TASK.reset(token)
         if not call.job_id:
             return result
-        record = self._door.jobs.get(call.job_id, self._door.principal_of(ctx.request))
+        record = await self._door.jobs.now(call.job_id, self._door.principal_of(ctx.request))
         if not record.state.open:
             return result
         return {"resultType": "task", **_fields(record)}
 
     async def _get(self, ctx: Ctx, params: TaskParams) -> HandlerResult:
-        record = self._record(ctx, params.task_id)
+        record = await self._record(ctx, params.task_id)
         told = _fields(record)
         match _STATUS[record.state]:
             case "input_required":
@@ -124,7 +124,7 @@ class Tasks(Extension):
         return told
 
     async def _update(self, ctx: Ctx, params: TaskUpdateParams) -> HandlerResult:
-        record = self._record(ctx, params.task_id)
+        record = await self._record(ctx, params.task_id)
         principal = self._door.principal_of(ctx.request)
         for question in record.questions:
             if question.id not in params.input_responses:
@@ -137,16 +137,16 @@ class Tasks(Extension):
                     message=f"inputResponses[{question.id!r}] is no answer to an elicitation.",
                 ) from error
             said = asking.reply_of(given, question.kind)
-            self._door.jobs.answer(record.id, principal, question.id, said)
+            await self._door.jobs.give(record.id, principal, question.id, said)
         return EmptyResult()
 
     async def _cancel(self, ctx: Ctx, params: TaskParams) -> HandlerResult:
-        record = self._record(ctx, params.task_id)
+        record = await self._record(ctx, params.task_id)
         principal = self._door.principal_of(ctx.request)
         await self._door.jobs.stop(record.id, principal, _CANCEL_S)
         return EmptyResult()
 
-    def _record(self, ctx: Ctx, task_id: str) -> JobRecord:
+    async def _record(self, ctx: Ctx, task_id: str) -> JobRecord:
         """The job of this principal behind a task; checks what a router in between was told."""
         require_client_extension(ctx, TASKS)
         headers = getattr(ctx.request, "headers", None)  # there are none on stdio
@@ -156,7 +156,7 @@ class Tasks(Extension):
                 message=f"{MCP_NAME_HEADER} header does not match the request body's 'taskId'",
             )
         try:
-            return self._door.jobs.get(task_id, self._door.principal_of(ctx.request))
+            return await self._door.jobs.now(task_id, self._door.principal_of(ctx.request))
         except InputError as error:
             raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
 

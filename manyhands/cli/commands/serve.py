@@ -21,7 +21,7 @@ OpenRoom = Callable[["Settings"], "AbstractAsyncContextManager[ServeRoom]"]
 
 #: What other rooms add to the service, as (module, function); left out where the module's own
 #: requirements are not installed. See `manyhands/serve/service.py`.
-_ROOMS: tuple[tuple[str, str], ...] = ()
+_ROOMS: tuple[tuple[str, str], ...] = (("manyhands_mcp.room", "open_room"),)
 _LOOK_S = 0.5
 _TAKE_OVER_S = 10.0
 

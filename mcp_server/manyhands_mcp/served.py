@@ -1,0 +1,104 @@
+"""Leaving jobs to `manyhands serve`, which outlives the server that an IDE starts and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from manyhands.errors import InputError, ManyhandsError
+from manyhands.jobs.records import JobQuestion, JobRecord, JobState, QuestionKind
+from manyhands.serve.channel import Channel, OwnerGone
+from manyhands.serve.place import Owner, read_owner
+from manyhands.settings import Settings
+
+__all__ = ["Served"]
+
+
+class Served:
+    """The door's side of the jobs that `manyhands serve` owns; see `room.py` for the other."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def start(
+        self, kind: str, arguments: Mapping[str, Any], folders: Sequence[Path], *, person: bool
+    ) -> str:
+        """Begin a job there; its id, or nothing where no service with our journal runs.
+
+        Raises:
+            InputError: the service takes no such job, for instance because too many are open.
+        """
+        owner = self._owner()
+        if owner is None:
+            return ""
+        body = {
+            "kind": kind,
+            "arguments": dict(arguments),
+            "folders": [str(folder) for folder in folders],
+            "person": person,
+        }
+        async with Channel(owner) as channel:
+            try:
+                status = await channel.call("GET", "/v1/status")
+                room = status.get("rooms", {}).get("jobs", {})
+                if room.get("journal") != str(self._settings.journal.path):
+                    return ""
+                return str((await channel.call("POST", "/v1/jobs", body))["id"])
+            except OwnerGone:
+                return ""
+            except ManyhandsError as error:
+                raise InputError(error.message, hint=error.hint) from error
+
+    async def look(self, record: JobRecord) -> JobRecord:
+        """How an open job stands there; as the file has it where nobody answers."""
+        owner = self._owner()
+        if owner is None:
+            return record
+        try:
+            async with Channel(owner) as channel:
+                told = await channel.call("GET", f"/v1/jobs/{record.id}")
+        except ManyhandsError:
+            return record
+        if not JobState(told["state"]).open:
+            return record  # it has just ended: the file has the result in a moment
+        return replace(
+            record,
+            state=JobState(told["state"]),
+            phase=told["phase"],
+            eta_s=told["eta_s"],
+            run_id=told["run_id"],
+            updated=told["updated"],
+            questions=tuple(
+                JobQuestion(one["id"], QuestionKind(one["kind"]), one["text"], one["detail"])
+                for one in told["questions"]
+            ),
+        )
+
+    async def cancel(self, job_id: str) -> None:
+        owner = self._owner()
+        if owner is not None:
+            with suppress(OwnerGone):
+                async with Channel(owner) as channel:
+                    await channel.call("POST", f"/v1/jobs/{job_id}/cancel", {})
+
+    async def answer(self, job_id: str, question_id: str, text: str) -> bool:
+        owner = self._owner()
+        if owner is None:
+            return False
+        try:
+            async with Channel(owner) as channel:
+                body = {"question": question_id, "text": text}
+                said = await channel.call("POST", f"/v1/jobs/{job_id}/answer", body)
+        except OwnerGone:
+            return False
+        return bool(said["taken"])
+
+    def _owner(self) -> Owner | None:
+        serve = self._settings.serve
+        if serve.mode == "off":
+            return None
+        owner = read_owner(serve.folder)
+        return owner if owner is not None and owner.door == "serve" else None

@@ -1,0 +1,204 @@
+"""Where `manyhands serve` runs, an IDE may end its server: the jobs go on and are fetched later."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from helpers_mcp import role_of
+from mcp import Client, StdioServerParameters
+from mcp.types import ElicitResult
+
+from manyhands.rehearsal.script import ScriptedModel
+from manyhands.rehearsal.server import running_server
+from manyhands.settings import Settings
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+
+class Script:
+    """A model that answers at once, asks a question, or waits until it is let."""
+
+    def __init__(self) -> None:
+        self.let = threading.Event()
+        self.working = threading.Event()
+
+    def __call__(self, request: Any) -> str:
+        said = str(request.messages)
+        if "slow" in said:
+            self.working.set()
+            self.let.wait(120)
+        if "paint" in said and "blue" not in said and role_of(request) == "framer":
+            return '{"goal": "g", "route": "ask", "question": "Which colour?"}'
+        return json.dumps({"goal": "g", "route": "direct", "answer": "Here it is."})
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    made = Script()
+    yield made
+    made.let.set()
+
+
+class Machine:
+    """One user's machine: settings, models, and the environment of every process on it."""
+
+    def __init__(self, folder: Path, settings: Settings, url: str) -> None:
+        home = folder / "home"
+        home.mkdir()
+        (folder / "settings.toml").write_text(
+            "\n".join(f"[hosts.{name}]\nurl = '{url}'" for name in settings.hosts)
+        )
+        self.folder = folder
+        self.environment = {
+            "HOME": str(home),
+            "PATH": os.environ["PATH"],
+            "MANYHANDS_CONFIG": str(folder / "settings.toml"),
+            "MANYHANDS_JOURNAL__PATH": str(folder / "journal.db"),
+            "MANYHANDS_MEMORY__PATH": str(folder / "memory.db"),
+            "MANYHANDS_ROUTING__PATH": str(folder / "learning.db"),
+            "MANYHANDS_SERVE__FOLDER": str(folder / "serve"),
+            "MANYHANDS_SERVE__TIMES": str(folder / "loads.db"),
+            "MANYHANDS_BUDGETS__WAIT_UNKNOWN_CLIENT_S": "1",
+        }
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[anyio.abc.Process]:
+        """`manyhands serve`, until the body ends."""
+        async with await anyio.open_process(
+            [sys.executable, "-m", "manyhands", "serve"], env=self.environment, stderr=None
+        ) as process:
+            try:
+                assert process.stdout is not None
+                with anyio.fail_after(60):
+                    told = await process.stdout.receive()
+                assert b"jobs" in told, told
+                yield process
+            finally:
+                if process.returncode is None:
+                    process.terminate()
+
+    def client(self, **options: Any) -> Client:
+        """An IDE that starts the server over standard input, and ends it when it leaves."""
+        return Client(
+            StdioServerParameters(
+                command=sys.executable,
+                args=["-m", "manyhands", "mcp"],
+                env=self.environment,
+                cwd=self.folder,
+            ),
+            **options,
+        )
+
+
+@pytest.fixture
+def machine(settings: Settings, tmp_path: Path, script: Script) -> Iterator[Machine]:
+    models = [
+        ScriptedModel(name=name, reply=script, size=1_000)
+        for name in {tier.model for tier in settings.tiers.values()}
+    ]
+    with running_server(models) as server:
+        yield Machine(tmp_path, settings, server.url)
+
+
+async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    result = await client.call_tool(tool, arguments)
+    return dict(result.structured_content or {})
+
+
+async def finished(client: Client, job_id: str) -> dict[str, Any]:
+    got = await call(client, "job", job_id=job_id)
+    while got["status"] == "running":
+        got = await call(client, "job", job_id=job_id)
+    return got
+
+
+async def test_a_job_outlives_the_server_that_its_ide_ended(
+    machine: Machine, script: Script
+) -> None:
+    async with machine.serve():
+        async with machine.client() as client:
+            begun = await call(client, "ask_mind", question="something slow")
+            assert begun["status"] == "running"
+        script.let.set()
+        async with machine.client() as client:
+            done = await finished(client, begun["job_id"])
+            assert (done["status"], done["value"]) == ("unverified", "Here it is.")
+            run = await client.read_resource(f"manyhands://runs/{done['run_id']}")
+            assert "something slow" in run.contents[0].text  # type: ignore[union-attr]
+
+
+async def test_a_served_job_tells_progress_asks_its_person_and_is_cancelled(
+    machine: Machine, script: Script
+) -> None:
+    shown: list[str] = []
+
+    async def answer(context: Any, params: Any) -> ElicitResult:
+        shown.append(params.message)
+        return ElicitResult(action="accept", content={"answer": "blue"})
+
+    async with machine.serve(), machine.client(elicitation_callback=answer) as client:
+        got = await call(client, "ask_mind", question="paint it")
+        got = got if got["status"] != "running" else await finished(client, got["job_id"])
+        assert shown == ["Which colour?"]
+        assert got["value"] == "Here it is."
+
+        told: list[str] = []
+
+        async def progress(done: float, total: float | None, message: str | None) -> None:
+            told.append(message or "")
+
+        begun = (
+            await client.call_tool(
+                "ask_mind", {"question": "something slow"}, progress_callback=progress
+            )
+        ).structured_content or {}
+        assert told
+        assert begun["phase"], begun
+        ended = await call(client, "job", job_id=begun["job_id"], action="cancel")
+        assert ended["status"] == "cancelled"
+
+
+async def test_kill_9_of_the_service_hides_no_cut_and_the_next_call_works_here(
+    machine: Machine, script: Script
+) -> None:
+    async with machine.serve() as service, machine.client() as client:
+        begun = await call(client, "ask_mind", question="something slow")
+        service.send_signal(signal.SIGKILL)
+        await service.wait()
+        cut = await call(client, "job", job_id=begun["job_id"])
+        assert cut["status"] == "cut"
+        script.let.set()
+        again = await call(client, "ask_mind", question="something slow")
+        again = again if again["status"] != "running" else await finished(client, again["job_id"])
+        assert again["value"] == "Here it is."
+        assert again["job_id"] != begun["job_id"]
+
+
+def test_the_service_takes_no_job_from_who_has_not_its_token(machine: Machine) -> None:
+    import httpx
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "manyhands", "serve"],
+        env=machine.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            url = json.loads((machine.folder / "serve" / "serve.json").read_text())["url"]
+            body = {"kind": "recall", "arguments": {"query": "x", "most": 1}}
+            assert httpx.post(f"{url}/v1/jobs", json=body, trust_env=False).status_code == 401
+        finally:
+            process.terminate()
