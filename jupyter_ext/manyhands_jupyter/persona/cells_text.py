@@ -13,8 +13,10 @@ __all__ = ["BUDGET_TOKENS", "Cell", "cells_text", "middle", "notebook_context"]
 #: Tokens of everything that is told of a notebook.
 BUDGET_TOKENS = 1_500
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-#: Characters of one source and of one output; the active cell gets four times as much.
+#: Characters of one source and of one output; the active cell gets twice as much.
 _PART = 1_200
+#: A cell of which fewer tokens would be left is left out.
+_LEAST_TOKENS = 100
 
 Cell = Mapping[str, Any]
 
@@ -33,10 +35,10 @@ def notebook_context(told: Mapping[str, Any], budget_tokens: int = BUDGET_TOKENS
         text = _cell_text(cell, active=cell["index"] == active)
         cost = estimate_tokens(text)
         if cost > left:
-            if kept:
+            if left < _LEAST_TOKENS:
                 continue
-            text = middle(text, max(200, left * 3))
-            cost = estimate_tokens(text)
+            while (cost := estimate_tokens(text)) > left:
+                text = middle(text, len(text) * 2 // 3)
         kept[cell["index"]] = text
         left -= cost
     return {"notebook": "\n\n".join([head, *(kept[index] for index in sorted(kept))])}
@@ -62,7 +64,7 @@ def _cell_text(cell: Cell, *, active: bool) -> str:
     count = cell.get("executionCount")
     number = f" [{count}]" if count else ""
     name = "The active cell" if active else "Cell"
-    room = 4 * _PART if active else _PART
+    room = 2 * _PART if active else _PART
     lines = [
         f"{name}, {cell['index'] + 1}. in the notebook, {cell['cellType']}{number}:",
         middle(cell["source"], room),

@@ -252,11 +252,12 @@ class MindPersona(BasePersona):  # type: ignore[misc]
         from manyhands.mind.mind import Mind
         from manyhands.settings import load_settings
 
-        settings = self._settings = load_settings()
+        settings = load_settings()
         tier = self.get_model() or "mind"
         if tier in settings.tiers:
             tiers = {**settings.tiers, "mind": settings.tiers[tier]}
             settings = settings.model_copy(update={"tiers": tiers})
+        self._settings = settings
         mind = Mind(settings, door="jupyter", simulated=self.simulated, approve=approve)
         mind.approvals = self._desk.approved.get(self.chat.get_id(), Approvals())
         return mind

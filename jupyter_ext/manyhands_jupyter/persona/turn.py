@@ -20,6 +20,11 @@ from manyhands_jupyter.server.worker import Stopped, Work
 
 __all__ = ["Job", "Told", "Turn"]
 
+#: Said where nothing in the browser can draw the question.
+_NO_BUTTONS = (
+    "_This waits for your yes or no. No browser tab has manyhands' lab extension, which shows the "
+    "buttons: open or reload JupyterLab. `/stop` ends it._"
+)
 #: Characters of a file that a person is shown before it is written.
 _PREVIEW = 4_000
 
@@ -136,6 +141,8 @@ class Turn:
     def _draw(self) -> None:
         body, told = self.telling.told()
         waiting = told["waiting"] and told["waiting"]["id"]
+        if waiting and not len(self._desk.tabs):
+            body = f"{body}\n\n{_NO_BUTTONS}".strip()
         marks = (told["run_id"], waiting)
         if marks != self._marks:
             # What a restarted server must know: which run it was, and that a person was asked.
