@@ -18,6 +18,7 @@ __all__ = ["scripted_tiers"]
 #: Bytes of the weights as they lie on disk at 4 bits, by tier (simulated).
 _SIZES = {"mind": 19_000_000_000, "expert": 43_000_000_000, "heavy": 142_000_000_000}
 _DIMENSIONS = 384
+_ENDLESS_GB = 1e6
 
 
 @contextmanager
@@ -42,7 +43,8 @@ def scripted_tiers(
             dimensions=_DIMENSIONS if embeds else 0,
         )
     with running_server(list(models.values()), profile) as server:
-        host = HostSettings(url=server.url, kind=HostKind.OLLAMA)
+        vram_gb = profile.vram / 1e9 or _ENDLESS_GB  # the rehearsed card, not the one in here
+        host = HostSettings(url=server.url, kind=HostKind.OLLAMA, vram_gb=vram_gb)
         hosts = dict.fromkeys(settings.hosts, host)
         # Models that only play are nobody else's: nothing is shared with other doors.
         alone = settings.serve.model_copy(update={"mode": "off"})

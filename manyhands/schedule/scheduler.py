@@ -76,9 +76,14 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """Ask the door for its lease back; it gives it up when it is not generating."""
+    """Ask the door for its lease back; it gives it up when it is not generating.
+
+    Attributes:
+        lost: the model is gone already, so the lease must not be used once more.
+    """
 
     lease: str
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +216,14 @@ class Scheduler:
         if self.swap is not None:
             self.resident.discard(self.swap.target)
             self.swap.going &= self.resident
-        return self._decide(now)
+        # A lease of what is gone is worth nothing: its door asks again.
+        lost = [
+            one
+            for one, key in self.leases.items()
+            if key not in self.resident and one not in self._recalled
+        ]
+        self._recalled.update(lost)
+        return [*(Recall(one, lost=True) for one in lost), *self._decide(now)]
 
     # --- what follows ------------------------------------------------------------------------
 

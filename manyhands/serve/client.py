@@ -234,6 +234,8 @@ class Leases:
                         lease.granted, lease.load_s = True, line.get("load_s")
                     case "recalled":
                         lease.recalled = True
+                        if line.get("lost"):
+                            lease.fresh_until = 0.0
                         await self._while_fresh(lease)
                     case "failed":
                         raise fault_of(line["error"])

@@ -20,7 +20,6 @@ import anyio
 from manyhands.configuration.model import bare_name
 from manyhands.engines.ollama import OllamaEngine
 from manyhands.errors import DeadlineExceeded, EngineError, StorageError
-from manyhands.roles.server import Held
 from manyhands.schedule.estimates import LoadSample, expected_load_s
 from manyhands.schedule.model import LoadCost, ModelKey, Room
 from manyhands.schedule.scheduler import (
@@ -35,6 +34,7 @@ from manyhands.schedule.scheduler import (
     Unload,
     Wish,
 )
+from manyhands.serve.identity import Identities, Identity
 from manyhands.serve.times import LoadTimes
 from manyhands.serve.wire import LeaseRequest, PlannedStep, Want
 
@@ -42,8 +42,6 @@ __all__ = ["HostOwner", "Ticket"]
 
 #: What was seen loaded this many seconds ago may have been evicted by another program.
 _TRUST_S = 1.0
-#: What a name means on the server is asked again after this many seconds.
-_IDENTITY_S = 60.0
 #: A load that takes this many times as long as expected hangs (and at least so many seconds).
 _HANG_TIMES = 4.0
 _HANG_S = 30.0
@@ -55,6 +53,7 @@ class Ticket:
 
     Attributes:
         granted, recalled: how far it is.
+        lost: the model is gone, whoever threw it out.
         load_s: seconds that the load took which this wish had to wait for; None without one.
         fault: why the load failed.
     """
@@ -65,6 +64,7 @@ class Ticket:
     since: float
     granted: bool = False
     recalled: bool = False
+    lost: bool = False
     load_s: float | None = None
     fault: EngineError | None = None
     changed: anyio.Event = field(default_factory=anyio.Event)
@@ -72,16 +72,6 @@ class Ticket:
     def tell(self) -> None:
         changed, self.changed = self.changed, anyio.Event()
         changed.set()
-
-
-@dataclass(frozen=True, slots=True)
-class _Identity:
-    """What a model's name means on the server; `asked` is when that was asked."""
-
-    weights: str
-    adapters: tuple[str, ...]
-    size: int
-    asked: float
 
 
 @dataclass(slots=True)
@@ -117,12 +107,12 @@ class HostOwner:
         self._samples = times.samples(url) if times is not None else []
         self._names: dict[ModelKey, str] = {}
         self._wants: dict[ModelKey, Want] = {}
-        self._identities: dict[str, _Identity] = {}
-        self._sizes: dict[str, int] = {}
+        self._identities = Identities(engine)
         self._tickets: dict[str, Ticket] = {}
         self._fault: dict[ModelKey, EngineError] = {}
         self._uncounted: dict[ModelKey, float] = {}
         self._loading: _Loading | None = None
+        self._told_vram = False
         self._seen = -math.inf
         self._looking = anyio.Lock()
         self._effects: deque[Load | Unload] = deque()
@@ -164,6 +154,11 @@ class HostOwner:
             needs = tuple(need for need in step.needs if need not in left_out)
             ahead.append(Ahead(step.id, key, step.seconds, needs))
         self._apply(self.scheduler.announce(plan, ahead, time.monotonic()))
+
+    def tell_vram(self, vram: int) -> None:
+        """How many bytes of GPU memory the host has."""
+        self._told_vram = True
+        self.scheduler.room = Room(vram=vram)
 
     def withdraw(self, plan: str) -> None:
         self._apply(self.scheduler.announce(plan, (), time.monotonic()))
@@ -256,7 +251,7 @@ class HostOwner:
 
     async def _key(self, want: Want) -> ModelKey:
         """The identity of a model with its options; its cost is known afterwards."""
-        identity = await self._identity(want.model)
+        identity = await self._identities.of(want.model)
         options = tuple(sorted(want.options.items()))
         key = ModelKey(identity.weights, identity.adapters, options)
         self._names[key], self._wants[key] = want.model, want
@@ -267,24 +262,8 @@ class HostOwner:
             size = known.size  # the server's own figure, with the window's share
         self.scheduler.costs[key] = LoadCost(size, seconds)
         if want.vram:
-            self.scheduler.room = Room(vram=want.vram)
+            self.tell_vram(want.vram)
         return key
-
-    async def _identity(self, model: str) -> _Identity:
-        name = bare_name(model)
-        known = self._identities.get(name)
-        if known is not None and time.monotonic() - known.asked < _IDENTITY_S:
-            return known
-        held = Held.from_info(await self._engine.show(model))
-        if name not in self._sizes:
-            sizes = await self._engine.sizes()
-            self._sizes = {bare_name(one): size for one, size in sizes.items()}
-        adapters = (held.adapter,) if held.adapter else ()
-        found = _Identity(
-            held.weights or name, adapters, self._sizes.get(name, 0), time.monotonic()
-        )
-        self._identities[name] = found
-        return found
 
     def _name(self, key: ModelKey) -> str:
         return self._names.get(key, key.weights)
@@ -296,25 +275,25 @@ class HostOwner:
                 await self._see()
 
     async def _see(self) -> None:
+        found = await self._shown()
+        self._apply(self.scheduler.seen(found, time.monotonic()))
+
+    async def _shown(self) -> dict[ModelKey, LoadCost]:
+        """What the server says is loaded, with the memory that it takes, its window's included."""
         found: dict[ModelKey, LoadCost] = {}
         for one in await self._engine.ps():
-            identity = await self._identity(one.name)
+            identity = await self._identities.of(one.name)
             key = self._known_key(identity, one.context_length) or ModelKey(
                 identity.weights, identity.adapters, (("num_ctx", one.context_length),)
             )
             self._names.setdefault(key, one.name)
-            known = self.scheduler.costs.get(key)
-            seconds = (
-                known.seconds
-                if known is not None
-                else expected_load_s(identity.weights, identity.size, self._samples)
-            )
+            seconds = expected_load_s(identity.weights, identity.size, self._samples)
             on_gpu = 0 if dict(key.options).get("num_gpu") == 0 else one.size_vram
             found[key] = self.scheduler.costs[key] = LoadCost(on_gpu, seconds)
         self._seen = time.monotonic()
-        self._apply(self.scheduler.seen(found, time.monotonic()))
+        return found
 
-    def _known_key(self, identity: _Identity, num_ctx: int) -> ModelKey | None:
+    def _known_key(self, identity: Identity, num_ctx: int) -> ModelKey | None:
         """The model that we know by these weights and this window: the server tells no more."""
         return next(
             (
@@ -342,9 +321,9 @@ class HostOwner:
                     ticket = self._tickets[name]
                     ticket.fault = self._fault[ticket.key]
                     ticket.tell()
-                case Recall(lease=name):
+                case Recall(lease=name, lost=lost):
                     ticket = self._tickets[name]
-                    ticket.recalled = True
+                    ticket.recalled, ticket.lost = True, lost
                     ticket.tell()
                 case Load() | Unload():
                     self._effects.append(decision)
@@ -395,33 +374,35 @@ class HostOwner:
         self._uncounted[key] = seconds
         if not hung:
             self._learn(key, seconds)
-        await self._note_size(key)
+        before = set(self.scheduler.resident)
+        try:
+            found = await self._shown()
+        except EngineError:
+            self._apply(self.scheduler.loaded(key, time.monotonic()))
+            return
+        if key in found:
+            self._learn_room(key, before - found.keys())
         self._apply(self.scheduler.loaded(key, time.monotonic()))
+        if key in found:
+            self._apply(self.scheduler.seen(found, time.monotonic()))
+
+    def _learn_room(self, key: ModelKey, gone: set[ModelKey]) -> None:
+        """The server threw others out for this model: they do not fit together."""
+        costs = self.scheduler.costs
+        if gone and not self._told_vram:
+            together = sum(costs[one].size for one in (key, *gone))
+            known = self.scheduler.room.vram
+            vram = min(known, together - 1) if known else together - 1
+            self.scheduler.room = Room(vram=max(1, vram))
 
     def _learn(self, key: ModelKey, seconds: float) -> None:
-        size = next(
-            (one.size for one in self._identities.values() if one.weights == key.weights), 0
-        )
-        sample = LoadSample(key.weights, size, seconds)
+        sample = LoadSample(key.weights, self._identities.size_of(key.weights), seconds)
         self._samples.insert(0, sample)
         if self._times is not None:
             try:
                 self._times.add(self.url, sample, time.time())
             except StorageError:
                 self._times = None  # measured all the same, only not kept for the next process
-
-    async def _note_size(self, key: ModelKey) -> None:
-        """What the server says that the model takes, the window's share included."""
-        try:
-            shown = await self._engine.ps()
-        except EngineError:
-            return
-        name = bare_name(self._name(key))
-        for one in shown:
-            if bare_name(one.name) == name and one.size_vram:
-                on_gpu = 0 if dict(key.options).get("num_gpu") == 0 else one.size_vram
-                seconds = self.scheduler.costs[key].seconds
-                self.scheduler.costs[key] = LoadCost(on_gpu, seconds)
 
     async def _watch(self, want: Want) -> None:
         """Free a load that hangs: an explicit unload of what it waits for was seen to do it."""

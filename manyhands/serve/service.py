@@ -32,14 +32,18 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import anyio
+from anyio import to_thread
 from anyio.abc import TaskGroup
 from pydantic import BaseModel, ValidationError
 
 from manyhands.engines.contracts import Deadlines
+from manyhands.engines.fit.machine import Machine, this_machine
 from manyhands.engines.ollama import OllamaEngine
 from manyhands.errors import InputError, ManyhandsError, StorageError
 from manyhands.serve.host import HostOwner, Ticket
@@ -245,6 +249,8 @@ class Service:
             found = self._hosts[want.host] = HostOwner(want.host, engine, self._kept)
             assert self._tasks is not None
             self._tasks.start_soon(found.run)
+            if not want.vram and _is_here(want.host):
+                self._tasks.start_soon(_tell_vram, found)
         return found
 
     # --- routes ------------------------------------------------------------------------------
@@ -326,7 +332,23 @@ class Service:
         await call.line({"state": "granted", "load_s": ticket.load_s})
         while not ticket.recalled:
             await ticket.changed.wait()
-        await call.line({"state": "recalled"})
+        await call.line({"state": "recalled", "lost": ticket.lost})
+
+
+def _is_here(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+async def _tell_vram(host: HostOwner) -> None:
+    """Ask this machine for its GPU memory; without any, what is seen on the server decides."""
+    machine = await to_thread.run_sync(_this_machine, abandon_on_cancel=True)
+    if machine.vram:
+        host.tell_vram(machine.vram)
+
+
+@lru_cache(maxsize=1)
+def _this_machine() -> Machine:
+    return this_machine()
 
 
 class _Wants(BaseModel):

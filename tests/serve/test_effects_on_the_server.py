@@ -174,3 +174,25 @@ async def test_measured_load_times_are_there_for_the_next_process(serve: ServeSe
     assert expert["load_s"] == pytest.approx(first.seconds)
     assert expert["resident"]
     assert not mind["resident"]
+
+
+async def test_what_the_server_throws_out_is_learned_and_its_leases_are_called_back(
+    serve: ServeSettings,
+) -> None:
+    """Where nobody says how large the card is: two models that did not fit never meet again."""
+    async with RehearsalServer(MODELS, CARD) as server, Leases(serve) as first:
+        mind, expert = want(server, "mind", 0), want(server, "expert", 0)
+        async with Leases(serve) as second:
+            await first.ready(mind)
+            await second.ready(expert)  # the server evicts the mind by itself
+            assert admin(server) == [("mind", -1), ("expert", -1)]
+            while len((await first.status())["hosts"][0]["leases"]) > 1:  # noqa: ASYNC110
+                await anyio.sleep(0.01)  # until the lease of what is gone has come back
+            for _ in range(2):
+                async with first.using(mind):
+                    assert await chat(server, "mind") < 0.01
+                async with second.using(expert):
+                    assert await chat(server, "expert") < 0.01
+        swaps = admin(server)[2:]
+        assert swaps[:2] == [("expert", 0), ("mind", -1)]
+        assert len(swaps) == 8  # each model is unloaded by name before the next one comes
