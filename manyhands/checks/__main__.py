@@ -61,6 +61,9 @@ async def _answer(line: bytes, checker: Checker) -> str:
         outcome = await checker.check(case)
     except ValueError as error:
         outcome = CheckOutcome(Verdict.UNDETERMINED, f"no case: {error}")
+    except Exception as error:  # one case must not end the others
+        said = f"the check itself failed: {type(error).__name__}: {error}"[:500]
+        outcome = CheckOutcome(Verdict.UNDETERMINED, said)
     reply = {
         "id": name,
         "verdict": str(outcome.verdict),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
+from manyhands.checks.programs.chart_specs import check_spec
 from manyhands.checks.programs.claims import check_claim
 from manyhands.checks.programs.differential import differential
 from manyhands.checks.programs.examples import examples_as_tests, examples_in
@@ -155,13 +156,14 @@ def _table(case: Mapping[str, Any], key: str) -> Any:
 
 
 async def _figure(case: Mapping[str, Any], policy: SandboxPolicy | None = None) -> CheckOutcome:
-    """{code, data, expect}."""
+    """{code, data, expect}, or {spec, data, expect} with a Vega-Lite or Plotly specification."""
     expect = case.get("expect")
     if not isinstance(expect, dict) or "chart" not in expect:
         raise InputError("'expect' states no chart.", hint="Give {chart, x, y, agg, …}.")
-    found = await check_figure(
-        program_text(_text(case, "code")), _table(case, "data"), expect, policy
-    )
+    if case.get("spec") is not None:
+        return (await check_spec(case["spec"], _table(case, "data"), expect, policy))[0]
+    code = program_text(_text(case, "code"))
+    found = await check_figure(code, _table(case, "data"), expect, policy)
     return found[0]
 
 
