@@ -10,7 +10,6 @@ from typing import Any
 
 from manyhands.errors import InputError, ManyhandsError
 from manyhands.jobs.records import JobQuestion, JobRecord, JobState, QuestionKind
-from manyhands.serve.channel import Channel, OwnerGone
 from manyhands.serve.place import Owner, read_owner
 from manyhands.settings import Settings
 
@@ -34,6 +33,8 @@ class Served:
         owner = self._owner()
         if owner is None:
             return ""
+        from manyhands.serve.channel import Channel, OwnerGone  # an HTTP client: not at start-up
+
         body = {
             "kind": kind,
             "arguments": dict(arguments),
@@ -57,6 +58,8 @@ class Served:
         owner = self._owner()
         if owner is None:
             return record
+        from manyhands.serve.channel import Channel
+
         try:
             async with Channel(owner) as channel:
                 told = await channel.call("GET", f"/v1/jobs/{record.id}")
@@ -80,6 +83,8 @@ class Served:
     async def cancel(self, job_id: str) -> None:
         owner = self._owner()
         if owner is not None:
+            from manyhands.serve.channel import Channel, OwnerGone
+
             with suppress(OwnerGone):
                 async with Channel(owner) as channel:
                     await channel.call("POST", f"/v1/jobs/{job_id}/cancel", {})
@@ -88,6 +93,8 @@ class Served:
         owner = self._owner()
         if owner is None:
             return False
+        from manyhands.serve.channel import Channel, OwnerGone
+
         try:
             async with Channel(owner) as channel:
                 body = {"question": question_id, "text": text}
