@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -20,3 +21,8 @@ def role_of(request: Any) -> str:
 def direct(answer: str) -> str:
     """The frame of a question that is answered at once."""
     return json.dumps({"goal": "g", "route": "direct", "answer": answer})
+
+
+def http_principal(token: str) -> str:
+    """On whose behalf a request with this token speaks."""
+    return f"http:{hashlib.sha256(token.encode()).hexdigest()[:32]}"

@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import pytest
+from helpers_mcp import ROLES, role_of
 from manyhands_mcp.door import open_door
 from manyhands_mcp.limits import Limits
 from manyhands_mcp.server import build_server
@@ -21,9 +22,11 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import Implementation
 
 from manyhands.mind.mind import Mind
+from manyhands.rehearsal.profile import Profile
 from manyhands.rehearsal.script import Reply, ScriptedModel
 from manyhands.rehearsal.server import running_server
-from manyhands.settings import HostKind, HostSettings, Settings
+from manyhands.rehearsal.stage import scripted_tiers
+from manyhands.settings import HostKind, HostSettings, Settings, Tier
 
 ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
 DIRECT = '{"goal": "g", "route": "direct", "answer": "The slow answer."}'
@@ -76,6 +79,45 @@ async def test_a_client_with_a_short_limit_that_ignores_progress_still_gets_the_
             got = structured(await client.call_tool("job", {"job_id": got["job_id"]}))
         assert got["value"] == "The slow answer."
         assert gate.calls == 1
+
+
+@pytest.mark.anyio
+async def test_a_client_of_60_s_gets_the_answer_of_a_hand_that_loads_longer_than_that(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Loading 142 GB at 2 GB/s takes 73 s (simulated); every time is divided by 15.
+
+    The client gives up a call after 60 s whatever it is told meanwhile.
+    """
+    scale = 1 / 15
+    slow = Profile("a slow disk", load_gb_s=2.0, fixed_load_s=2.5, clock_scale=scale)
+    heavy = ROLES["coder"].model_copy(update={"tier": Tier.HEAVY})
+
+    def reply(request: Any) -> str:
+        if role_of(request) == "tester":
+            return "```python\ndef check(candidate):\n    assert candidate(3) == 6\n```\n"
+        return "```python\ndef solve(n):\n    return n * 2\n```\n"
+
+    with scripted_tiers(settings, reply, slow) as rehearsed:
+        mind = Mind(rehearsed, roles={**ROLES, "coder": heavy}, simulated=True)
+        async with (
+            open_door(mind, limits=Limits(unknown_s=45 * scale)) as door,
+            Client(
+                build_server(door),
+                read_timeout_seconds=60 * scale,
+                client_info=Implementation(name="impatient", version="1"),
+            ) as client,
+        ):
+            begun = anyio.current_time()
+            got = structured(await client.call_tool("code", {"task": "Double a number."}))
+            assert got["status"] == "running"
+            calls = 1
+            while got["status"] == "running":
+                got = structured(await client.call_tool("job", {"job_id": got["job_id"]}))
+                calls += 1
+            assert got["status"] == "verified", got
+            assert calls >= 2
+            assert anyio.current_time() - begun > 60 * scale  # one call could not have had it
 
 
 @pytest.mark.anyio

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
-from helpers_mcp import PROMPTS, ROLES, role_of
+from helpers_mcp import PROMPTS, ROLES, http_principal, role_of
 from manyhands_mcp.guard import GuardRules
 from manyhands_mcp.http import running_http
 
@@ -183,12 +182,10 @@ async def test_stopping_the_mind_stops_the_job_on_the_other_machine(
                     with anyio.fail_after(30):
                         await anyio.to_thread.run_sync(working.wait, 30)
                     tasks.cancel_scope.cancel()
-                (job,) = (r for r in door.jobs.store.recent(_principal()) if r.kind == "math")
+                (job,) = (
+                    r for r in door.jobs.store.recent(http_principal(TOKEN)) if r.kind == "math"
+                )
                 assert job.state == "cancelled"
             let.set()
     finally:
         let.set()
-
-
-def _principal() -> str:
-    return f"http:{hashlib.sha256(TOKEN.encode()).hexdigest()[:32]}"
