@@ -233,3 +233,34 @@ async def test_the_same_tests_accept_the_right_program() -> None:
 def test_there_are_at_least_forty_cheats() -> None:
     assert len(CHEATS) >= 40
     assert len(set(CHEATS.values())) == len(CHEATS)
+
+
+_CHART = "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.bar(['A', 'B'], [1, 1])\n"
+_FORGED = {
+    "a getter on single bars": (
+        "for b, v in zip(ax.patches, [7, 5]):\n    b.get_height = lambda v=v: v\n"
+    ),
+    "a getter of the class": (
+        "import matplotlib.patches as m\n"
+        "m.Rectangle.get_height = lambda self: {0: 7.0, 1: 5.0}[round(self.get_x() + .4)]\n"
+    ),
+    "the text of every label": "import matplotlib.text as m\nm.Text.get_text = lambda self: 'T'\n",
+    "a class of its own": (
+        "class B(type(ax.patches[0])):\n    def get_height(self):\n        return 7.0\n"
+        "for b in ax.patches:\n    b.__class__ = B\n"
+    ),
+    "the file of the facts": "import json\njson.dump({}, open('figure_facts.json', 'w'))\n",
+    "an end before the facts": "import os\nos._exit(0)\n",
+}
+
+
+@pytest.mark.parametrize("forged", _FORGED)
+async def test_a_chart_that_forges_what_is_read_of_it_is_not_supported(forged: str) -> None:
+    from manyhands.checks.programs.figures import check_figure
+
+    told, _, _ = await check_figure(
+        _CHART + _FORGED[forged],
+        "shop,sales\nA,3\nB,5\nA,4\n",
+        {"chart": "bar", "x": "shop", "y": "sales", "agg": "sum"},
+    )
+    assert told.verdict is not Verdict.SUPPORTED, told

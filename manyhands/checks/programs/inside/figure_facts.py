@@ -50,6 +50,31 @@ for _kind, _names in (
         _SAVED[_kind, _name] = getattr(_kind, _name)
 
 
+def _parts() -> dict[str, Any]:
+    """Every method and property of the classes whose objects are looked at."""
+    found: dict[str, Any] = {}
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] != "matplotlib" or name.split(".")[1:2] == ["backends"]:
+            continue
+        for kind in list(vars(module).values()):
+            if isinstance(kind, type) and kind.__module__ == name:
+                found |= {f"{kind.__qualname__}.{key}": part for key, part in vars(kind).items()
+                          if callable(part) or isinstance(part, property)}  # fmt: skip
+    return found
+
+
+def _replaced(before: dict[str, Any], figure: Any) -> list[str]:
+    """Parts of matplotlib that are not what they were, and getters put on single artists."""
+    now = _parts()
+    names = [name for name, part in before.items() if now.get(name, part) is not part]
+    for artist in figure.findobj() if figure is not None else ():
+        own = [key for key in vars(artist) if key.startswith("get_") or key == "findobj"]
+        foreign = type(artist).__module__ in ("__main__", "plot")
+        names += [f"{type(artist).__name__}.{key}" for key in own]
+        names += [f"the class {type(artist).__name__}"] if foreign else []
+    return sorted(set(names))[:20]
+
+
 def _number(value: Any) -> float | None:
     try:
         out = float(value)
@@ -290,6 +315,7 @@ def main() -> None:
         for number in numbers:
             really_close(number)
 
+    before = _parts()
     really_close, plt.close = plt.close, keep_open  # type: ignore[assignment]
     plt.show = lambda *_, **__: None
     module = types.ModuleType("__main__")
@@ -307,15 +333,11 @@ def main() -> None:
         trace = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == "plot.py"]
         line = f" (line {trace[-1].lineno})" if trace else ""
         out["error"] = f"{type(error).__name__}: {error}{line}"[:1000]
-    out["replaced"] = sorted(
-        f"{kind.__name__}.{name}"
-        for (kind, name), saved in _SAVED.items()
-        if getattr(kind, name, None) is not saved
-    )
     open_now = [plt.figure(n) for n in plt.get_fignums()]
     others = [v for v in module.__dict__.values() if isinstance(v, matplotlib.figure.Figure)]
     figures = [f for f in (open_now or closed or others) if f.get_axes()] or open_now or closed
     out["figures"] = len(figures)
+    out["replaced"] = _replaced(before, figures[-1] if figures else None)
     if figures and not out["error"]:
         try:
             out["facts"] = extract(figures[-1])
