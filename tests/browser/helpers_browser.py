@@ -203,9 +203,21 @@ def open_notebook(page: Page, path: str, kernel: str = "python3") -> None:
     )
 
 
-def shot(page: Page, name: str) -> Path:
-    """Leave a screenshot and say where it is."""
+def shot(page: Page, name: str, *, width: int = 0, docs: bool = False) -> Path:
+    """Leave a screenshot and say where it is.
+
+    Args:
+        width: only so much of the left; the whole page when 0.
+        docs: it stands in the documentation too, and is renewed there with
+            `MANYHANDS_UPDATE_IMAGES=1`.
+    """
     SHOTS.mkdir(parents=True, exist_ok=True)
     path = SHOTS / f"{name}.png"
-    page.screenshot(path=path)
+    size = page.viewport_size
+    if width and size is not None:
+        page.screenshot(path=path, clip={"x": 0, "y": 0, "width": width, "height": size["height"]})
+    else:
+        page.screenshot(path=path)
+    if docs and os.environ.get("MANYHANDS_UPDATE_IMAGES"):
+        shutil.copy(path, ROOT / "docs" / "images" / path.name)
     return path

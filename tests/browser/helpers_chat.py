@@ -48,6 +48,8 @@ def reply_of(request: ScriptedRequest) -> Reply | str:
     asked = prompt.rpartition("Question:")[2]
     if role == "framer":
         return _framed(asked, prompt)
+    if "sum of a list" not in prompt and "save a program" not in prompt:
+        return demo(request, PROMPTS)
     if role == "tester":
         return f"```python\n{_RATES_TESTS}```\n"
     if role == "coder":

@@ -12,6 +12,8 @@ from helpers_browser import Lab, open_lab, open_notebook, shot, wait_for_lab
 from helpers_chat import ask, last_reply, models, open_chat, trace_of, traces
 from playwright.sync_api import Browser, Page, expect
 
+from manyhands.cli.demo_models import DATA, QUESTION
+from manyhands.data_files import data_path
 from manyhands.rehearsal.server import RehearsalServer
 
 pytestmark = pytest.mark.browser
@@ -84,7 +86,7 @@ def test_the_active_cells_error_is_explained_and_the_proposed_cell_runs_and_is_u
     proposal.get_by_role("button", name="Run…").click()
     expect(proposal).to_contain_text("run it in your kernel?")
     assert page.locator(".jp-Notebook .jp-Cell").count() == 2  # nothing before the yes
-    shot(page, "sidebar")
+    shot(page, "sidebar", docs=True)
     proposal.get_by_role("button", name="Run once").click()
     expect(proposal).to_contain_text("It ran")
     expect(page.locator(".jp-Notebook .jp-Cell").nth(2)).to_contain_text("2.0")
@@ -275,9 +277,22 @@ def test_a_killed_kernel_is_told_of_and_does_not_stop_the_answer(page: Page, lab
     open_lab(page, lab)
     open_notebook(page, path.name)
     open_chat(page, "kernel")
-    page.evaluate("() => window.panel.sessionContext.shutdown()")
+    page.evaluate(
+        """async () => {
+          const session = window.panel.sessionContext;
+          const gone = new Promise(done => session.statusChanged.connect((_, status) => {
+            if (/restarting|dead|unknown/.test(status)) done();
+          }));
+          window.jupyterapp.commands.execute('notebook:run-cell');
+          await gone;
+        }"""
+    )
+    page.locator(".jp-Dialog", has_text="appears to have died").get_by_role("button").last.click()
     ask(page, "which notebook is this?")
     last_reply(page, "You are in dies.ipynb")
+    page.evaluate("() => window.panel.sessionContext.shutdown()")
+    ask(page, "which notebook is this, without a kernel?")
+    expect(page.locator(".jp-chat-rendered-message", has_text="You are in dies")).to_have_count(2)
     ask(page, "/seen")
     last_reply(page, "kernel none")
     shot(page, "chat-kernel-gone")
@@ -346,3 +361,26 @@ def _contrast(page: Page, selector: str) -> float:
         }"""
     )
     return found
+
+
+def test_an_attached_table_is_drawn_and_the_answer_is_verified(page: Page, lab: Lab) -> None:
+    table = data_path("examples") / f"{DATA}.csv"
+    (lab.root / table.name).write_bytes(table.read_bytes())
+    open_lab(page, lab)
+    open_chat(page, "co2")
+    page.locator('.jp-chat-input-container button[title*="ttach" i]').first.click()
+    dialog = page.locator(".jp-Dialog")
+    dialog.get_by_text(table.name).first.click()
+    dialog.get_by_role("button", name="Select").click()
+    page.locator(".jp-chat-attachment", has_text=table.name).first.wait_for()
+    ask(page, QUESTION)
+    last_reply(page, "The rise is accelerating", seconds=90)
+    picture = page.locator(".mh-picture img")
+    picture.wait_for()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 400
+    assert "base64" not in (lab.root / "co2.chat").read_text()
+    trace_of(page).locator("summary").first.click()
+    expect(trace_of(page).locator(".mh-step")).to_have_count(5)
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    trace_of(page).scroll_into_view_if_needed()
+    shot(page, "sidebar-chart", width=560, docs=True)

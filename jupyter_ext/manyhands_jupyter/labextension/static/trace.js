@@ -35,7 +35,7 @@ export function makeTrace({ React, request, address, bridge }) {
         h('span', { className: 'mh-quiet' },
           joined(step.model, step.attempt > 1 ? `attempt ${step.attempt}` : '', seconds(step.seconds), tokens(step.tokens)))
       ),
-      step.task ? h('div', { className: 'mh-task' }, step.task) : null,
+      step.task ? h('div', { className: 'mh-task', title: step.task }, step.task) : null,
       step.doing ? h('div', { className: 'mh-quiet' }, `… ${step.doing}`) : null,
       step.badges.length
         ? h('ul', { className: 'mh-badges' }, step.badges.map((badge, at) => h(Badge, { key: at, badge })))
