@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections.abc import Callable
 
 from manyhands.hands.contracts import HandName, HandResult, Status
-from manyhands.mind.condense import condense, estimate_tokens
+from manyhands.hands.tokens import expect_tokens
+from manyhands.mind.condense import condense
 from manyhands.mind.reading import search
 
 _TEXT = "rise fall model value error series season trend mean slope noise sample period level"
@@ -46,7 +48,7 @@ def output(kind: str, tokens: int, rng: random.Random) -> tuple[str, list[tuple[
     size = 0
     while size < tokens:
         lines.append(noise(kind, rng, len(lines)))
-        size += estimate_tokens(lines[-1])
+        size += expect_tokens(lines[-1])
     facts = [
         (name, f"the {name} {rng.choice(WORDS)} is {rng.uniform(1, 999):.3f} {rng.choice(UNITS)}")
         for name in NAMES
@@ -60,6 +62,15 @@ def output(kind: str, tokens: int, rng: random.Random) -> tuple[str, list[tuple[
         else:
             lines.insert(at, fact)
     return "\n".join(lines), facts
+
+
+def longest(cut: Callable[[int], str], budget: int) -> str:
+    """The longest cut within the budget, by the same measure as ours."""
+    low, high = 2, 8 * budget
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if expect_tokens(cut(middle)) <= budget else (low, middle - 1)
+    return cut(low)
 
 
 def main() -> None:
@@ -76,15 +87,17 @@ def main() -> None:
         kind = ("log", "table", "json", "prose", "paragraphs")[number % 5]
         text, facts = output(kind, int(1000 * 60 ** (number / 49)), rng)
         result = HandResult(hand=HandName.CODE, status=Status.VERIFIED, summary="done", value=text)
-        room = int(options.budget * 3.2)
         notes = {
             "ours": condense("s", result, options.budget, "sha256:0").note,
-            "head and tail": f"{text[: room // 2]}\n[…]\n{text[len(text) - room // 2 :]}",
-            "truncation": text[:room],
+            "head and tail": longest(
+                lambda room, text=text: f"{text[: room // 2]}\n[…]\n{text[-(room // 2) :]}",
+                options.budget,
+            ),
+            "truncation": longest(lambda room, text=text: text[:room], options.budget),
         }
         for way, note in notes.items():
             kept[way] += sum(line in note for _, line in facts)
-            spent[way] += estimate_tokens(note)
+            spent[way] += expect_tokens(note)
         found = sum(
             any(line in passage.text for passage in search(text, f"{name} is"))
             for name, line in facts

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from manyhands.engines.contracts import ChatRequest, Delta, DoneReason, Message, Reply
-from manyhands.errors import EngineError, RoleError, StreamCut
+from manyhands.errors import BudgetExceeded, ContextOverflow, EngineError, RoleError, StreamCut
 from manyhands.hands.contracts import Spend
+from manyhands.hands.tokens import PER_MESSAGE, Meter, expect_tokens
 from manyhands.journal.events import Body, Generating, Note, NoteReason, Said
 from manyhands.recover import SentMessage
 from manyhands.redaction import redact
@@ -25,6 +26,10 @@ Emit = Callable[[Body], Awaitable[None]]
 
 #: Seconds between two progress events of one generation (DESIGN: at least one a second).
 _PROGRESS_S = 0.5
+#: A prompt of this many windows by our estimate is not sent; in between the server judges.
+_SURELY_TOO_LONG = 1.25
+#: Below this share of what was expected a prompt that hardly fitted was cut.
+_CUT_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,20 @@ def digest(messages: Sequence[tuple[str, str]], schema: Any) -> str:
     return hashlib.sha256(whole.encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
+def _estimate(request: ChatRequest) -> int:
+    return request.estimate_tokens or 0
+
+
+def _overflow(role: str, place: ModelPlace, said: str, tokens: int) -> ContextOverflow:
+    return ContextOverflow(
+        f"The prompt to {role!r} {said}; the window of {place.model!r} has {place.num_ctx}.",
+        hint="Give less context, put long text into a file, or raise the tier's num_ctx.",
+        prompt_tokens=tokens,
+        num_ctx=place.num_ctx,
+        model=place.model,
+    )
+
+
 class Voice:
     """Speaks to roles, reports progress, and adds up what it cost.
 
@@ -155,6 +174,8 @@ class Voice:
         self._roles = roles
         self._emit = emit
         self._charge = charge
+        self._meter = Meter()
+        self._told_budget = False
 
     def role(self, name: str) -> Role:
         try:
@@ -186,6 +207,12 @@ class Voice:
         window = self._models.place(role.tier, role.adapter_model).num_ctx
         return max(window - role.num_predict, window // 2)
 
+    def tokens(self, text: str, role_name: str) -> int:
+        """How many tokens a text is for the model of a role, by the server's counts so far."""
+        role = self.role(role_name)
+        place = self._models.place(role.tier, role.adapter_model)
+        return self._meter.tokens(text, place.model)
+
     async def say(
         self,
         role_name: str,
@@ -207,16 +234,22 @@ class Voice:
             on_text: receives the answer piece by piece.
 
         Raises:
+            ContextOverflow: the prompt is longer than the window, or the server cut it.
             EngineError: the call failed after its transport retries.
             BudgetExceeded: the run's budget is used up.
         """
         role = self.role(role_name)
-        self._charge(Spend())
+        await self._within_budget(step)
         place = self._models.place(tier or role.tier, role.adapter_model)
-        started = time.monotonic()
         request = self._request(role, place, prompt, history, schema, calm=calm)
+        expected = self._expected(request)
+        if expected > _SURELY_TOO_LONG * place.num_ctx:
+            raise _overflow(role_name, place, f"needs about {expected} tokens", expected)
+        started = time.monotonic()
         place, loading, reply = await self._served(role_name, place, request, step, on_text)
         usage = reply.usage
+        self._mind_the_count(role_name, place, expected, usage.prompt_tokens)
+        self._meter.learn(place.model, _estimate(request), usage.prompt_tokens)
         spend = Spend(
             calls=1,
             prompt_tokens=usage.prompt_tokens,
@@ -304,12 +337,42 @@ class Voice:
         return ChatRequest(
             model=place.model,
             messages=messages,
+            estimate_tokens=sum(expect_tokens(one.content) + PER_MESSAGE for one in messages),
             num_ctx=place.num_ctx,
             format=schema,
             think=(role.think and not calm) if place.thinks else None,
             sampling=sampling,
             num_predict=role.num_predict,
         )
+
+    async def _within_budget(self, step: str) -> None:
+        """Whether another call may be made; the first one that may not is told as an event."""
+        try:
+            self._charge(Spend())
+        except BudgetExceeded as error:
+            if not self._told_budget:
+                self._told_budget = True
+                await self.note(NoteReason.BUDGET, f"{error}", step)
+            raise
+
+    def _expected(self, request: ChatRequest) -> int:
+        return int(_estimate(request) * self._meter.factor(request.model))
+
+    def _mind_the_count(self, role: str, place: ModelPlace, expected: int, counted: int) -> None:
+        """A server that ignores `truncate: false` cuts without a word; its count betrays it.
+
+        Cut tokens leave a prompt that fills the window to the last one; dropped messages leave
+        one that is far shorter than what was sent.
+        """
+        dropped = (
+            self._meter.knows(place.model)
+            and expected > place.num_ctx
+            and 0 < counted < _CUT_SHARE * expected
+        )
+        if dropped or counted >= place.num_ctx:
+            expected = max(expected, counted)
+            said = f"was about {expected} tokens long and the server read {counted}: it was cut"
+            raise _overflow(role, place, said, expected)
 
     async def _listen(
         self,

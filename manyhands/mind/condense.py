@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from manyhands.hands.contracts import HandResult
+from manyhands.hands.tokens import expect_tokens
 
 __all__ = ["Condensed", "condense", "estimate_tokens", "shorten"]
 
-#: Characters per token. Low on purpose: code and numbers make more tokens than prose does.
-_CHARS_PER_TOKEN = 3.2
+#: Bytes per token to begin with; what the note then measures corrects it.
+_BYTES_PER_TOKEN = 3.2
+#: How often a note is made again to come closer to its budget, and how close is close.
+_TRIES = 6
+_CLOSE = 0.9
+_AIM = 0.96
 _CUT = "\n[… {left} characters left out; the whole is artifact {artifact} …]\n"
 #: Shares of the room for a value: its head, its tail; the rest is for lines of rare form.
 _HEAD, _TAIL = 0.3, 0.2
 #: A line's form is rare when at most this share of all lines has it.
 _RARE = 0.02
 _LONGEST_LINE = 300
+#: Characters on each side of a rare word, and how many such places are looked at.
+_AROUND = 48
+_MOST_STRETCHES = 400
+_WORD = re.compile(r"[^\W\d_]{3,}")
 
 
 def estimate_tokens(text: str) -> int:
-    """An upper-leaning estimate, used before a call; the server's own count corrects it after."""
-    return int(len(text.encode("utf-8")) / _CHARS_PER_TOKEN) + 1
+    """Tokens by the length in bytes alone: for budgets that are cut to a length."""
+    return int(len(text.encode("utf-8")) / _BYTES_PER_TOKEN) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,14 @@ class Condensed:
         return self.kept_tokens < self.full_tokens
 
 
-def condense(step: str, result: HandResult, budget_tokens: int, artifact: str = "") -> Condensed:
+def condense(
+    step: str,
+    result: HandResult,
+    budget_tokens: int,
+    artifact: str = "",
+    *,
+    measure: Callable[[str], int] = expect_tokens,
+) -> Condensed:
     """A note within `budget_tokens`: status and evidence whole, the value shortened.
 
     The head is never cut: a result whose evidence alone is over the budget keeps it all, and
@@ -46,6 +63,7 @@ def condense(step: str, result: HandResult, budget_tokens: int, artifact: str = 
 
     Args:
         artifact: the id under which the whole value is kept, named where it was cut.
+        measure: tokens of a text, best by the counts of the server that will read it.
     """
     head = [f"step {step} ({result.hand}): {result.status}. {result.summary}"]
     head.extend(
@@ -54,21 +72,34 @@ def condense(step: str, result: HandResult, budget_tokens: int, artifact: str = 
     head.extend(f"  open: {point}" for point in result.open_points)
     top = "\n".join(head)
     full = f"{top}\nvalue:\n{result.value}" if result.value else top
-    full_tokens = estimate_tokens(full)
+    full_tokens = measure(full)
     if full_tokens <= budget_tokens:
         return Condensed(full, full_tokens, full_tokens)
-    room = budget_tokens - estimate_tokens(top) - 4
-    note = f"{top}\nvalue:\n{shorten(result.value, room, artifact or 'in the journal')}"
-    return Condensed(note, full_tokens, min(estimate_tokens(note), full_tokens))
+    room = max(0, int((budget_tokens - measure(top) - 4) * _BYTES_PER_TOKEN))
+    best, kept = "", 0
+    for _ in range(_TRIES):
+        note = _note(top, result.value, room, artifact)
+        tokens = measure(note)
+        if kept < tokens <= budget_tokens:
+            best, kept = note, tokens
+        if _CLOSE * budget_tokens <= tokens <= budget_tokens or room <= 0:
+            break
+        room = int(room * min(2.0, _AIM * budget_tokens / tokens))
+    best = best or _note(top, result.value, 0, artifact)
+    return Condensed(best, full_tokens, min(kept or measure(best), full_tokens))
 
 
-def shorten(text: str, budget_tokens: int, artifact: str) -> str:
+def _note(top: str, value: str, room: int, artifact: str) -> str:
+    return f"{top}\nvalue:\n{shorten(value, room, artifact or 'in the journal')}"
+
+
+def shorten(text: str, room_bytes: int, artifact: str) -> str:
     """Head, tail, and between them the lines whose form is rare in the text, in their order.
 
     Outputs repeat themselves: rows, log lines, progress. What says something new usually looks
     different. The form of a line is the line with its digits made alike.
     """
-    room = int(max(0, budget_tokens) * _CHARS_PER_TOKEN) - len(_CUT) - len(artifact) - 8
+    room = room_bytes - len(_CUT) - len(artifact) - 8
     if room <= 0:
         return _CUT.format(left=len(text), artifact=artifact).strip()
     head = _whole_lines(text[: int(room * _HEAD)], first=True)
@@ -88,9 +119,10 @@ def _rare_lines(text: str, middle: str, room: int) -> str:
         for number, line in enumerate(middle.splitlines())
         if line.strip() and len(line) <= _LONGEST_LINE and forms[_form(line)] <= most
     ]
+    candidates += _stretches(text, middle)
     ranked = sorted(
         candidates,
-        key=lambda one: (not re.search(r"\d", one[1]), forms[_form(one[1])], len(one[1])),
+        key=lambda one: (not re.search(r"\d", one[1]), forms.get(_form(one[1]), 1), len(one[1])),
     )
     chosen = []
     for number, line in ranked:
@@ -98,6 +130,31 @@ def _rare_lines(text: str, middle: str, room: int) -> str:
             room -= _size(line) + 1
             chosen.append((number, line))
     return "".join(f"{line}\n" for _, line in sorted(chosen))
+
+
+def _stretches(text: str, middle: str) -> list[tuple[int, str]]:
+    """In lines that are too long to show: what stands around a word used nowhere else."""
+    long = [
+        (number, line)
+        for number, line in enumerate(middle.splitlines())
+        if len(line) > _LONGEST_LINE
+    ]
+    if not long:
+        return []
+    counts = Counter(word.casefold() for word in _WORD.findall(text))
+    found: list[tuple[int, str]] = []
+    for number, line in long:
+        end = 0
+        for word in _WORD.finditer(line):
+            if counts[word.group().casefold()] > 1 or word.start() < end:
+                continue
+            start = line.rfind(" ", 0, max(end, word.start() - _AROUND)) + 1
+            stop = line.find(" ", word.end() + _AROUND)
+            end = len(line) if stop == -1 else stop
+            found.append((number, f"… {line[start:end]} …"))
+            if len(found) == _MOST_STRETCHES:
+                return found
+    return found
 
 
 def _form(line: str) -> str:

@@ -27,9 +27,11 @@ from manyhands.hands.voice import Planned
 from manyhands.hands.work import Begin, Desk
 from manyhands.journal.events import Condensed, Note, NoteReason, StepDone, StepStarted
 from manyhands.mind.answer import StepReport
+from manyhands.mind.condense import Condensed as CondensedNote
 from manyhands.mind.condense import condense
 from manyhands.mind.frame import PlanStep, request_of
 from manyhands.mind.outside import call_outside
+from manyhands.mind.revising import false_premises
 from manyhands.mind.tools import Toolbox
 from manyhands.schedule.model import Work
 from manyhands.schedule.order import StepSpec, order_by_cost, order_steps
@@ -40,6 +42,8 @@ __all__ = ["Controller"]
 _STEP_S = {"mind": 15.0, "expert": 45.0, "heavy": 90.0}
 #: What follows every plan: the mind reads the notes and writes the answer.
 _ANSWER = "the answer"
+#: Whose model reads the notes.
+_READER = "editor"
 
 
 class Controller:
@@ -195,6 +199,15 @@ class Controller:
                 )
             )
             return self._results[same]
+        wrong = false_premises(
+            step, (id for id, was in self._results.items() if was.status is Status.REFUTED)
+        )
+        if wrong:
+            return HandResult(
+                hand=step.hand,
+                status=Status.CANNOT,
+                summary=f"It rests on {', '.join(wrong)}, which was refuted.",
+            )
         broken = [
             need
             for need in step.needs
@@ -262,14 +275,14 @@ class Controller:
         )
 
     async def _report(self, step: PlanStep, result: HandResult) -> None:
-        note = condense(step.id, result, self._box.note_tokens)
+        note = self._condensed(step, result)
         if note.cut:
             whole = await self._box.keep(
                 f"{step.id}.result.txt", "text/plain", result.value.encode("utf-8")
             )
             if step.hand is not HandName.VISUALIZE:  # a picture's facts stand in its evidence
                 self.handles[step.id] = whole.id
-            note = condense(step.id, result, self._box.note_tokens, whole.id)
+            note = self._condensed(step, result, whole.id)
         self.notes[step.id] = note.note
         if step.id in self._done:
             return  # a former process has told it
@@ -291,3 +304,13 @@ class Controller:
                     artifact=whole.id,
                 )
             )
+
+    def _condensed(self, step: PlanStep, result: HandResult, whole: str = "") -> CondensedNote:
+        """The note, within its budget by the counts of the server whose model will read it."""
+        return condense(
+            step.id,
+            result,
+            self._box.note_tokens,
+            whole,
+            measure=lambda text: self._box.voice.tokens(text, _READER),
+        )

@@ -11,6 +11,7 @@ from manyhands.checks.sandbox.contracts import RunStatus, SandboxRun
 from manyhands.hands.contracts import Spend, Status
 from manyhands.hands.work import block_of, fenced, prompt_of
 from manyhands.journal.events import CouncilDone, CouncilDraft
+from manyhands.mind.packing import Packed, Part
 from manyhands.mind.question import Question
 from manyhands.mind.tools import Toolbox
 from manyhands.mind.verdict import UNKNOWN, Decided, Draft, answer_line, decide
@@ -35,6 +36,10 @@ SEATS: Mapping[str, str] = {
 }
 
 
+#: What four programs may print, counted before they have.
+_EVIDENCE_ROOM = "- a program printed: " + "0" * 200
+
+
 @dataclass(frozen=True, slots=True)
 class CouncilVerdict:
     """The council's answer for the user, with its status and what stays open."""
@@ -45,12 +50,19 @@ class CouncilVerdict:
 
 
 class Council:
-    """One sitting. The members are one model on one loaded base; only their last lines differ."""
+    """One sitting. The members are one model on one loaded base; only their last lines differ.
 
-    def __init__(self, toolbox: Toolbox, question: Question, recalled: str = "") -> None:
+    Args:
+        found: what steps brought before checks could not decide.
+    """
+
+    def __init__(
+        self, toolbox: Toolbox, question: Question, recalled: str = "", found: str = ""
+    ) -> None:
         self._box = toolbox
         self._question = question
         self._recalled = recalled
+        self._found = found
         self._spend = Spend()
 
     async def hold(self) -> CouncilVerdict:
@@ -60,11 +72,13 @@ class Council:
             EngineError: the mind could not be reached.
             BudgetExceeded: the run's budget is used up.
         """
-        drafts = await self._round(1, self._common(), dict.fromkeys(SEATS, ""))
+        common, packed = self._common()
+        await self._box.tell_left_out(packed)
+        drafts = await self._round(1, common, dict.fromkeys(SEATS, ""))
         decided = decide(drafts)
         evidence = _evidence(drafts)
         if decided.dissent and evidence:
-            drafts = await self._round(2, self._common(), dict.fromkeys(SEATS, evidence))
+            drafts = await self._round(2, common, dict.fromkeys(SEATS, evidence))
             decided = decide(drafts)
         text = await self._chair(decided, drafts)
         tokens = self._spend.prompt_tokens + self._spend.completion_tokens
@@ -84,18 +98,34 @@ class Council:
         open_points = () if decided.proved else (f"the council's answer rests on {decided.how}",)
         return CouncilVerdict(f"{text}\n\n{closing}", status, open_points)
 
-    def _common(self) -> str:
-        """The part of the prompt that all seats share, to the letter."""
+    def _common(self) -> tuple[str, Packed]:
+        """The part of the prompt that all seats share, to the letter, and what did not fit."""
         described = "\n".join(source.description for source in self._box.sources.values())
         files = ", ".join(source.file_name for source in self._box.sources.values())
         around = "\n\n".join(f"{name}:\n{text}" for name, text in self._question.context.items())
-        return prompt_of(
-            fenced("data", described) if described else "No data were given.",
-            f"Data files for a program: {files}." if files else "",
-            fenced("context", around) if around else "",
-            fenced("memory", self._recalled) if self._recalled else "",
-            f"Question: {self._question.text}",
+        told = f"Data files for a program: {files}." if files else ""
+        asked = f"Question: {self._question.text}"
+        packed = self._box.room(_MEMBER).pack(
+            [told, asked, max(SEATS.values(), key=len), _EVIDENCE_ROOM],
+            [
+                Part("results so far", self._found, self._found[:2000]),
+                Part("the data's description", described, described[:1500]),
+                Part("the notebook's context", around, around[:2000]),
+                Part("what memory gave", self._recalled, self._recalled[:800]),
+            ],
+            self._question.turns,
         )
+        found, data, context, memory = packed.parts
+        text = prompt_of(
+            fenced("data", data) if data else "No data were given.",
+            told,
+            fenced("context", context) if context else "",
+            fenced("earlier turns", packed.turns) if packed.turns else "",
+            fenced("memory", memory) if memory else "",
+            fenced("results so far", found) if found else "",
+            asked,
+        )
+        return text, packed
 
     async def _round(self, number: int, common: str, evidence: Mapping[str, str]) -> list[Draft]:
         """All seats at once; none sees what another wrote."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from manyhands.errors import ManyhandsError
 from manyhands.hands.contracts import HandName
+from manyhands.hands.tokens import PER_MESSAGE
 from manyhands.journal.events import Framed, Note, NoteReason, Recalled
 from manyhands.mind.frame import Frame, PlanFault, Route, check_plan, frame_schema
-from manyhands.mind.packing import Packed
 from manyhands.mind.prompts import frame_prompt, replan_note, revise_prompt
 from manyhands.mind.question import Question, Recall, Review
 from manyhands.mind.tools import Toolbox
@@ -59,18 +59,32 @@ class Framer:
             recalled=self.recalled,
             tools=[tool.line for tool in self._tools.values()],
             system=role.prompt,
-            room_tokens=self._box.voice.room(FRAMER),
+            room_tokens=self._box.voice.room(FRAMER) - 2 * PER_MESSAGE,
+            count=lambda text: self._box.voice.tokens(text, FRAMER),
         )
-        await self._tell_left_out(packed)
+        await self._box.tell_left_out(packed)
         return await self._ask(prompt)
 
-    async def revise(self, frame: Frame, notes: Sequence[str]) -> Frame | None:
-        """Further steps in the light of what was found; None when the mind has none."""
-        tools = [tool.line for tool in self._tools.values()]
-        prompt = revise_prompt(self._question.text, frame, notes, self._box.sources, tools)
+    async def revise(self, frame: Frame, notes: Sequence[str], why: str) -> Frame | None:
+        """Further steps in the light of what was found, or a council; None when the mind has none.
+
+        Args:
+            why: one sentence: what made the plan so far wrong.
+        """
+        prompt, packed = revise_prompt(
+            self._question.text,
+            frame,
+            notes,
+            self._box.sources,
+            why,
+            self._box.room(FRAMER),
+            [tool.line for tool in self._tools.values()],
+        )
+        await self._box.tell_left_out(packed)
         done = {step.id: step.hand for step in frame.steps}
         revised = await self._ask(prompt, done)
-        return revised if revised is not None and revised.route is Route.PLAN else None
+        further = (Route.PLAN, Route.COUNCIL)
+        return revised if revised is not None and revised.route in further else None
 
     async def reviewed(self, frame: Frame, review: Review) -> Frame | None:
         """The plan as a person wants it; a plan that cannot be followed is shown again."""
@@ -131,12 +145,3 @@ class Framer:
         columns = {name: source.columns for name, source in self._box.sources.items()}
         required = {name: tool.required for name, tool in self._tools.items()}
         return check_plan(frame, columns, self._max_steps, done, required)
-
-    async def _tell_left_out(self, packed: Packed) -> None:
-        if packed.left_out:
-            await self._box.emit(
-                Note(
-                    reason=NoteReason.CONTEXT,
-                    text=f"left out of the prompt to fit the window: {', '.join(packed.left_out)}",
-                )
-            )

@@ -6,11 +6,11 @@ and earlier turns after them, memory late, the question last.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from manyhands.errors import ContextOverflow
-from manyhands.mind.condense import estimate_tokens
+from manyhands.hands.tokens import expect_tokens
 
 __all__ = ["Packed", "Part", "Turn", "pack"]
 
@@ -57,9 +57,13 @@ class Packed:
 
 
 def pack(
-    must: Sequence[str], parts: Sequence[Part], turns: Sequence[Turn], room_tokens: int
+    must: Sequence[str],
+    parts: Sequence[Part],
+    turns: Sequence[Turn],
+    room_tokens: int,
+    count: Callable[[str], int] = expect_tokens,
 ) -> Packed:
-    """Fit everything into `room_tokens` (estimated, leaning high).
+    """Fit everything into `room_tokens`.
 
     What must stay is counted first. Then the newest turn, the parts in the order of their
     importance, and older turns from new to old: each whole, else shortened, else left out.
@@ -68,11 +72,12 @@ def pack(
         must: the system prompt, the rules, the question: never shortened.
         parts: the most important first.
         turns: oldest first.
+        count: tokens of a text, leaning high; best by the counts of the server that reads it.
 
     Raises:
         ContextOverflow: even what must stay does not fit.
     """
-    needed = sum(estimate_tokens(text) for text in must)
+    needed = sum(count(text) for text in must)
     left = room_tokens - needed
     if left < 0:
         raise ContextOverflow(
@@ -82,7 +87,7 @@ def pack(
             prompt_tokens=needed,
             num_ctx=room_tokens,
         )
-    packer = _Packer(left)
+    packer = _Packer(left, count)
     newest = packer.take("the last turn", [turns[-1].whole(), turns[-1].short()]) if turns else ""
     kept = [packer.take(part.name, [part.text, part.least]) for part in parts]
     older: list[str] = []
@@ -109,14 +114,15 @@ def pack(
 
 
 class _Packer:
-    def __init__(self, left: int) -> None:
+    def __init__(self, left: int, count: Callable[[str], int]) -> None:
         self.left = left
+        self._count = count
         self.left_out: list[str] = []
 
     def fit(self, versions: Sequence[str]) -> str:
         """The first version that fits, counted; empty when none does."""
         for text in filter(None, versions):
-            tokens = estimate_tokens(text)
+            tokens = self._count(text)
             if tokens <= self.left:
                 self.left -= tokens
                 return text

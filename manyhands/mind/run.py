@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from manyhands.errors import BudgetExceeded, EngineError
 from manyhands.hands.contracts import HandName, HandResult, Status
 from manyhands.journal.events import AnswerDelta, Answered, Asked, Note, NoteReason
-from manyhands.mind.answer import Answer, Claim, EffectTold, StepReport, current, judge_answer
+from manyhands.mind.answer import Answer, Claim, EffectTold, StepReport, judge_answer
 from manyhands.mind.budget import Purse
 from manyhands.mind.controller import Controller
 from manyhands.mind.council import Council
@@ -17,6 +17,7 @@ from manyhands.mind.frame import Frame, Route
 from manyhands.mind.framing import Framer
 from manyhands.mind.grounding import ungrounded
 from manyhands.mind.question import Question, Recall, Review
+from manyhands.mind.revising import why_revise
 from manyhands.mind.tools import Toolbox
 from manyhands.mind.writing import Writer
 
@@ -90,7 +91,8 @@ class Run:
                 frame = await framer.reviewed(frame, self.review)
                 if frame is None:
                     return await self._say(Status.CANNOT, "The plan was not approved.")
-        if frame.route is Route.PLAN:
+        called_later = frame.route is Route.COUNCIL and self.reached.frame is not None
+        if frame.route is Route.PLAN or (called_later and frame.steps):
             return await self._follow(frame, framer)
         if self.reached.frame is None:
             await framer.tell(frame, ())
@@ -102,13 +104,17 @@ class Run:
         effects = await self._effects(frame, ())
         return await self._say(Status.UNVERIFIED, frame.answer, effects=effects)
 
-    async def _council(self) -> Answer:
-        verdict = await Council(self.toolbox, self.question, self._recalled).hold()
-        return await self._say(verdict.status, verdict.text, open_points=verdict.open_points)
+    async def _council(self, reports: Sequence[StepReport] = (), found: str = "") -> Answer:
+        verdict = await Council(self.toolbox, self.question, self._recalled, found).hold()
+        return await self._say(
+            verdict.status, verdict.text, reports, open_points=verdict.open_points
+        )
 
     async def _follow(self, frame: Frame, framer: Framer) -> Answer:
         controller = Controller(self.toolbox, self.reached.done)
         frame, reports = await self._work(frame, framer, controller)
+        if frame.route is Route.COUNCIL:  # checks could not decide, so the mind calls one
+            return await self._council(reports, "\n\n".join(controller.notes.values()))
         claims = tuple(_claim(report) for report in reports if report.hand is HandName.VERIFY)
         notes = [controller.notes[step.id] for step in frame.steps]
         writer = Writer(self.toolbox, self.question)
@@ -116,7 +122,9 @@ class Run:
         if not text:
             text, fault = await writer.write(frame, notes, claims, controller.handles)
         if fault:
-            return await self._say(Status.FAILED, fault, reports, claims, (fault,))
+            reached = [f"- {r.id}: {r.result.status}. {r.result.summary}" for r in reports]
+            said = "\n".join([fault, "", "What was reached:", *reached])
+            return await self._say(Status.FAILED, said, reports, claims, (fault,))
         ground = [
             *notes,
             *(report.result.value for report in reports),
@@ -144,20 +152,23 @@ class Run:
         await framer.tell(frame, order, self.reached.revisions)
         reports = await controller.run(frame.steps, order)
         for revision in range(self.reached.revisions + 1, _REVISIONS + 1):
-            stuck = [report for report in current(reports) if _is_stuck(report)]
-            if not stuck:
+            why = why_revise(frame.steps, reports)
+            if not why or self.purse.over is not None:
                 break
-            names = ", ".join(report.id for report in stuck)
-            await self.toolbox.emit(
-                Note(reason=NoteReason.REPLAN, text=f"{names} brought nothing that holds")
-            )
+            await self.toolbox.emit(Note(reason=NoteReason.REPLAN, text=why))
             try:
                 notes = [controller.notes[step.id] for step in frame.steps]
-                more = await framer.revise(frame, notes)
-            except (EngineError, BudgetExceeded) as error:
-                await self.toolbox.emit(Note(reason=NoteReason.BUDGET, text=str(error)))
+                more = await framer.revise(frame, notes, f"{why}.")
+            except BudgetExceeded:
+                break  # the voice has told it
+            except EngineError as error:
+                await self.toolbox.emit(Note(reason=NoteReason.RETRY, text=str(error)))
                 break
             if more is None:
+                break
+            if more.route is Route.COUNCIL:
+                frame = frame.model_copy(update={"route": Route.COUNCIL})
+                await framer.tell(frame, (), revision)
                 break
             effects = frame.effects or more.effects
             frame = frame.model_copy(
@@ -221,15 +232,6 @@ class Run:
             seconds=self.purse.seconds,
             simulated=self.question.simulated,
         )
-
-
-def _is_stuck(report: StepReport) -> bool:
-    """A step that another plan could do better; a decided claim is an answer either way."""
-    if report.hand is HandName.TOOL:  # nothing checks it, and a refusal is a person's word
-        return report.result.status is Status.FAILED
-    if report.hand is HandName.VERIFY:
-        return report.result.status not in (Status.VERIFIED, Status.REFUTED)
-    return report.result.status is not Status.VERIFIED
 
 
 def _claim(report: StepReport) -> Claim:

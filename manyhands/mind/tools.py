@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 from manyhands.broker.broker import Broker
 from manyhands.hands.bench import Bench
 from manyhands.hands.contracts import Artifact, Spend
+from manyhands.hands.tokens import PER_MESSAGE
 from manyhands.hands.voice import Emit, Voice
 from manyhands.hands.work import Source
+from manyhands.mind.packing import Packed
+from manyhands.mind.prompts import Room, left_out_note
 from manyhands.mind.routes import Routes
 from manyhands.remote.hands import RemoteHands
 from manyhands.remote.tools import OutsideTools
@@ -53,6 +56,17 @@ class Toolbox:
     outside: OutsideTools | None = None
     charge: Callable[[Spend], None] = lambda _: None
     remember: Callable[[str], Awaitable[str]] | None = None
+
+    def room(self, role: str) -> Room:
+        """What fits into a prompt to a role beside its system prompt, by the server's counts."""
+        prompt = self.voice.role(role).prompt
+        left = self.voice.room(role) - self.voice.tokens(prompt, role) - 2 * PER_MESSAGE
+        return Room(left, lambda text: self.voice.tokens(text, role))
+
+    async def tell_left_out(self, packed: Packed) -> None:
+        note = left_out_note(packed)
+        if note is not None:
+            await self.emit(note)
 
 
 def remote_hands(settings: Settings) -> RemoteHands | None:

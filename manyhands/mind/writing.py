@@ -11,7 +11,6 @@ from manyhands.hands.schemas import flat_schema
 from manyhands.hands.work import fenced, prompt_of
 from manyhands.journal.events import AnswerDelta, Note, NoteReason, PassageRead
 from manyhands.mind.answer import Claim
-from manyhands.mind.condense import estimate_tokens
 from manyhands.mind.frame import Frame
 from manyhands.mind.prompts import answer_prompt, read_prompt
 from manyhands.mind.question import Question
@@ -62,7 +61,10 @@ class Writer:
         schema = flat_schema(Reads)
         schema["properties"]["reads"]["items"]["properties"]["step"] = {"enum": list(handles)}
         spoken = await self._box.voice.say(
-            _EDITOR, read_prompt(self._question.text, notes), schema=schema, calm=True
+            _EDITOR,
+            read_prompt(self._question.text, notes, self._box.room(_EDITOR)),
+            schema=schema,
+            calm=True,
         )
         wishes = read_structured(spoken.as_sent(), Reads).value or Reads()
         passages = []
@@ -84,16 +86,16 @@ class Writer:
         else:
             how, text = f"read from {wish.offset}", str(read_at(whole, wish.offset, _PASSAGE))
         await self._box.emit(
-            PassageRead(step=wish.step, artifact=artifact, how=how, tokens=estimate_tokens(text))
+            PassageRead(step=wish.step, artifact=artifact, how=how, tokens=self._tokens(text))
         )
         return f"{wish.step}, {how}:\n{text}"
 
     async def _asked(self, question: str, whole: str) -> str:
         """One call over the start of the whole; a longer one is searched for the question first."""
-        room = self._box.voice.room(_EDITOR) - estimate_tokens(question) - 400
+        room = self._box.room(_EDITOR).tokens - self._tokens(question) - 200
         text = whole
-        if estimate_tokens(text) > room:
-            text = "\n…\n".join(map(str, search(whole, question, limit=12))) or whole[: room * 2]
+        if self._tokens(text) > room:
+            text = "\n…\n".join(map(str, search(whole, question, limit=12))) or whole[:room]
         spoken = await self._box.voice.say(
             _EDITOR,
             prompt_of(
@@ -106,6 +108,9 @@ class Writer:
         )
         return spoken.text.strip()
 
+    def _tokens(self, text: str) -> int:
+        return self._box.voice.tokens(text, _EDITOR)
+
     async def write(
         self,
         frame: Frame,
@@ -117,7 +122,11 @@ class Writer:
         role = self._question.role or _EDITOR
         try:
             passages = await self.read_on(notes, handles)
-            prompt = answer_prompt(self._question.text, frame, notes, claims, passages)
+            room = self._box.room(role)
+            prompt, packed = answer_prompt(
+                self._question.text, frame, notes, claims, passages, room
+            )
+            await self._box.tell_left_out(packed)
             for calm in (False, True):
                 spoken = await self._box.voice.say(role, prompt, calm=calm, on_text=self._delta)
                 if spoken.text.strip() and not spoken.truncated:

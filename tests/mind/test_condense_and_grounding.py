@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manyhands.hands.contracts import Attempt, Evidence, HandName, HandResult, Status
+from manyhands.hands.tokens import expect_tokens
 from manyhands.mind.answer import StepReport, judge_answer
-from manyhands.mind.condense import condense, estimate_tokens
+from manyhands.mind.condense import condense
 from manyhands.mind.grounding import ungrounded
 
 
@@ -30,7 +31,7 @@ def test_a_note_keeps_the_head_and_stays_within_its_budget(value: str, budget: i
     assert note.kept_tokens <= note.full_tokens
     if note.cut:
         assert "characters left out" in note.note
-        assert estimate_tokens(note.note.encode("ascii", "replace").decode()) <= budget + 40
+        assert expect_tokens(note.note.encode("ascii", "replace").decode()) <= budget + 40
 
 
 def test_head_and_tail_of_a_long_value_are_kept() -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manyhands.errors import ContextOverflow
+from manyhands.hands.tokens import expect_tokens
 from manyhands.hands.work import Source
-from manyhands.mind.condense import estimate_tokens
 from manyhands.mind.packing import Part, Turn, pack
 from manyhands.mind.prompts import frame_prompt
 from manyhands.mind.question import Question
@@ -31,7 +31,7 @@ def test_the_last_turn_and_the_rules_reach_the_wire_whole_or_the_user_is_told(
         return
     assert prompt.endswith(asked.text.strip())
     assert prompt.startswith("Choose a route.")
-    assert estimate_tokens("be good" + prompt) <= room + 200
+    assert expect_tokens("be good" + prompt) <= room + 200
     kept = [turn for turn in history if turn.whole() in packed.turns]
     whole = [turn for turn in history if turn.whole()]
     if len(kept) < len(whole):
@@ -46,11 +46,11 @@ def test_nothing_is_packed_over_the_room(
     try:
         packed = pack(must, [Part(str(n), text) for n, text in enumerate(parts)], history, room)
     except ContextOverflow:
-        assert sum(map(estimate_tokens, must)) > room
+        assert sum(map(expect_tokens, must)) > room
         return
     assert packed.tokens <= room
     used = [*must, *packed.parts]
-    assert sum(map(estimate_tokens, filter(None, used))) <= room
+    assert sum(map(expect_tokens, filter(None, used))) <= room
 
 
 def test_older_turns_go_first_and_are_counted() -> None:
