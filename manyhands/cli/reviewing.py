@@ -29,6 +29,15 @@ def review_at_terminal(console: Console) -> Callable[[Frame], Awaitable[Frame | 
 def _ask(console: Console, frame: Frame) -> Frame | None:
     while True:
         console.print(Text(f"Goal: {frame.goal}"))
+        unknowns = [f"{one.what} ({one.how.replace('_', ' ')})" for one in frame.unknowns]
+        for label, said in (
+            ("Given", frame.givens),
+            ("To find out", unknowns),
+            ("Constraints", frame.constraints),
+            ("Checks", frame.checks),
+        ):
+            if said:
+                console.print(Text(f"{label}: {'; '.join(said)}"))
         for step in frame.steps:
             needs = f" (needs {', '.join(step.needs)})" if step.needs else ""
             console.print(Text(f"  {step.id} · {step.hand}: {step.task}{needs}"))

@@ -11,6 +11,7 @@ from manyhands.checks.sandbox.contracts import RunStatus, SandboxRun
 from manyhands.hands.contracts import Spend, Status
 from manyhands.hands.work import block_of, fenced, prompt_of
 from manyhands.journal.events import CouncilDone, CouncilDraft
+from manyhands.mind.grounding import ungrounded
 from manyhands.mind.packing import Packed, Part
 from manyhands.mind.question import Question
 from manyhands.mind.tools import Toolbox
@@ -92,11 +93,20 @@ class Council:
         )
         dissent = "; ".join(decided.dissent) or "none"
         closing = f"Decided by {decided.how}. Dissent: {dissent}. Cost: {tokens} tokens."
-        status = Status.VERIFIED if decided.proved else Status.UNVERIFIED
+        loose = ungrounded(text, [*self._grounds(drafts), decided.how])
+        status = Status.VERIFIED if decided.proved and not loose else Status.UNVERIFIED
         if decided.answer == UNKNOWN:
             status = Status.CANNOT
-        open_points = () if decided.proved else (f"the council's answer rests on {decided.how}",)
-        return CouncilVerdict(f"{text}\n\n{closing}", status, open_points)
+        open_points = [f"the number {number} stands in no draft" for number in loose]
+        if not decided.proved:
+            open_points.insert(0, f"the council's answer rests on {decided.how}")
+        return CouncilVerdict(f"{text}\n\n{closing}", status, tuple(open_points))
+
+    def _grounds(self, drafts: Sequence[Draft]) -> list[str]:
+        """Where the chair's numbers may come from."""
+        said = [f"{draft.answer} {draft.printed}" for draft in drafts]
+        described = [source.description for source in self._box.sources.values()]
+        return [*said, *described, self._question.text, self._found]
 
     def _common(self) -> tuple[str, Packed]:
         """The part of the prompt that all seats share, to the letter, and what did not fit."""

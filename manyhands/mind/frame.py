@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from manyhands.hands.contracts import REQUESTS, HandName, HandRequest, MathKind
 from manyhands.hands.schemas import flat_schema
@@ -18,7 +18,9 @@ __all__ = [
     "PlanFault",
     "PlanStep",
     "Route",
+    "Unknown",
     "WantedEffect",
+    "Way",
     "check_plan",
     "frame_schema",
     "frame_text",
@@ -79,6 +81,29 @@ class PlanStep(BaseModel):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
+class Way(StrEnum):
+    """How an unknown becomes known: read from what is given, worked out, or told by the user."""
+
+    LOOK_UP = "look_up"
+    DERIVE = "derive"
+    ASK = "ask"
+
+
+class Unknown(BaseModel):
+    """Something that the frame does not know yet, and how it can be known."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    what: str = Field(max_length=500)
+    how: Way = Way.DERIVE
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        """A bare text is something to derive: models and older records write it so."""
+        return {"what": value} if isinstance(value, str) else value
+
+
 class Frame(BaseModel):
     """Goal, givens, unknowns, acceptance checks, and the way on.
 
@@ -90,7 +115,7 @@ class Frame(BaseModel):
     goal: str = Field(min_length=1, max_length=2000)
     route: Route
     givens: tuple[str, ...] = ()
-    unknowns: tuple[str, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
     constraints: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     answer: str = ""

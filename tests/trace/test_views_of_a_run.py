@@ -17,6 +17,7 @@ from manyhands.journal.events import Event, Said
 from manyhands.journal.records import RunRecord, RunState
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
+from manyhands.rehearsal.script import ScriptedRequest
 from manyhands.rehearsal.stage import scripted_tiers
 from manyhands.roles.loader import load_roles
 from manyhands.settings import Settings
@@ -133,6 +134,34 @@ async def test_a_question_that_the_run_never_asked_is_missed(settings: Settings)
         cassette = Cassette.of(journal.events(first.run_id))
         with pytest.raises(InputError):
             Cassette.of(journal.events(first.run_id)[:1])
-    with on_cassette(settings, cassette) as played, pytest.raises(EngineError):
-        await Mind(played, roles=ROLES).ask("something else")
+    with on_cassette(settings, cassette) as played:
+        again = await Mind(played, roles=ROLES).ask("hello, worded differently")
+        assert (again.text, cassette.varied, cassette.missed) == ("hi", 1, 0)
+        with pytest.raises(EngineError):
+            await Mind(played, roles=ROLES).ask("a call more than the run made")
     assert cassette.missed
+
+
+@pytest.mark.anyio
+async def test_a_follow_up_and_a_council_are_replayed_without_what_was_said_before(
+    settings: Settings,
+) -> None:
+    from manyhands.cli.replaying import Cassette, on_cassette
+
+    def said(request: ScriptedRequest) -> str:
+        if "Your seat: breaker" in request.last:
+            return "ANSWER: no"
+        direct = '{"goal": "g", "route": "direct", "answer": "hi"}'
+        return "ANSWER: yes" if "Your seat" in request.last else direct
+
+    with scripted_tiers(settings, said) as rehearsed:
+        mind = Mind(rehearsed, roles=ROLES, simulated=True)
+        first = await mind.ask("hello")
+        second = await mind.ask("Good?", council=True, conversation_id=first.conversation_id)
+    with mind.journal() as journal:
+        cassette = Cassette.of(journal.events(second.run_id))
+    with on_cassette(settings, cassette) as played:
+        again = await Mind(played, roles=ROLES, simulated=True).ask("Good?", council=True)
+    assert (cassette.varied, cassette.missed) == (4, 0)
+    assert again.text.splitlines()[0] == second.text.splitlines()[0] == "**yes**"
+    assert "breaker: no" in again.text

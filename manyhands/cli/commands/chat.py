@@ -9,7 +9,10 @@ import click
 
 __all__ = ["command"]
 
-_HELP = "/council QUESTION · /new begins afresh · /fork goes on in a copy · /list · /quit"
+_HELP = (
+    "/council QUESTION · /plan QUESTION shows the plan first · /new begins afresh · "
+    "/fork goes on in a copy · /list · /quit"
+)
 
 
 @click.command("chat")
@@ -18,15 +21,21 @@ _HELP = "/council QUESTION · /new begins afresh · /fork goes on in a copy · /
 @click.option("--list", "list_only", is_flag=True, help="List conversations and leave.")
 @click.option("--data", "data", multiple=True, type=click.Path(), help="A data file; repeatable.")
 @click.option("--role", default="", help="The role that writes the answers.")
+@click.option("--plan", "show_plan", is_flag=True, help="Show each plan and ask before it runs.")
 def command(
-    resume: str | None, fork: str, list_only: bool, data: tuple[str, ...], role: str
+    resume: str | None,
+    fork: str,
+    list_only: bool,
+    data: tuple[str, ...],
+    role: str,
+    show_plan: bool,
 ) -> None:
     """Talk with the mind. --resume goes on with the last conversation, or with the one named."""
     from rich.console import Console
 
     from manyhands.cli.asking import play, tell
     from manyhands.cli.observing import writer_from_environment
-    from manyhands.cli.reviewing import approve_at_terminal
+    from manyhands.cli.reviewing import approve_at_terminal, review_at_terminal
     from manyhands.errors import ManyhandsError
     from manyhands.mind.mind import Mind
 
@@ -61,18 +70,19 @@ def command(
             conversation = _command(mind, text, conversation)
             continue
         command, _, rest = text.partition(" ")
-        council = command == "/council"
-        if command.startswith("/") and not council:
+        council, planned = command == "/council", command == "/plan"
+        if command.startswith("/") and not (council or planned):
             click.echo(f"There is no {command}. {_HELP}")
             continue
         ask = partial(
             mind.stream,
-            rest if council else text,
+            rest if council or planned else text,
             data=list(data),
             role=role,
             conversation_id=conversation,
             council=council,
             save_folder=Path.cwd(),
+            review=review_at_terminal(console) if planned or show_plan else None,
         )
         try:
             answer = play(

@@ -157,6 +157,6 @@ def replay(run_id: str, as_json: bool) -> None:
     same = str(answer.status) == record.status and not cassette.missed
     console.print(
         f"Replayed {record.id}: {answer.status}, it was {record.status or record.state}; "
-        f"{cassette.missed} calls were not in the record."
+        f"{cassette.varied} calls were worded differently, {cassette.missed} found no answer."
     )
     sys.exit(0 if same else 1)
