@@ -85,6 +85,7 @@ class Leases:
         self._seconds: dict[Want, float] = {}
         self._plan: anyio.CancelScope | None = None
         self._plans = 0
+        self._ahead: tuple[PlannedStep, ...] = ()
 
     async def __aenter__(self) -> Self:
         self._stack.push_async_callback(self._finder.aclose)
@@ -123,7 +124,10 @@ class Leases:
         """
         lease = self._lease(want, priority, seconds)
         lease.uses += 1
+        first = lease.uses == 1 and not lease.granted and bool(self._ahead)
         try:
+            if first:
+                await self._tell(_after(want, seconds, self._ahead))
             while not lease.granted:
                 if lease.fault is not None:
                     raise lease.fault
@@ -131,6 +135,8 @@ class Leases:
                 if progress is not None and lease.loading is not None and not lease.granted:
                     await progress(*lease.loading)
             lease.fresh_until = time.monotonic() + _FRESH_S
+            if first:
+                await self._tell(self._ahead)
         finally:
             self._used(lease)
         if lease.load_s is None or lease.counted:
@@ -252,7 +258,15 @@ class Leases:
     # --- plans -------------------------------------------------------------------------------
 
     async def announce(self, steps: Sequence[PlannedStep]) -> None:
-        """Tell what this door will come to, in place of what was told before."""
+        """Tell what this door will come to, in place of what was told before.
+
+        While the door waits for a model, what it comes to later waits for that: a plan's own later
+        steps must not hold back the swap that it waits for.
+        """
+        self._ahead = tuple(steps)
+        await self._tell(self._ahead)
+
+    async def _tell(self, steps: Sequence[PlannedStep]) -> None:
         assert self._tasks is not None
         before, self._plan = self._plan, None
         if steps:
@@ -291,6 +305,13 @@ class Leases:
         except OwnerGone:
             await self._finder.lost()
             return {}
+
+
+def _after(want: Want, seconds: float, ahead: Sequence[PlannedStep]) -> list[PlannedStep]:
+    """What is ahead, all of it after the use of a model that is waited for now."""
+    now = PlannedStep(id="now", want=want, seconds=seconds)
+    later = [step if step.needs else step.model_copy(update={"needs": ("now",)}) for step in ahead]
+    return [now, *later]
 
 
 async def _next_line(lines: AsyncIterator[dict[str, Any]], seconds: float) -> dict[str, Any]:

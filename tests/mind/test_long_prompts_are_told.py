@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manyhands.engines.contracts import ChatRequest, Delta, DoneReason, Reply, Usage
-from manyhands.errors import ContextOverflow
+from manyhands.errors import ContextOverflow, EngineError
 from manyhands.hands.contracts import Attempt, Evidence, HandName, HandResult, Spend, Status
 from manyhands.hands.tokens import Meter, expect_tokens
-from manyhands.hands.voice import Emit, ModelPlace, Voice
+from manyhands.hands.voice import Emit, ModelPlace, Planned, Voice
 from manyhands.journal.events import Body, Note, NoteReason
 from manyhands.mind.condense import condense
 from manyhands.settings import Settings
@@ -38,16 +38,16 @@ def wordy(rng: random.Random, tokens: int) -> str:
 async def test_seeded_long_prompts_reach_the_server_whole_or_are_told(
     tmp_path: Path, settings_in: Callable[[Path], Settings]
 ) -> None:
-    """Questions, contexts and data of 0.01 to 1.5 windows: 100 % detected, none silently cut."""
-    settings = settings_in(tmp_path)
+    """Questions, contexts and data of 0.01 to 1.2 windows: 100 % detected, none silently cut."""
+    settings, wide = settings_in(tmp_path), 4 * WINDOW
     tiers = {
-        name: tier.model_copy(update={"num_ctx": WINDOW}) for name, tier in settings.tiers.items()
+        name: tier.model_copy(update={"num_ctx": wide}) for name, tier in settings.tiers.items()
     }
     small = settings.model_copy(update={"tiers": tiers})
     rng = random.Random(7)
     refused = told = whole = 0
     for n in range(40):
-        length = int(WINDOW * rng.uniform(0.01, 1.5))
+        length = int(wide * rng.uniform(0.01, 1.2))
         question, context = f"Question {n}?", {}
         if n % 2:
             question = f"{question} {wordy(rng, length)} End {n}."
@@ -81,8 +81,19 @@ class Cutting:
     def place(self, tier: str, adapter_model: str = "") -> ModelPlace:
         return ModelPlace(tier, "m", WINDOW, thinks=False)
 
-    async def ready(self, place: ModelPlace, emit: Emit) -> Spend:
-        return Spend()
+    async def ready(
+        self, place: ModelPlace, emit: Emit, *, without: Collection[str] = ()
+    ) -> tuple[ModelPlace, Spend]:
+        return place, Spend()
+
+    def passes_on(self, place: ModelPlace, error: EngineError, tried: Collection[str]) -> bool:
+        return False
+
+    async def outlook(self, tiers: Sequence[str]) -> None:
+        return None
+
+    async def announce(self, calls: Sequence[Planned]) -> None:
+        pass
 
     async def stream(
         self, place: ModelPlace, request: ChatRequest
