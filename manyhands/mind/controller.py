@@ -123,7 +123,10 @@ class Controller:
         return self._box.voice.role(CodeHand.tester).tier
 
     async def _announce(self, steps: Sequence[PlanStep], *, blind_tests: bool = False) -> None:
-        """Tell what is still to come, in its order, so that its models are loaded in time."""
+        """Tell what is still to come, in its order, so that its models are loaded in time.
+
+        The step that begins is told too: what comes after it must not be taken for ready.
+        """
         if self._box.remote is not None:
             return
         to_come = [(step.id, self._tier(step)) for step in steps if step.id not in self._results]
@@ -135,7 +138,7 @@ class Controller:
         for name, tier in to_come:
             needs = (calls[-1].id,) if calls else ()
             calls.append(Planned(name, tier, _STEP_S.get(tier, 30.0), needs))
-        await self._box.voice.announce(calls)
+        await self._box.voice.announce(calls if len(calls) > 1 else ())
 
     async def run(self, steps: Sequence[PlanStep], order: Sequence[str]) -> list[StepReport]:
         """Work through the steps; each is reported, also those that could not be done."""
@@ -151,7 +154,7 @@ class Controller:
             step = by_id[name]
             if name not in self._results and stop is None:
                 try:
-                    await self._announce(in_order[at + 1 :])
+                    await self._announce(in_order[at:])
                     self._results[name] = await self._work(step)
                 except BudgetExceeded as error:
                     stop = error
@@ -160,6 +163,7 @@ class Controller:
                     hand=step.hand, status=Status.FAILED, summary=f"Not done: {stop}"
                 )
             await self._report(step, self._results[name])
+        await self._announce(())
         return [
             StepReport(
                 id=step.id,

@@ -32,6 +32,7 @@ __all__ = [
 OVERDUE_S = 600.0
 #: Work beyond this many pieces is not looked at when the next model is chosen.
 _HORIZON = 24
+_AHEAD = "ahead "
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Wish:
     """A door that wants to use a model now.
 
     Attributes:
+        door: which one; the same as in what it announces.
         since: when it began to wait, in seconds of the owner's clock.
         seconds: how long it will use the model, as far as is known.
     """
@@ -48,6 +50,7 @@ class Wish:
     priority: Priority = Priority.STEP
     since: float = 0.0
     seconds: float = 30.0
+    door: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,9 @@ class Scheduler:
            target is loaded, and nothing else begins until that has ended;
         4. the best schedule over all that waits and all that plans announced says what comes next;
            4a. with somebody who has waited longer than `OVERDUE_S` only the overdue count;
-           4b. announced work of a loaded model holds a swap back only while a door holds a lease
-               of that model: a plan whose door is away must not keep the others waiting;
+           4b. announced work of a loaded model holds a swap back only while its door holds a lease
+               of that model; what a door announced that holds and wants nothing does not count at
+               all: a plan whose door is away must not keep the others waiting;
            4c. otherwise the first model of the schedule that is not loaded is the next target;
         5. when nobody waits, the next announced model is loaded ahead of its time, provided that
            nothing in use has to go for it and nothing that is announced to come sooner;
@@ -151,6 +155,8 @@ class Scheduler:
         self.waiting: dict[str, Wish] = {}
         self.swap: Swap | None = None
         self._ahead: dict[str, tuple[Ahead, ...]] = {}
+        self._plans_door: dict[str, str] = {}
+        self._lease_door: dict[str, str] = {}
         self._recalled: set[str] = set()
         self._leaving: set[ModelKey] = set()
 
@@ -165,14 +171,18 @@ class Scheduler:
         """A lease was given back, or its door is gone, or it no longer waits."""
         self.waiting.pop(wish, None)
         self.leases.pop(wish, None)
+        self._lease_door.pop(wish, None)
         self._recalled.discard(wish)
         return self._decide(now)
 
-    def announce(self, plan: str, steps: Sequence[Ahead], now: float) -> list[Decision]:
+    def announce(
+        self, plan: str, steps: Sequence[Ahead], now: float, door: str = ""
+    ) -> list[Decision]:
         """What a plan will come to, in place of what it announced before; empty when it ends."""
         self._ahead.pop(plan, None)
+        self._plans_door.pop(plan, None)
         if steps:
-            self._ahead[plan] = tuple(steps)
+            self._ahead[plan], self._plans_door[plan] = tuple(steps), door
         return self._decide(now)
 
     def tick(self, now: float) -> list[Decision]:
@@ -229,8 +239,15 @@ class Scheduler:
 
     def _is_wanted(self, key: ModelKey) -> bool:
         return any(wish.key == key for wish in self.waiting.values()) or any(
-            step.key == key for steps in self._ahead.values() for step in steps
+            step.key == key for _, steps in self._live_plans() for step in steps
         )
+
+    def _live_plans(self) -> list[tuple[str, tuple[Ahead, ...]]]:
+        """The plans whose doors hold or want something."""
+        here = {wish.door for wish in self.waiting.values()} | set(self._lease_door.values())
+        return [
+            (plan, steps) for plan, steps in self._ahead.items() if self._plans_door[plan] in here
+        ]
 
     def _decide(self, now: float) -> list[Decision]:
         decided: list[Decision] = []
@@ -244,6 +261,7 @@ class Scheduler:
             if wish.key in self.resident and wish.key not in going:
                 del self.waiting[wish.id]
                 self.leases[wish.id] = wish.key
+                self._lease_door[wish.id] = wish.door
                 decided.append(Grant(wish.id))
         if swap is None:  # 3.
             swap = self.swap = self._next_swap(now)
@@ -274,10 +292,11 @@ class Scheduler:
         best = best_schedule(work, self.costs, self.room, self.resident)
         waits = bool(self.waiting)
         held = set(self.leases.values())
+        held_by = {(self._lease_door[one], key) for one, key in self.leases.items()}
         for at, step in enumerate(best.steps):  # 4.
             key = step.work.key
             if not step.loads:
-                if key in held and waits:
+                if waits and (self._door_of(step.work), key) in held_by:
                     return None  # 4b.
                 continue
             going = set(step.evicts) & self.resident
@@ -287,6 +306,11 @@ class Scheduler:
                     return None
             return Swap(key, going, Phase.DRAINING)  # 4c.
         return None
+
+    def _door_of(self, work: Work) -> str:
+        """The door that announced a piece of work."""
+        plan = work.id.removeprefix(_AHEAD).split(" ", 1)[0]
+        return self._plans_door.get(plan, "")
 
     def _work(self, now: float) -> list[Work]:
         """All that is known to come, the weightiest first."""
@@ -304,16 +328,16 @@ class Scheduler:
         work = work[:_HORIZON]
         if overdue:
             return work
-        for plan, steps in self._ahead.items():
+        for plan, steps in self._live_plans():
             room = _HORIZON - len(work)
             chosen = {step.id for step in steps[:room]}
             work += [
                 Work(
-                    f"a {plan} {step.id}",
+                    f"{_AHEAD}{plan} {step.id}",
                     step.key,
                     step.seconds,
                     weight(Priority.STEP),
-                    tuple(f"a {plan} {need}" for need in step.needs if need in chosen),
+                    tuple(f"{_AHEAD}{plan} {need}" for need in step.needs if need in chosen),
                 )
                 for step in steps[:room]
             ]

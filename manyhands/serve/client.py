@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import anyio
 from anyio.abc import TaskGroup
@@ -78,6 +79,7 @@ class Leases:
         self._settings = settings
         self._door = door
         self._progress_s = progress_s
+        self._client = uuid4().hex
         self._stack = AsyncExitStack()
         self._finder = Finder(settings, door)
         self._tasks: TaskGroup | None = None
@@ -228,6 +230,7 @@ class Leases:
             seconds=seconds,
             door=self._door,
             pid=os.getpid(),
+            client=self._client,
             every_s=self._progress_s,
         )
         async with channel.lines("/v1/leases", request.model_dump(mode="json")) as lines:
@@ -272,7 +275,9 @@ class Leases:
         if steps:
             self._plans += 1
             self._plan = scope = anyio.CancelScope()
-            plan = Announcement(plan=f"{os.getpid()}-{id(self)}-{self._plans}", steps=tuple(steps))
+            plan = Announcement(
+                plan=f"{self._client}-{self._plans}", client=self._client, steps=tuple(steps)
+            )
             told = anyio.Event()
             self._tasks.start_soon(self._keep_told, plan, scope, told)
             await told.wait()

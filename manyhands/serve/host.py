@@ -132,7 +132,7 @@ class HostOwner:
         await self._look()
         ticket = Ticket(uuid4().hex, request, key, time.monotonic())
         self._tickets[ticket.id] = ticket
-        wish = Wish(ticket.id, key, request.priority, ticket.since, request.seconds)
+        wish = Wish(ticket.id, key, request.priority, ticket.since, request.seconds, request.client)
         self._apply(self.scheduler.wish(wish, time.monotonic()))
         return ticket
 
@@ -141,7 +141,7 @@ class HostOwner:
         if self._tickets.pop(ticket.id, None) is not None:
             self._apply(self.scheduler.leave(ticket.id, time.monotonic()))
 
-    async def announce(self, plan: str, steps: Iterable[PlannedStep]) -> None:
+    async def announce(self, plan: str, steps: Iterable[PlannedStep], client: str) -> None:
         """What a plan will come to; a model that is not there is left out until it is asked for."""
         ahead = []
         left_out: set[str] = set()
@@ -153,7 +153,7 @@ class HostOwner:
                 continue
             needs = tuple(need for need in step.needs if need not in left_out)
             ahead.append(Ahead(step.id, key, step.seconds, needs))
-        self._apply(self.scheduler.announce(plan, ahead, time.monotonic()))
+        self._apply(self.scheduler.announce(plan, ahead, time.monotonic(), client))
 
     def tell_vram(self, vram: int) -> None:
         """How many bytes of GPU memory the host has."""

@@ -286,7 +286,7 @@ class Service:
         for url in dict.fromkeys(step.want.host for step in plan.steps):
             steps = [step for step in plan.steps if step.want.host == url]
             host = await self._host(steps[0].want)
-            await host.announce(plan.plan, steps)
+            await host.announce(plan.plan, steps, plan.client)
             hosts.append(host)
         try:
             await call.begin()

@@ -46,7 +46,8 @@ class LeaseRequest(_Said):
 
     Attributes:
         seconds: how long the model will be used, as far as is known.
-        door, pid: who asks.
+        door, pid: who asks, for the status.
+        client: the same for all that one run asks and announces.
         every_s: seconds between two lines while it waits.
     """
 
@@ -55,6 +56,7 @@ class LeaseRequest(_Said):
     seconds: Annotated[float, Field(ge=0)] = 30.0
     door: str = ""
     pid: int = 0
+    client: str = ""
     every_s: Annotated[float, Field(ge=0.01)] = 1.0
 
 
@@ -70,7 +72,8 @@ class PlannedStep(_Said):
 class Announcement(_Said):
     """What a plan will come to; it holds as long as the connection of this request."""
 
-    plan: str
+    plan: Annotated[str, Field(pattern=r"^\S+$")]
+    client: str
     steps: tuple[PlannedStep, ...]
 
 

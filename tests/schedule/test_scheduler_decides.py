@@ -110,15 +110,34 @@ def test_what_a_plan_announced_is_loaded_ahead_where_it_fits() -> None:
 def test_nothing_in_use_goes_for_what_is_only_announced() -> None:
     host = leased(48, MIND)
     assert host.announce("plan", [Ahead("1", EXPERT)], 1.0) == []
-    assert host.leave("held", 2.0) == [Unload(MIND)]  # now the time is used
-    assert host.unloaded(MIND, 2.5) == [Load(EXPERT)]
+    host.wish(Wish("b", MIND, door="another"), 1.5)
+    assert host.leave("b", 2.0) == []
+
+
+def test_the_plan_of_a_door_that_is_gone_loads_nothing() -> None:
+    host = leased(48, MIND)
+    host.announce("plan", [Ahead("1", EXPERT)], 1.0)
+    assert host.leave("held", 2.0) == []
+    assert host.resident == {MIND}
+
+
+def test_a_plan_waits_for_its_own_step_and_not_for_itself() -> None:
+    host = leased(48, MIND)
+    steps = [Ahead("step", EXPERT), Ahead("answer", MIND, needs=("step",))]
+    host.announce("plan", steps, 1.0)
+    assert host.wish(Wish("a", EXPERT), 2.0) == [Recall("held")]
 
 
 def test_the_mind_is_brought_back_when_the_plan_comes_to_it() -> None:
+    host = leased(80, EXPERT)
+    host.announce("plan", [Ahead("step", EXPERT), Ahead("answer", MIND, needs=("step",))], 1.0)
+    assert host.swap is not None
+    assert host.swap.target == MIND  # it fits beside: while the expert still works
     host = leased(48, HEAVY)
     host.announce("plan", [Ahead("answer", MIND)], 1.0)
-    assert host.leave("held", 2.0) == [Unload(HEAVY)]
-    assert host.unloaded(HEAVY, 2.5) == [Load(MIND)]
+    assert host.wish(Wish("a", MIND), 2.0) == [Recall("held")]
+    assert host.leave("held", 3.0) == [Unload(HEAVY)]
+    assert host.unloaded(HEAVY, 3.5) == [Load(MIND)]
 
 
 def test_work_that_a_present_door_will_do_is_not_interrupted_for_a_longer_detour() -> None:
@@ -127,7 +146,7 @@ def test_work_that_a_present_door_will_do_is_not_interrupted_for_a_longer_detour
     assert host.announce("plan", more, 0.0) == []
     background = Wish("b", EXPERT, Priority.BACKGROUND, since=0.0)
     assert host.wish(background, 0.0) == []
-    assert host.leave("held", 1.0) == [Unload(HEAVY)]  # its door is away: nothing holds it back
+    assert host.leave("held", 1.0) == [Unload(HEAVY)]  # its door is gone: nothing holds it back
 
 
 def test_whoever_waits_long_enough_comes_first() -> None:
