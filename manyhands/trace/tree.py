@@ -24,6 +24,7 @@ from manyhands.journal.events import (
     ModelLoaded,
     ModelLoading,
     Note,
+    NoteReason,
     PassageRead,
     Recalled,
     RunFinished,
@@ -210,10 +211,16 @@ def _working(tree: Tree, event: Event) -> None:
         tree.doing = said
 
 
+#: After these a call was made again from its start: what an answer's first try said is gone.
+_WRITES_ANEW = (NoteReason.RETRY, NoteReason.FAILOVER)
+
+
 def _noted(tree: Tree, event: Event) -> None:
     line = line_of(event.body)
     if line is None:
         return
+    if isinstance(event.body, Note) and event.body.reason in _WRITES_ANEW and not event.body.step:
+        tree.answer = ""
     match event.body:
         case Note() | EffectDecided() | EffectFinished() | CouncilDraft() | CouncilDone():
             tree.notes.append(line.text)

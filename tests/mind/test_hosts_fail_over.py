@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -13,11 +14,20 @@ from pathlib import Path
 
 import pytest
 
+from manyhands.broker.contracts import Choice, Effect
 from manyhands.cli.demo_models import DATA, QUESTION, say
 from manyhands.data_files import data_path
 from manyhands.errors import Unreachable
 from manyhands.hands.contracts import Status
-from manyhands.journal.events import Generating, Note, NoteReason, StepDone, StepStarted
+from manyhands.journal.events import (
+    EffectFinished,
+    EffectIntended,
+    Generating,
+    Note,
+    NoteReason,
+    StepDone,
+    StepStarted,
+)
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
 from manyhands.rehearsal.script import Reply, ScriptedModel, ScriptedRequest
@@ -188,3 +198,56 @@ async def test_with_no_host_left_the_run_says_so_and_can_be_resumed(
     with pytest.raises(Unreachable) as caught:
         await mind.ask(QUESTION, data={DATA: CO2})
     assert "Nobody answers at" in caught.value.message
+
+
+async def test_an_effect_happens_once_though_a_host_dies_before_it(
+    tmp_path: Path, settings_in: Callable[[Path], Settings]
+) -> None:
+    settings = settings_in(tmp_path)
+    step = {
+        "id": "d",
+        "hand": "math",
+        "task": "x**2",
+        "kind": "derivative",
+        "given": {"f": "x**2", "var": "x"},
+    }
+    effect = {"tool": "save_file", "step": "d", "path": "derivative.txt"}
+    texts = {
+        PROMPTS["framer"]: json.dumps(
+            {"goal": "g", "route": "plan", "steps": [step], "effects": [effect]}
+        ),
+        PROMPTS["mathematician"]: "```\n2*x\n```",
+    }
+
+    def reply(request: ScriptedRequest) -> str:
+        return texts.get(request.system, "It is 2*x.")
+
+    asked_of: list[Effect] = []
+
+    async def approve(effect: Effect, why: str) -> Choice:
+        asked_of.append(effect)
+        return Choice.ONCE
+
+    models = [ScriptedModel(name, reply) for name in model_names(settings)]
+    bodies: list[object] = []
+    answer = None
+    with ExitStack() as first, running_server(models) as second:
+        dying = first.enter_context(running_server(models))
+        mind = Mind(
+            on_hosts(settings, dying.url, second.url), roles=ROLES, simulated=True, approve=approve
+        )
+        async for item in mind.stream("Differentiate x**2.", save_folder=tmp_path / "out"):
+            if isinstance(item, Answer):
+                answer = item
+                continue
+            bodies.append(item.body)
+            if isinstance(item.body, StepDone):
+                assert not asked(second)
+                first.close()
+        assert asked(second)
+    assert answer is not None
+    assert (answer.text, str(answer.status)) == ("It is 2*x.", "verified")
+    assert (tmp_path / "out" / "derivative.txt").read_text() == "2*x"
+    kinds = [type(body) for body in bodies]
+    assert kinds.count(EffectIntended) == kinds.count(EffectFinished) == len(asked_of) == 1
+    assert kinds.count(StepStarted) == 1, "no step is repeated for a host's death"

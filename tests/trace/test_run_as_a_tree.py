@@ -10,7 +10,7 @@ import pytest
 
 from manyhands.cli.demo_models import DATA, QUESTION, say
 from manyhands.data_files import data_path
-from manyhands.journal.events import Event
+from manyhands.journal.events import AnswerDelta, Event, Note, NoteReason
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
 from manyhands.rehearsal.stage import scripted_tiers
@@ -57,3 +57,18 @@ async def test_a_run_grows_into_a_tree_that_the_journal_can_grow_again(
     assert "scripted models" in told
     assert "rates · code: verified" in told
     assert "steady · verify: refuted" in told
+
+
+@pytest.mark.parametrize("reason", [NoteReason.FAILOVER, NoteReason.RETRY])
+def test_an_answer_that_is_written_anew_is_not_shown_twice(reason: NoteReason) -> None:
+    tree = Tree()
+    bodies = [
+        AnswerDelta(text="It is "),
+        Note(reason=reason, text="host0 died"),
+        AnswerDelta(text="It "),
+        AnswerDelta(text="is 2."),
+        Note(reason=reason, text="of a step's own call", step="s1"),
+    ]
+    for seq, body in enumerate(bodies, start=1):
+        grow(tree, Event(run_id="r", seq=seq, at=0.0, body=body))
+    assert tree.answer == "It is 2."
