@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,67 @@ def rerun(check_id: str, as_json: bool) -> None:
     _judge(content.decode("utf-8", errors="replace"), as_json=as_json)
 
 
+@command.command("file")
+@click.argument("subject", type=click.Path(allow_dash=True))
+@click.option("--cell", type=click.IntRange(min=1), help="The code cell of a notebook, from 1.")
+@click.option(
+    "--data", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A CSV file that the program reads.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True)
+def file_command(subject: str, cell: int | None, data: Path | None, as_json: bool) -> None:
+    """Check a file, a notebook's cell, or an artifact of a former run (its id), without a model.
+
+    Its text is looked through; its functions must do what their docstrings' examples say; a
+    `claim(df)` must hold of --data; a program without either must run to its end.
+    """
+    import anyio
+
+    from manyhands.checks.subject import cell_of, judge_subject, overall
+    from manyhands.settings import load_settings
+
+    settings = load_settings()
+    text = _subject(subject)
+    if cell is not None:
+        text = cell_of(text, cell)
+    found = anyio.run(judge_subject, text, data, settings.sandbox.policy())
+    verdict = overall(found)
+    if as_json:
+        told = [
+            {
+                "criterion": one.name,
+                "verdict": str(one.outcome.verdict),
+                "summary": one.outcome.summary,
+                "evidence": one.outcome.evidence,
+                "case": one.case,
+            }
+            for one in found
+        ]
+        shown = {"verdict": str(verdict), "criteria": told}
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2, default=str))
+    else:
+        for one in found:
+            click.echo(f"{one.outcome.verdict}: {one.name}: {one.outcome.summary}")
+            if "counterexample" in one.outcome.evidence:
+                click.echo(f"  counterexample: {one.outcome.evidence['counterexample']}")
+        click.echo(f"{verdict} as a whole; `--json` has each case, for `manyhands check run -`")
+    sys.exit(_EXIT[str(verdict)])
+
+
+def _subject(name: str) -> str:
+    """The text of a file, of standard input, or of an artifact with that id."""
+    from manyhands.journal.store import Journal
+    from manyhands.settings import load_settings
+
+    if name == "-":
+        return sys.stdin.read()
+    if Path(name).exists() or not re.fullmatch(r"[0-9a-f]{8,64}", name):
+        return _text(Path(name))
+    with Journal.open(load_settings().journal.path) as journal:
+        _, _, content = journal.artifact(name)
+    return content.decode("utf-8", errors="replace")
+
+
 def _text(path: Path) -> str:
     from manyhands.errors import InputError
 
@@ -54,7 +116,7 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{str(path)!r} cannot be read: {error}.", hint="Name a JSON file."
+            f"{str(path)!r} cannot be read: {error}.", hint="Name a readable text file."
         ) from None
 
 

@@ -1,0 +1,83 @@
+"""`manyhands check file`: a file, a cell or a claim is checked without a model, by what it says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DOUBLE = 'def double(n):\n    """Twice n.\n\n    >>> double(2)\n    4\n    """\n    return {}\n'
+TABLE = "day,sales\n1,10\n2,30\n"
+CLAIM = (
+    'def claim(df):\n    """The mean of sales is {}."""\n'
+    '    return bool(df["sales"].mean() == {})\n'
+)
+
+
+def check(subject: Path, *args: str, text: str | None = None) -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "manyhands", "check", "file", str(subject), "--json", *args],
+        capture_output=True, text=True, input=text, timeout=120,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, json.loads(done.stdout) if done.stdout.strip() else {}
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "criteria"),
+    [
+        (DOUBLE.format("2 * n"), 0, ["supported", "supported"]),
+        (DOUBLE.format("n * n + 1"), 1, ["supported", "refuted"]),
+        ("print(len('abc'))\n", 0, ["supported", "supported"]),
+        ("print(nowhere)\n", 1, ["refuted"]),
+        ("raise SystemExit(3)\n", 1, ["supported", "refuted"]),
+        ('{"kind": "identity", "lhs": "x + x", "rhs": "2*x"}', 0, ["supported"]),
+        ('{"kind": "identity", "lhs": "x + x", "rhs": "x**2"}', 1, ["refuted"]),
+    ],
+)
+def test_the_checks_that_fit_a_file_are_picked(
+    tmp_path: Path, text: str, code: int, criteria: list[str]
+) -> None:
+    file = tmp_path / "subject.txt"
+    file.write_text(text)
+    status, told = check(file)
+    assert status == code, told
+    assert [one["verdict"] for one in told["criteria"]] == criteria
+
+
+@pytest.mark.parametrize(("mean", "code"), [("20", 0), ("21", 1)])
+def test_a_claim_is_checked_against_its_data(tmp_path: Path, mean: str, code: int) -> None:
+    (tmp_path / "sales.csv").write_text(TABLE)
+    (tmp_path / "claim.py").write_text(CLAIM.format(mean, mean))
+    status, told = check(tmp_path / "claim.py", "--data", str(tmp_path / "sales.csv"))
+    assert status == code, told
+    again = subprocess.run(
+        [sys.executable, "-m", "manyhands", "check", "run", "-"],
+        capture_output=True, text=True, timeout=120,
+        input=json.dumps(told["criteria"][1]["case"]),
+    )  # fmt: skip
+    assert again.returncode == code, again.stderr
+
+
+def test_a_cell_is_checked_with_the_cells_before_it(tmp_path: Path) -> None:
+    cells = [
+        {"cell_type": "code", "source": ["%matplotlib inline\n", "x = 2\n"]},
+        {"cell_type": "markdown", "source": "words"},
+        {"cell_type": "code", "source": "print(x + 1)"},
+        {"cell_type": "code", "source": "print(y)"},
+    ]
+    notebook = tmp_path / "book.ipynb"
+    notebook.write_text(json.dumps({"cells": cells}))
+    assert check(notebook, "--cell", "2")[0] == 0
+    assert check(notebook, "--cell", "3")[0] == 1
+    assert check(notebook, "--cell", "9")[0] == 2
+
+
+def test_what_is_not_there_or_no_case_is_told_in_one_line(tmp_path: Path) -> None:
+    assert check(tmp_path / "absent.py")[0] == 2
+    (tmp_path / "other.json").write_text('{"a": 1}')
+    assert check(tmp_path / "other.json")[0] == 2
