@@ -42,7 +42,10 @@ class Inspector:
             "--tool-args-json", json.dumps(arguments), *options,
         )  # fmt: skip
         assert status == 0, (tool, said, told)
-        return said["structuredContent"]
+        got = said["structuredContent"]
+        if got["status"] == "running":  # a busy machine takes longer than an unknown client waits
+            return await self.call("job", job_id=got["job_id"])
+        return got
 
 
 def reply(request: Any) -> str:
