@@ -1,6 +1,6 @@
 """Memory at 10k, 100k and, with --full, 500k items: insert rate, size, and recall's time.
 
-    python benchmarks/memory.py [--full | --sizes 10000]
+    python benchmarks/memory.py [--full | --sizes 10000] [--no-hnsw]
 
 Beside it, on the same vectors in the same run: numpy's float32 matrix-vector product (the line
 that memory bandwidth draws), sqlite-vec's float `vec0`, and, where it is installed, one HNSW
@@ -92,7 +92,7 @@ def recall_of(found: Sequence[Sequence[int]], exact: np.ndarray) -> float:
     )
 
 
-async def measure(size: int, folder: Path) -> None:
+async def measure(size: int, folder: Path, *, hnsw: bool) -> None:
     print(f"\n{size:,} items of {DIMS} numbers", flush=True)
     path = folder / "memory.db"
     block = vectors(size)
@@ -120,7 +120,7 @@ async def measure(size: int, folder: Path) -> None:
           f"file {size_mb:,.0f} MB")  # fmt: skip
     await _recalls(path, embedder, asked, size)
     exact = np.argsort(-(block @ asked.T), axis=0)[:K].T
-    await _vector_parts(path, block, asked, exact)
+    await _vector_parts(path, block, asked, exact, hnsw=hnsw)
 
 
 async def _recalls(path: Path, embedder: Given, asked: np.ndarray, size: int) -> None:
@@ -153,7 +153,7 @@ async def _recalls(path: Path, embedder: Given, asked: np.ndarray, size: int) ->
 
 
 async def _vector_parts(
-    path: Path, block: np.ndarray, asked: np.ndarray, exact: np.ndarray
+    path: Path, block: np.ndarray, asked: np.ndarray, exact: np.ndarray, *, hnsw: bool
 ) -> None:
     """The vector part alone, beside the other engines."""
     from manyhands.memory.hot import Filter
@@ -189,7 +189,8 @@ async def _vector_parts(
     p50, p95, _ = timed(lambda n: np.argpartition(block @ asked[n], -K)[-K:], 30)
     told("numpy float32, exact", p50, p95, f"vector part is {vector_part / p50:.3f} of it")
     _vec0(block, asked, exact, vector_part)
-    _hnsw(block, asked, exact)
+    if hnsw:
+        _hnsw(block, asked, exact)
 
 
 def _vec0(block: np.ndarray, asked: np.ndarray, exact: np.ndarray, ours: float) -> None:
@@ -298,6 +299,7 @@ async def notebooks(count: int, folder: Path) -> None:
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="500,000 items as well")
+    parser.add_argument("--no-hnsw", action="store_true", help="it takes minutes at 500,000")
     parser.add_argument("--sizes", default="10000,100000")
     parser.add_argument("--notebooks", type=int, default=1_000)
     given = parser.parse_args()
@@ -307,7 +309,7 @@ async def main() -> None:
     print(f"numpy {np.__version__}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            await measure(size, Path(folder))
+            await measure(size, Path(folder), hnsw=not given.no_hnsw)
     if given.notebooks:
         with tempfile.TemporaryDirectory() as folder:
             await notebooks(given.notebooks, Path(folder))

@@ -58,7 +58,10 @@ def fold_and_pack(
     k: int,
     budget_tokens: int | None,
 ) -> list[Hit]:
-    """Hits, best first: the same text twice is one hit, and no hit exceeds what is left.
+    """Hits, best first: copies are one hit, and no hit exceeds what is left.
+
+    The same text under the same headings is a copy; within a budget, where nothing should be said
+    twice, the same text anywhere is.
 
     A hit that does not fit is left out whole, never cut, and smaller ones after it may still fit.
 
@@ -71,9 +74,9 @@ def fold_and_pack(
     left = budget_tokens
     for row, score, candidate in ranked:
         item = row.item
-        same = hashlib.blake2b(
-            f"{item.speaker}\n{' '.join(item.text.split()).casefold()}".encode(), digest_size=16
-        ).digest()
+        where = "" if left is not None else item.context
+        said = " ".join(item.text.split()).casefold()
+        same = hashlib.blake2b(f"{item.speaker}\n{where}\n{said}".encode(), digest_size=16).digest()
         if same in place:
             at = place[same]
             hits[at] = replace(hits[at], copies=(*hits[at].copies, item.id))

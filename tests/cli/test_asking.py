@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -158,6 +159,17 @@ def test_a_chat_is_kept_and_resumed(stage: Stage) -> None:
     assert "mind: Yes." in again.stdout
     listed = stage.run("chat", "--list").stdout
     assert "Hello" in listed
+
+
+def test_a_chat_remembers_recalls_and_forgets(stage: Stage) -> None:
+    told = stage.run("chat", said="/remember Tides are in a.csv\n/recall tides\n/remember\n/quit\n")
+    kept = re.search(r"(fact-\w+): remembered", told.stdout)
+    assert kept, told.stdout + told.stderr
+    assert "fact · user" in told.stdout
+    assert "Say what" in told.stdout
+    gone = stage.run("chat", said=f"/forget memory:{kept[1]}\ny\n/recall tides\n/quit\n")
+    assert "1 of 1 forgotten" in gone.stdout
+    assert "Nothing is remembered about that here" in gone.stdout
 
 
 def test_a_chat_can_be_forked(stage: Stage) -> None:

@@ -10,9 +10,11 @@ import click
 __all__ = ["command"]
 
 _HELP = (
-    "/council QUESTION · /plan QUESTION shows the plan first · /new begins afresh · "
-    "/fork goes on in a copy · /list · /quit"
+    "/council QUESTION · /plan QUESTION shows the plan first · /remember TEXT · /recall WORDS · "
+    "/forget memory:ID · /new begins afresh · /fork goes on in a copy · /list · /quit"
 )
+#: A command of the chat about memory -> the words of `manyhands memory` that do it.
+_MEMORY = {"/remember": ("add",), "/recall": ("search", "-k", "5"), "/forget": ("forget",)}
 
 
 @click.command("chat")
@@ -70,6 +72,9 @@ def command(
             conversation = _command(mind, text, conversation)
             continue
         command, _, rest = text.partition(" ")
+        if command in _MEMORY:
+            _memory(command, rest.strip())
+            continue
         council, planned = command == "/council", command == "/plan"
         if command.startswith("/") and not (council or planned):
             click.echo(f"There is no {command}. {_HELP}")
@@ -97,6 +102,21 @@ def command(
             continue  # Ctrl-C stopped the answer, not the conversation
         conversation = answer.conversation_id
         tell(answer, console, as_json=False)
+
+
+def _memory(command: str, rest: str) -> None:
+    from manyhands.cli.commands.memory import command as memory
+    from manyhands.errors import ManyhandsError
+
+    if not rest:
+        click.echo(f"Say what, for example: {command} the tide table is in data/tides.csv")
+        return
+    try:
+        memory.main([*_MEMORY[command], "--", rest], "manyhands memory", standalone_mode=False)
+    except ManyhandsError as error:
+        click.echo(str(error), err=True)
+    except click.Abort:
+        click.echo("")
 
 
 def _command(mind: object, text: str, conversation: str) -> str:
