@@ -123,7 +123,7 @@ class Api:
                 {
                     "name": model.name,
                     "model": model.name,
-                    "size": runner.size,
+                    "size": model.base.size,
                     "digest": model.digest,
                     "details": {**model.details(), "parent_model": ""},
                     "expires_at": expires,

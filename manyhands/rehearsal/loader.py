@@ -108,8 +108,8 @@ class Loader:
         return Decision(Action.LOAD)  # 4.
 
     def _fits(self, size: int) -> bool:
-        if not self.runners:
-            return True
+        if not self.runners or (not size and len(self.runners) < self._max):
+            return True  # alone it spills; on the CPU it takes nothing from anybody
         if len(self.runners) >= self._max:
             return False
         free = self._vram - sum(runner.size for runner in self.runners.values())

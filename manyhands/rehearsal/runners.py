@@ -52,6 +52,11 @@ def key_of(model: StoredModel, body: dict[str, Any]) -> RunnerKey:
     return RunnerKey(model.blob, chosen, model.adapters)
 
 
+def _gpu_bytes(key: RunnerKey, model: StoredModel) -> int:
+    """What a model takes of the card: nothing with `num_gpu` 0."""
+    return 0 if dict(key.options).get("num_gpu") == 0 else model.base.size
+
+
 class Runners:
     """The loaded models of a rehearsed machine, and who waits for one.
 
@@ -76,7 +81,7 @@ class Runners:
         self._expire()
         key = key_of(model, body)
         seconds = 0.0
-        decision = self.loader.next(key, model.base.size)
+        decision = self.loader.next(key, _gpu_bytes(key, model))
         if decision.action is not Action.SERVE:
             async with self._head:
                 seconds = await self._make_room_and_load(key, model)
@@ -97,7 +102,7 @@ class Runners:
 
     async def _make_room_and_load(self, key: RunnerKey, model: StoredModel) -> float:
         while True:
-            decision = self.loader.next(key, model.base.size)
+            decision = self.loader.next(key, _gpu_bytes(key, model))
             match decision.action:
                 case Action.SERVE:
                     return 0.0
@@ -123,7 +128,8 @@ class Runners:
             done = True
         finally:
             self.loads.append(LoadRecord(model.name, key.blob, seconds, done))
-        self.loader.add(Runner(key, model.name, model.base.size, DEFAULT_KEEP_ALIVE_S))
+        size = _gpu_bytes(key, model)
+        self.loader.add(Runner(key, model.name, size, DEFAULT_KEEP_ALIVE_S))
         return seconds
 
     def _expire(self) -> None:

@@ -88,6 +88,17 @@ async def test_what_fits_beside_stays(serve: ServeSettings) -> None:
         assert admin(server) == [("mind", -1), ("expert", -1)]
 
 
+async def test_a_model_on_the_cpu_takes_the_place_of_none(serve: ServeSettings) -> None:
+    async with RehearsalServer(MODELS, CARD) as server, Leases(serve) as leases:
+        on_cpu = Want(
+            host=server.url, model="other", options={"num_ctx": 4096, "num_gpu": 0}, vram=48 * GB
+        )
+        await leases.ready(want(server, "mind"))
+        await leases.ready(on_cpu)
+        assert await chat(server, "mind") < 0.01
+        assert admin(server) == [("mind", -1), ("other", -1)]
+
+
 async def test_the_next_model_is_loaded_while_this_one_is_in_use(serve: ServeSettings) -> None:
     async with RehearsalServer(MODELS, LARGE_CARD) as server, Leases(serve) as leases:
         with anyio.fail_after(PATIENCE_S):
