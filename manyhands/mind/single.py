@@ -98,7 +98,7 @@ async def work_one(
         recorder = Recorder(journal, run_id, first.seq, show)
         outcome, fault = RunOutcome.STOPPED, ""
         try:
-            async with _toolbox(mind, recorder, purse, files) as toolbox:
+            async with _toolbox(mind, recorder, purse, files, door) as toolbox:
                 if notes is not None:
                     toolbox = replace(toolbox, remote=None)
                 controller = Controller(toolbox, given=notes or "", answers=False)
@@ -123,10 +123,10 @@ async def work_one(
 
 @asynccontextmanager
 async def _toolbox(
-    mind: Mind, recorder: Recorder, purse: Purse, files: Mapping[str, DataFile]
+    mind: Mind, recorder: Recorder, purse: Purse, files: Mapping[str, DataFile], door: str
 ) -> AsyncIterator[Toolbox]:
     async with (
-        TierModels(mind.settings, background=mind.background) as models,
+        TierModels(mind.settings, door=door, background=mind.background) as models,
         Bench(mind.settings.sandbox.policy()) as bench,
     ):
         yield Toolbox(

@@ -27,7 +27,6 @@ from manyhands.schedule.scheduler import (
     Decision,
     Grant,
     Load,
-    Phase,
     Recall,
     Refuse,
     Scheduler,
@@ -35,6 +34,7 @@ from manyhands.schedule.scheduler import (
     Wish,
 )
 from manyhands.serve.identity import Identities, Identity
+from manyhands.serve.telling import host_status
 from manyhands.serve.times import LoadTimes
 from manyhands.serve.wire import LeaseRequest, PlannedStep, Want
 
@@ -194,20 +194,11 @@ class HostOwner:
         return {"models": models, "vram": self.scheduler.room.vram}
 
     def status(self) -> dict[str, Any]:
-        now = time.monotonic()
-        scheduler, loading = self.scheduler, self._loading
-        leases = list(scheduler.leases.values())
-        swap = scheduler.swap
+        """What is loaded, what loads, who holds and who waits."""
+        now, loading = time.monotonic(), self._loading
         return {
             "url": self.url,
-            "resident": [
-                {
-                    "model": self._name(key),
-                    "size": scheduler.costs[key].size if key in scheduler.costs else 0,
-                    "leases": leases.count(key),
-                }
-                for key in sorted(scheduler.resident, key=self._name)
-            ],
+            **host_status(self.scheduler, self._tickets, self._name, now),
             "loading": None
             if loading is None
             else {
@@ -215,26 +206,6 @@ class HostOwner:
                 "elapsed_s": now - loading.started,
                 "expected_s": loading.expected_s,
             },
-            "next": "" if swap is None or swap.phase is Phase.LOADING else self._name(swap.target),
-            "waiting": [
-                {
-                    "model": self._tickets[wish.id].request.want.model,
-                    "door": self._tickets[wish.id].request.door,
-                    "pid": self._tickets[wish.id].request.pid,
-                    "priority": wish.priority.name.lower(),
-                    "waited_s": now - wish.since,
-                }
-                for wish in scheduler.waiting.values()
-            ],
-            "leases": [
-                {
-                    "model": ticket.request.want.model,
-                    "door": ticket.request.door,
-                    "pid": ticket.request.pid,
-                }
-                for ticket in self._tickets.values()
-                if ticket.granted
-            ],
             "loads": self.loads,
             "recovered": self.recovered,
         }

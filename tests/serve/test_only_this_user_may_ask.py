@@ -7,16 +7,20 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
+import anyio
 import httpx
 import pytest
 
 from manyhands.configuration.sections import ServeSettings
+from manyhands.rehearsal.script import ScriptedModel
+from manyhands.rehearsal.server import RehearsalServer
 from manyhands.serve.channel import Channel, OwnerGone
+from manyhands.serve.client import Leases
 from manyhands.serve.owning import serving
 from manyhands.serve.place import Owner, OwnerLock, read_owner, write_owner
 from manyhands.serve.service import Call, Route, ServeRoom, Service
+from manyhands.serve.wire import Want
 
 pytestmark = pytest.mark.anyio
 
@@ -133,20 +137,51 @@ async def test_a_room_with_work_keeps_an_idle_owner(serve: ServeSettings) -> Non
         assert service.idle_s > 0
 
 
-def manyhands(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+async def test_the_service_takes_the_part_from_a_door_which_goes_on_with_it(
+    tmp_path: Path,
+) -> None:
+    serve = ServeSettings(folder=tmp_path / "run", times=tmp_path / "loads.db")
+    models = [ScriptedModel("one"), ScriptedModel("other")]
+    async with RehearsalServer(models) as server, Leases(serve, door="a door") as leases:
+        wants = [
+            Want(host=server.url, model=name, options={"num_ctx": 4096}, vram=1)
+            for name in ("one", "other")
+        ]
+        await leases.ready(wants[0])
+        before = read_owner(serve.folder)
+        assert before is not None
+        assert before.door == "a door"
+        command = [sys.executable, "-m", "manyhands", "serve"]
+        async with await anyio.open_process(command, env=environment(tmp_path)) as process:
+            with anyio.fail_after(60):
+                while (now := read_owner(serve.folder)) is None or now.door != "serve":  # noqa: ASYNC110
+                    await anyio.sleep(0.02)
+                await leases.ready(wants[1])
+            assert (await leases.status())["pid"] == process.pid == now.pid
+            process.terminate()
+            assert await process.wait() == 0
+        with anyio.fail_after(60):
+            await leases.ready(wants[0])  # the door takes the part again
+        assert (await leases.status())["pid"] == before.pid
+
+
+def environment(folder: Path) -> dict[str, str]:
     (folder / "config.toml").touch()
-    env: dict[str, Any] = {
+    return {
         "MANYHANDS_CONFIG": str(folder / "config.toml"),
         "MANYHANDS_SERVE__FOLDER": str(folder / "run"),
         "MANYHANDS_SERVE__TIMES": str(folder / "loads.db"),
         "HOME": str(folder),
         "PATH": "/usr/bin:/bin",
     }
+
+
+def manyhands(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "manyhands", "serve", *args],
         capture_output=True,
         text=True,
-        env=env,
+        env=environment(folder),
         timeout=60,
     )
 
