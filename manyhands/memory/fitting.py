@@ -20,8 +20,9 @@ FEWEST_PAIRS = 12
 _FOLDS = 4
 #: Candidates of one question that are learned from, the best by today's profile first.
 _HARDEST = 100
-_STEPS = 250
-_RATE = 0.06
+_STEPS = 20
+#: A step or a gain below which there is nothing to be won.
+_ENOUGH = 1e-6
 #: Pulls towards today's weights that are tried; the one that serves unseen pairs best is taken.
 _PULLS = (0.03, 0.1, 0.3)
 
@@ -79,7 +80,7 @@ def fit_family(
     """Recall@10 of today's profile and of fitted ones on held-out folds, and weights from all.
 
     The folds are stripes: every fourth pair. What is fitted is a softmax over each question's
-    candidates, by gradient descent with momentum and a pull towards today's weights.
+    candidates, by Newton's method, with a pull towards today's weights.
     """
     now = today.array(vectors=vectors)
     before = float(np.mean([recall_at(lessons[fold::_FOLDS], now) for fold in range(_FOLDS)]))
@@ -104,6 +105,7 @@ def _learn(lessons: Sequence[Lesson], now: F32, pull: float) -> F32:
         return now
     signals = np.concatenate([lesson.signals for lesson in kept])
     wanted = np.concatenate([lesson.relevant / lesson.relevant.sum() for lesson in kept])
+    wanted = wanted.astype(np.float32)
     starts = np.cumsum([0, *(len(lesson.signals) for lesson in kept)])[:-1]
     sizes = np.diff(np.append(starts, len(signals)))
     # Signals that never differ within a question cannot rank and are left at zero.
@@ -111,18 +113,36 @@ def _learn(lessons: Sequence[Lesson], now: F32, pull: float) -> F32:
     useful = spread > 1e-6
     scaled = np.where(useful, signals / np.where(useful, spread, 1), 0)
     start = _sharpened(now * spread, scaled, starts, sizes, wanted)
-    weights = start.copy()
-    mean, square = np.zeros_like(weights), np.zeros_like(weights)
-    for step in range(1, _STEPS + 1):
+    lesson_of = np.repeat(np.arange(len(kept)), sizes)
+
+    def shares(weights: F32) -> tuple[F32, float]:
+        """Each candidate's softmax within its question, and the loss that is to be least."""
         scores = scaled @ weights
-        scores -= np.repeat(np.maximum.reduceat(scores, starts), sizes)
-        shares = np.exp(scores)
-        shares /= np.repeat(np.add.reduceat(shares, starts), sizes)
-        slope = scaled.T @ (shares - wanted) / len(kept) + pull * (weights - start)
-        # Adam's two running means (Kingma and Ba, 2015).
-        mean = 0.9 * mean + 0.1 * slope
-        square = 0.999 * square + 0.001 * slope**2
-        weights -= _RATE * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+        scores -= np.maximum.reduceat(scores, starts)[lesson_of]
+        found = np.exp(scores)
+        sums = np.add.reduceat(found, starts)
+        apart = float(((weights - start) ** 2).sum())
+        loss = float(np.log(sums).sum() - (wanted * scores).sum()) / len(kept)
+        return (found / sums[lesson_of]).astype(np.float32), loss + pull / 2 * apart
+
+    # The loss is convex and has few weights: Newton's method needs about six steps.
+    weights = start
+    held, loss = shares(weights)
+    for _ in range(_STEPS):
+        slope = scaled.T @ (held - wanted) / len(kept) + pull * (weights - start)
+        weighed = scaled * held[:, None]
+        means = np.add.reduceat(weighed, starts, axis=0)
+        bend = (scaled.T @ weighed - means.T @ means) / len(kept) + pull * np.eye(len(weights))
+        step = np.linalg.solve(bend, slope).astype(np.float32)
+        while True:
+            held, new = shares(weights - step)
+            if new <= loss or float(np.abs(step).max()) < _ENOUGH:
+                break
+            step /= 2
+        weights = weights - step
+        if loss - new < _ENOUGH:
+            break
+        loss = new
     found: F32 = np.where(useful, weights / np.where(useful, spread, 1), 0).astype(np.float32)
     return found
 
