@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -49,7 +49,9 @@ class Channel:
     ) -> None:
         await self._client.aclose()
 
-    async def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    async def call(
+        self, method: str, path: str, body: Any = None, *, limit_s: float = _ANSWER_S
+    ) -> dict[str, Any]:
         """One call; the answer's JSON.
 
         Raises:
@@ -57,7 +59,7 @@ class Channel:
             ManyhandsError: what the owner answered.
         """
         try:
-            with anyio.fail_after(_ANSWER_S):
+            with anyio.fail_after(limit_s):
                 answer = await self._client.request(method, path, json=body)
         except (httpx.HTTPError, TimeoutError) as error:
             raise OwnerGone(f"The owner of the models does not answer: {error}.") from error
@@ -72,11 +74,15 @@ class Channel:
             ManyhandsError: what the owner answered.
         """
         try:
-            async with self._client.stream("POST", path, json=body) as answer:
-                if answer.status_code != 200:
-                    self._read(answer.status_code, await answer.aread())
+            async with AsyncExitStack() as stack:
+                with anyio.fail_after(_ANSWER_S):
+                    answer = await stack.enter_async_context(
+                        self._client.stream("POST", path, json=body)
+                    )
+                    if answer.status_code != 200:
+                        self._read(answer.status_code, await answer.aread())
                 yield _lines(answer)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise OwnerGone(f"The owner of the models is gone: {error}.") from error
 
     def _read(self, status: int, content: bytes) -> dict[str, Any]:

@@ -21,6 +21,7 @@ __all__ = ["Finder", "start_in_background"]
 _LOOK_S = 0.02
 #: How long an owner that is starting, or ending, is waited for.
 _PATIENCE_S = 10.0
+_STATUS_S = 5.0
 
 
 def start_in_background(settings: ServeSettings) -> None:
@@ -132,7 +133,7 @@ class Finder:
 async def _answers(owner: Owner) -> bool:
     async with Channel(owner) as channel:
         try:
-            await channel.call("GET", "/v1/status")
+            await channel.call("GET", "/v1/status", limit_s=_STATUS_S)
         except ManyhandsError:
             return False
     return True

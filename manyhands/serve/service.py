@@ -30,7 +30,7 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -282,6 +282,7 @@ class Service:
     async def _plan(self, call: Call) -> None:
         """What a plan will come to; it is forgotten when the connection ends."""
         plan = call.body(Announcement)
+        await call.begin()
         hosts = []
         for url in dict.fromkeys(step.want.host for step in plan.steps):
             steps = [step for step in plan.steps if step.want.host == url]
@@ -289,7 +290,6 @@ class Service:
             await host.announce(plan.plan, steps, plan.client)
             hosts.append(host)
         try:
-            await call.begin()
             await call.line({"state": "announced"})
             await call.gone()
         finally:
@@ -299,24 +299,50 @@ class Service:
     async def _lease(self, call: Call) -> None:
         request = call.body(LeaseRequest)
         host = await self._host(request.want)
-        ticket = await host.ask(request)
+        tickets: list[Ticket] = []  # none or one; filled at once, so that none is ever left behind
+        await call.begin()
         try:
-            await call.begin()
             async with anyio.create_task_group() as tasks:
 
                 async def follow() -> None:
                     try:
-                        await self._follow(call, host, ticket)
+                        await self._ask(call, host, request, tickets)
+                        for ticket in tickets:
+                            await self._follow(call, host, ticket)
                     except ConnectionError:
                         tasks.cancel_scope.cancel()  # the door is gone
-                    if ticket.fault is not None:
+                    if not tickets or tickets[0].fault is not None:
                         tasks.cancel_scope.cancel()
 
                 tasks.start_soon(follow)
                 await call.gone()
                 tasks.cancel_scope.cancel()
         finally:
-            host.leave(ticket)
+            for ticket in tickets:
+                host.leave(ticket)
+
+    async def _ask(
+        self, call: Call, host: HostOwner, request: LeaseRequest, tickets: list[Ticket]
+    ) -> None:
+        """Put the wish in, while the door is told that somebody is there."""
+
+        async def tell() -> None:
+            with suppress(ConnectionError):
+                while True:
+                    await anyio.sleep(1.0)
+                    await call.line({"state": "waiting", "loading": ""})
+
+        failed: dict[str, Any] = {}
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(tell)
+            try:
+                tickets.append(await host.ask(request))
+            except ManyhandsError as error:
+                failed = told(error)
+            tasks.cancel_scope.cancel()
+        if failed:
+            await call.line({"state": "failed", "error": failed})
+            await call.end()
 
     async def _follow(self, call: Call, host: HostOwner, ticket: Ticket) -> None:
         """Tell a door how its wish stands, until the lease is recalled."""
