@@ -231,10 +231,13 @@ def _pgvector(db: Connection) -> tuple[int, ...]:
     rows = db.execute(known)
     if not rows:
         try:
-            db.execute("CREATE EXTENSION IF NOT EXISTS vector")
+            # Not beside our tables: one of them has the name of its first type.
+            db.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
         except StorageError:
             return ()  # not installed, or not ours to make known: searched in memory instead
         rows = db.execute(known)
+    if not db.execute("SELECT to_regtype('halfvec') IS NOT NULL")[0][0]:
+        return ()  # too old, or in a schema outside the search path
     return tuple(int(part) for part in str(rows[0][0]).split(".") if part.isdigit())
 
 

@@ -49,6 +49,25 @@ async def test_several_machines_write_and_read_at_once(url: str) -> None:
         assert (await watching.stats())["on disk"] == "PostgreSQL and pgvector"
 
 
+async def test_a_database_of_ones_own_needs_no_preparation(postgres: str) -> None:
+    if "/postgres?" not in postgres:
+        pytest.skip("no PostgreSQL of our own")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS fresh")
+        connection.execute("CREATE DATABASE fresh")
+    fresh = postgres.replace("/postgres?", "/fresh?")
+    async with await Memory.open(fresh, embedder=HashEmbedder(), in_memory=False) as memory:
+        await memory.add([item(f"i{n}", f"walrus {n}") for n in range(30)])
+        assert (await memory.stats())["on disk"] == "PostgreSQL and pgvector"
+        assert (await memory.recall("walrus 7"))[0].id == "i7"
+        ((schema,),) = memory.store.reader.execute(
+            "SELECT schemaname FROM pg_tables WHERE tablename = 'tombstone'"
+        )
+        assert schema == "manyhands"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("DROP DATABASE fresh WITH (FORCE)")
+
+
 async def test_a_connection_that_was_cut_is_made_again(url: str) -> None:
     async with await Memory.open(url, embedder=HashEmbedder()) as memory:
         await memory.add(item("one"))
