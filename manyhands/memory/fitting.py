@@ -66,37 +66,47 @@ class FitReport:
 
 def recall_at(lessons: Sequence[Lesson], weights: F32, k: int = 10) -> float:
     """Mean share of the relevant that is among the best k."""
+    shares = _shares(lessons, weights, k)
+    return float(np.mean(shares)) if shares else 0.0
+
+
+def _shares(lessons: Sequence[Lesson], weights: F32, k: int = 10) -> list[float]:
     shares = []
     for lesson in lessons:
         order = np.argsort(-(lesson.signals @ weights), kind="stable")[:k]
         total = int(lesson.relevant.sum()) + lesson.missed
         shares.append(float(lesson.relevant[order].sum()) / total if total else 0.0)
-    return float(np.mean(shares)) if shares else 0.0
+    return shares
 
 
 def fit_family(
     lessons: Sequence[Lesson], today: Profile, *, vectors: bool
-) -> tuple[float, float, dict[Signal, float]]:
+) -> tuple[float, float, bool, dict[Signal, float]]:
     """Recall@10 of today's profile and of fitted ones on held-out folds, and weights from all.
+
+    The third value says whether the gain is more than chance: greater than its standard error.
 
     The folds are stripes: every fourth pair. What is fitted is a softmax over each question's
     candidates, by Newton's method, with a pull towards today's weights.
     """
     now = today.array(vectors=vectors)
-    before = float(np.mean([recall_at(lessons[fold::_FOLDS], now) for fold in range(_FOLDS)]))
-    after, pull = max((_unseen(lessons, now, pull), pull) for pull in _PULLS)
+    was = np.concatenate([_shares(lessons[fold::_FOLDS], now) for fold in range(_FOLDS)])
+    tried = {pull: _unseen(lessons, now, pull) for pull in _PULLS}
+    pull = max(_PULLS, key=lambda one: (float(tried[one].mean()), one))
+    gain = tried[pull] - was
+    better = float(gain.mean()) > float(gain.std()) / len(gain) ** 0.5
     weights = _scaled(_learn(lessons, now, pull), now, lessons)
     told = {signal: round(float(w), 5) for signal, w in zip(SIGNALS, weights, strict=True) if w}
-    return before, after, told
+    return float(was.mean()), float(tried[pull].mean()), better, told
 
 
-def _unseen(lessons: Sequence[Lesson], now: F32, pull: float) -> float:
-    """Recall@10 on each fold by weights from the others, averaged."""
-    shares = []
+def _unseen(lessons: Sequence[Lesson], now: F32, pull: float) -> NDArray[np.float64]:
+    """Recall@10 of each lesson, fold by fold, by weights from the other folds."""
+    shares: list[float] = []
     for fold in range(_FOLDS):
         rest = [one for number, one in enumerate(lessons) if number % _FOLDS != fold]
-        shares.append(recall_at(lessons[fold::_FOLDS], _learn(rest, now, pull)))
-    return float(np.mean(shares))
+        shares += _shares(lessons[fold::_FOLDS], _learn(rest, now, pull))
+    return np.array(shares)
 
 
 def _learn(lessons: Sequence[Lesson], now: F32, pull: float) -> F32:

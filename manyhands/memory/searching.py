@@ -157,8 +157,7 @@ class Searcher:
                 unused += len(taught)
                 continue
             today = self.profiles[family]
-            before, after, weights = fit_family(taught, today, vectors=by_vector)
-            kept = after > before
+            before, after, kept, weights = fit_family(taught, today, vectors=by_vector)
             if kept:
                 self.profiles[family] = keep_profile(
                     self._store, today, weights, before, after, len(taught), vectors=by_vector
