@@ -77,11 +77,12 @@ class Lab:
             path = folder / "config" / "lab" / "user-settings" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(values))
-        # This checkout's lab extension goes before an installed copy.
-        extensions = folder / "data" / "labextensions" / "@manyhands"
-        extensions.mkdir(parents=True, exist_ok=True)
-        if not (extensions / "lab").exists():
-            (extensions / "lab").symlink_to(EXTENSION)
+        if python == sys.executable:
+            # This checkout's lab extension goes before the copy made when it was installed.
+            extensions = folder / "data" / "labextensions" / "@manyhands"
+            extensions.mkdir(parents=True, exist_ok=True)
+            if not (extensions / "lab").exists():
+                (extensions / "lab").symlink_to(EXTENSION)
         kept = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL") if key in os.environ}
         self.env = {
             **kept,
