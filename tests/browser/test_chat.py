@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,7 +153,11 @@ def test_stop_closes_the_models_stream_and_the_next_question_works(
     shot(page, "chat-working")
     page.locator(STOP).first.click()
     last_reply(page, "Stopped. /resume goes on where it was.")
-    assert played.requests[-1].cancelled
+    asked = [item for item in played.requests if item.path == "/api/chat"][-1]
+    end = time.monotonic() + 5
+    while asked.ended is None and time.monotonic() < end:
+        page.wait_for_timeout(10)
+    assert asked.cancelled
     expect(trace_of(page).locator(".mh-chip").first).to_have_text("stopped")
     ask(page, "And now?")
     last_reply(page, "You asked: And now?")
