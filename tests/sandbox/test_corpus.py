@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers_sandbox import TIERS, both_tiers
 
 CORPORA = Path(__file__).resolve().parents[1] / "corpora"
 ARENA = Path(__file__).with_name("arena.py")
@@ -20,7 +21,6 @@ POOLED = [
     if p["cat"] in AIMED or (p["cat"] == "process" and "timeout" not in p["expect"])
 ]
 BENIGN = json.loads((CORPORA / "benign/manifest.json").read_text())
-TIERS = ("bwrap", "landlock")
 # What needs shared memory of multiprocessing: only a private /dev/shm can give it.
 SHARED_MEMORY = {"b08_mp_pool", "b28_shared_memory", "b29_mp_manager_queue"}
 
@@ -63,7 +63,7 @@ def benign(stage: Any) -> dict[tuple[str, str], Record]:
     return play(stage, "benign")
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@both_tiers
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_program_is_contained(
     hostile: dict[tuple[str, str], Record], tier: str, name: str
@@ -76,7 +76,7 @@ def test_a_hostile_program_is_contained(
     assert held or record["status"] in record["expect"], record
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@both_tiers
 @pytest.mark.parametrize("name", POOLED)
 def test_after_a_hostile_program_the_same_fork_server_answers_right(
     pooled: dict[tuple[str, str], Record], tier: str, name: str
@@ -84,7 +84,7 @@ def test_after_a_hostile_program_the_same_fork_server_answers_right(
     assert pooled[tier, name]["violations"] == [], pooled[tier, name]
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@both_tiers
 @pytest.mark.parametrize("name", BENIGN)
 def test_an_honest_program_works_or_is_told_why(
     benign: dict[tuple[str, str], Record], tier: str, name: str

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from helpers_sandbox import both_tiers, needs_bubblewrap
 
 from manyhands.checks.sandbox import (
     ForkServer,
@@ -29,14 +30,13 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("hands")]
 MiB = 1 << 20
 SMALL = Limits(wall_s=20, cpu_s=10, memory_bytes=256 * MiB)
 
-both_tiers = pytest.mark.parametrize("tier", ["bwrap", "landlock"])
-
 
 async def play(tier: str, code: str, limits: Limits = SMALL, **more: object) -> SandboxResult:
     job = SandboxRun(code=code, limits=limits, **more)  # type: ignore[arg-type]
     return await run(job, SandboxPolicy(backend=tier))
 
 
+@needs_bubblewrap
 async def test_dev_and_root_of_bubblewrap_take_no_bytes() -> None:
     done = await play("bwrap", """
 for path in ("/dev/x", "/x", "/sandbox.launcher/x", "/run/x", "/etc/x"):
@@ -104,6 +104,7 @@ print(made, flush=True); os._exit(0)
     assert not done.stdout or 8 <= int(done.stdout) <= 40, done
 
 
+@needs_bubblewrap
 async def test_no_new_user_namespace_opens_inside_bubblewrap() -> None:
     done = await play("bwrap", """
 import ctypes, os, subprocess
