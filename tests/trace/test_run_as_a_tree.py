@@ -40,8 +40,10 @@ async def test_a_run_grows_into_a_tree_that_the_journal_can_grow_again(
     assert isinstance(answer, Answer)
     assert {TreeState.WAITING, TreeState.RUNNING, "verified"} <= set(seen)
     # The tree shows the order in which a plan runs, the answer that of the plan as written.
-    assert sorted(node.id for node in live.steps) == sorted(step.id for step in answer.steps)
-    for node, step in zip(live.steps, answer.steps, strict=True):
+    nodes = {node.id: node for node in live.steps}
+    assert set(nodes) == {step.id for step in answer.steps}
+    for step in answer.steps:
+        node = nodes[step.id]
         assert node.state == step.result.status
         assert [badge.name for badge in node.badges] == [c.name for c in step.result.evidence]
         assert node.tokens == step.result.spend.prompt_tokens + step.result.spend.completion_tokens
