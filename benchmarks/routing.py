@@ -53,6 +53,16 @@ def play(
     return seconds / len(tasks), good / len(tasks), began
 
 
+def curve(tasks: list[tuple[str, list[float]]], seed: int) -> None:
+    """What verified results cost: our choice for several losses, each beside random draws."""
+    print(f"{'loss':>8}{'ours s/task':>13}{'verified':>10}   {'random s/task':>14}{'verified':>10}")
+    for loss in (20.0, 60.0, 150.0, 400.0, LOSS_S, 3000.0, 20_000.0):
+        ours = play(lambda kind, seen, rng, at=loss: choose(TIERS, seen, at).tier, tasks, seed)
+        share = [ours[2][tier] for tier in TIERS]
+        drawn = play(lambda kind, seen, rng, by=share: rng.choices(TIERS, by)[0], tasks, seed)
+        print(f"{loss:8.0f}{ours[0]:13.1f}{ours[1]:10.1%}   {drawn[0]:14.1f}{drawn[1]:10.1%}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
@@ -80,6 +90,8 @@ def main() -> None:
         loss = seconds + (1 - good) * LOSS_S
         told = " ".join(f"{tier} {count}" for tier, count in began.items())
         print(f"{name:22}{seconds:9.1f}{good:10.1%}{loss:11.1f}{loss / base:8.2f}x  {told}")
+    print("cost-accuracy curve, simulated; random draws tiers at the same share as ours")
+    curve(tasks, options.seed)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Which tier should begin a step: a pure choice from recorded outcomes.
 
 Each tier's chance is the mean of a Beta distribution: declared pseudo-counts plus what the checks
-said. The choice minimises the expected seconds of the cascade that starts there: an attempt, one
-repair, then the next tier up, and a declared loss when even the top brings nothing. One choice in
+said. The choice minimises the expected seconds of what starts there: an attempt, one repair, then
+one attempt of the next tier up, and a declared loss when that brings nothing. One choice in
 eight tries the tier that is known least, if it is not much dearer: a bounded bandit.
 """
 
@@ -64,29 +64,36 @@ def attempt_seconds(tier: str, record: Record) -> float:
     return (_SECONDS_WEIGHT * declared + record.seconds) / (_SECONDS_WEIGHT + record.tried)
 
 
-def expected_costs(tiers: Sequence[str], records: Mapping[str, Record]) -> dict[str, float]:
-    """Expected seconds of the cascade from each tier upwards.
+def expected_costs(
+    tiers: Sequence[str], records: Mapping[str, Record], loss_s: float = LOSS_S
+) -> dict[str, float]:
+    """Expected seconds of a step that begins at each tier, as hands work: attempt, repair, one
+    attempt of the next tier up.
 
     Args:
         tiers: from weak to strong.
+        loss_s: what a step without a verified result costs, in seconds.
     """
     costs: dict[str, float] = {}
-    above = LOSS_S
+    above = loss_s  # one attempt of the next tier up, or nothing at the top
     for tier in reversed(tiers):
         record = records.get(tier, Record())
         fails, seconds = 1.0 - chance(tier, record), attempt_seconds(tier, record)
-        above = seconds + fails * (seconds + fails * above)
-        costs[tier] = above
+        costs[tier] = seconds + fails * (seconds + fails * above)
+        above = seconds + fails * loss_s
     return costs
 
 
-def choose(tiers: Sequence[str], records: Mapping[str, Record]) -> Choice:
+def choose(tiers: Sequence[str], records: Mapping[str, Record], loss_s: float = LOSS_S) -> Choice:
     """The tier to begin with.
+
+    Args:
+        loss_s: what a step without a verified result costs; more of it buys more of the strong.
 
     Raises:
         ValueError: there are no tiers.
     """
-    costs = expected_costs(tiers, records)
+    costs = expected_costs(tiers, records, loss_s)
     best = min(tiers, key=lambda tier: (costs[tier], tiers.index(tier)))
     total = sum(record.tried for record in records.values())
     if total and total % EXPLORE_EVERY == EXPLORE_EVERY - 1:

@@ -17,7 +17,7 @@ from pathlib import Path
 import anyio
 
 from manyhands.broker.contracts import Choice, Effect
-from manyhands.journal.events import Event
+from manyhands.journal.events import EffectIntended, Event
 from manyhands.journal.store import Journal
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
@@ -93,7 +93,13 @@ def told(folder: Path) -> dict[str, object]:
         "artifacts": sorted(name for name, _ in kept),
         "text": json.loads(answer.read_text())["text"] if answer.exists() else "",
         "status": json.loads(answer.read_text())["status"] if answer.exists() else "",
-        "file": (folder / "out.txt").read_text() if (folder / "out.txt").exists() else "",
+        "files": {
+            name: (folder / name).read_text() if (folder / name).exists() else ""
+            for name in ("out.txt", "more.txt")
+        },
+        "intended": [
+            event.body.digest for event in events if isinstance(event.body, EffectIntended)
+        ],
         "asked": (folder / "asked.txt").read_text() if (folder / "asked.txt").exists() else "",
         "error": (folder / "error.txt").read_text() if (folder / "error.txt").exists() else "",
     }
