@@ -12,7 +12,17 @@ from slopes import derivative_of
 from tokens import NotReadable
 
 _MOST_TERMS = 200
-_HIGHEST = 8
+_HIGHEST = 6
+#: Nodes that a sum or a derivative may have when it is written out.
+_LARGEST = 2000
+
+
+def _size(made: Any) -> int:
+    """How many nodes a tree has, counted no further than is allowed."""
+    for count, _ in enumerate(sp.preorder_traversal(made)):
+        if count > _LARGEST:
+            raise NotReadable(f"more than {_LARGEST} terms when it is written out")
+    return count + 1
 
 
 def _folded(builder: Any, nodes: list[ast.expr], join: Callable[..., Any]) -> Any:
@@ -26,6 +36,8 @@ def _folded(builder: Any, nodes: list[ast.expr], join: Callable[..., Any]) -> An
     index, (low, high) = sp.Symbol(name.id, real=True), map(int, ends)
     if high - low >= _MOST_TERMS:
         raise NotReadable(f"a sum inside an expression has at most {_MOST_TERMS} terms")
+    if _size(term) * (high - low + 1) > _LARGEST:
+        raise NotReadable(f"more than {_LARGEST} terms when it is written out")
     parts = [term.xreplace({index: sp.Integer(at)}) for at in range(low, high + 1)]
     return join(*parts, evaluate=False)
 
@@ -50,6 +62,8 @@ def _slope(builder: Any, nodes: list[ast.expr]) -> Any:
         raise NotReadable("a derivative by no clear variable")
     try:
         for name in names:
+            if _size(made) > _LARGEST // 10:
+                raise NotReadable("too large to be differentiated inside an expression")
             made = derivative_of(made, name)
     except Undefined as why:
         raise NotReadable(str(why)) from why

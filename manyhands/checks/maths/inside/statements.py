@@ -16,7 +16,7 @@ _NAMED = re.compile(
 _WHOLE = r"(?:\{[^{}]*\}|\\[A-Za-z]+|[^\s{}\\])"
 _INTEGRAL = re.compile(
     rf"(?:\\int|∫)(?:\\limits)?\s*(?:_\s*{_WHOLE})?\s*(?:\^\s*{_WHOLE})?(.*?)"
-    r"(?:\\[,;!: ]\s*|~|\s)*(?:\\(?:mathrm|text|operatorname|mathop)\{d\}|d)"
+    r"(?:\\[,;!: ]|~|\s)*(?:\\(?:mathrm|text|operatorname|mathop)\{d\}|d)"
     r"\s*\\?[A-Za-z]\w*\s*",
     re.DOTALL,
 )

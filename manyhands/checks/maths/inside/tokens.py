@@ -146,7 +146,7 @@ def written_out(text: str, given: Mapping[str, Any]) -> str:
     """
     text = plain_signs(_ENDLESS.sub(r"\1oo", _FRACTION.sub(r"(\1)", _PREFIX.sub("", text))))
     if "j" not in _reading.letters and "j" not in given:
-        text = re.sub(r"(?<![\w.])(\d+\.?\d*(?:[eE][-+]?\d+)?)[jJ](?!\w)", r"(\1*I)", text)
+        text = re.sub(r"(?<![\w.])(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)[jJ](?!\w)", r"(\1*I)", text)
     return _explicit(_bare_calls(text).replace("^", "**"), given)
 
 
