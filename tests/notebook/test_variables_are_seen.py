@@ -100,7 +100,7 @@ def test_a_value_of_an_unknown_type_is_never_printed() -> None:
 def test_many_variables_stay_within_the_budget_and_the_named_one_is_whole() -> None:
     namespace: dict[str, Any] = {f"value_{number}": "x" * 500 for number in range(2_000)}
     namespace = {"df": co2(), **namespace}
-    told = describe(read(namespace), 400, ["df"])
+    told = describe(read(namespace, first=["df"]), 400, ["df"])
     assert told.tokens <= 400
     assert estimate_tokens(told.text) <= 400
     assert "co2: float64, 1 null" in told.text

@@ -99,7 +99,7 @@ def gather(
     context: dict[str, str] = {}
     left_out: list[str] = []
     first = tuple(dict.fromkeys((*named, *(name for name in data if name in namespace))))
-    looked = read(namespace, () if around else first) if around or first else []
+    looked = read(namespace, () if around else first, first) if around or first else []
     if looked:
         described = describe(looked, int(budget_tokens * _VARIABLES_SHARE), first)
         if described.text:

@@ -29,18 +29,23 @@ _REMOVED = "[secret removed]"
 
 
 def look(
-    namespace: dict[str, Any], names: tuple[str, ...] = (), seconds: float = 0.03
+    namespace: dict[str, Any],
+    names: tuple[str, ...] = (),
+    first: tuple[str, ...] = (),
+    seconds: float = 0.03,
 ) -> list[dict[str, Any]]:
     """What is known about each variable, as JSON values; the newest first.
 
     Args:
         names: only these; all that a user made when empty.
+        first: looked at before all others.
         seconds: after this time only names and types are told, which is noted in each.
     """
     end = time.perf_counter() + seconds
-    wanted = set(names)
+    wanted, early = set(names), set(first)
     found = []
-    for name, value in reversed(_items(namespace)):
+    items = reversed(_items(namespace))
+    for name, value in sorted(items, key=lambda item: item[0] not in early):
         if wanted and name not in wanted:
             continue
         if not wanted and (name.startswith("_") or name in _HIDDEN):

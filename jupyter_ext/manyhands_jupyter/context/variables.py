@@ -82,9 +82,11 @@ class Described:
     left_out: tuple[str, ...]
 
 
-def read(namespace: dict[str, Any], names: Sequence[str] = ()) -> list[Variable]:
-    """Look at the variables of this process; the newest first."""
-    return variables_of(look(namespace, tuple(names)))
+def read(
+    namespace: dict[str, Any], names: Sequence[str] = (), first: Sequence[str] = ()
+) -> list[Variable]:
+    """Look at the variables of this process: those in `first`, then the others, newest first."""
+    return variables_of(look(namespace, tuple(names), tuple(first)))
 
 
 def variables_of(looked: Iterable[Mapping[str, Any]]) -> list[Variable]:
@@ -108,7 +110,8 @@ def describe(
     """
     named = [one for one in variables if one.name in first]
     others = [one for one in variables if one.name not in first]
-    left = budget_tokens
+    tail_tokens = min(60, budget_tokens // 6) if variables else 0
+    left = budget_tokens - tail_tokens
     lines: list[str] = []
     missing: list[str] = []
     versions: list[tuple[str, tuple[str, ...]]] = [
@@ -126,7 +129,7 @@ def describe(
             missing.append(name)
     if missing:
         tail = f"… and {len(missing)} more: {', '.join(missing)}"
-        room = max(0, int(left * 3))
+        room = int((left + tail_tokens) * 3) - 4
         tail = tail if len(tail) <= room else f"{tail[: max(0, room - 1)]}…" if room > 20 else ""
         if tail:
             lines.append(redact(tail))
