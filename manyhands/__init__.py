@@ -27,3 +27,21 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(_LAZY[name]), name)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext manyhands`: the magics of the notebook door, which is loaded only here.
+
+    Raises:
+        UsageError: the notebook door is not installed; IPython shows it without a traceback.
+    """
+    try:
+        from manyhands_jupyter.magics import register
+    except ModuleNotFoundError as error:
+        from IPython.core.error import UsageError
+
+        raise UsageError(
+            f"The notebook door cannot be loaded: {error.name!r} is not installed. "
+            "Install it with: pip install 'manyhands[jupyter]'"
+        ) from error
+    register(shell)

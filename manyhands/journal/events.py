@@ -34,6 +34,7 @@ __all__ = [
     "Note",
     "NoteReason",
     "PassageRead",
+    "Rated",
     "Recalled",
     "RunFinished",
     "RunOutcome",
@@ -295,6 +296,15 @@ class RunFinished(_Body):
     error: str = ""
 
 
+class Rated(_Body):
+    """What a person thinks of the answer, given after the run; the newest counts."""
+
+    kind: Literal["rated"] = "rated"
+    good: bool
+    reason: str = ""
+    door: str = ""
+
+
 Body = Annotated[
     RunStarted
     | Recalled
@@ -319,7 +329,8 @@ Body = Annotated[
     | EffectFinished
     | Asked
     | Answered
-    | RunFinished,
+    | RunFinished
+    | Rated,
     Field(discriminator="kind"),
 ]
 

@@ -24,6 +24,7 @@ from manyhands.journal.events import (
     ModelLoading,
     Note,
     PassageRead,
+    Rated,
     Recalled,
     RunFinished,
     RunStarted,
@@ -137,6 +138,10 @@ def _later_line(body: Body) -> Line | None:
             return Line(0, "?", body.question, Tone.HEAD)
         case RunFinished():
             return _end_line(body)
+        case Rated():
+            said = "good" if body.good else "bad"
+            text = f"rated {said}: {_short(body.reason)}" if body.reason else f"rated {said}"
+            return Line(0, "·", text, Tone.QUIET)
         case Answered():
             return None
         case _:

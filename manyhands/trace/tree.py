@@ -26,6 +26,7 @@ from manyhands.journal.events import (
     Note,
     NoteReason,
     PassageRead,
+    Rated,
     Recalled,
     RunFinished,
     RunStarted,
@@ -92,6 +93,7 @@ class Tree:
         state: of the run; `status` says how far its answer may be trusted.
         doing: what the mind itself does now.
         notes: retries, limits, effects: lines that a person should see.
+        rating: `good`, `bad` or empty, as a person judged it; `reason` says why.
         seq: of the last event that was taken in.
     """
 
@@ -112,6 +114,8 @@ class Tree:
     began: float = 0.0
     seconds: float = 0.0
     tokens: int = 0
+    rating: str = ""
+    reason: str = ""
     seq: int = 0
 
     def as_json(self) -> dict[str, Any]:
@@ -162,6 +166,8 @@ def grow(tree: Tree, event: Event) -> None:
                 node.doing = ""
                 if node.state == TreeState.RUNNING:
                     node.state = tree.state
+        case Rated() as body:
+            tree.rating, tree.reason = "good" if body.good else "bad", body.reason
         case Generating() | ModelLoading() | ModelLoaded():
             _working(tree, event)
         case StepStarted() | AttemptStarted() | CheckDone() | AttemptDone() | StepDone():

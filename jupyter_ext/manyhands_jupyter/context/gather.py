@@ -79,6 +79,7 @@ def gather(
     about: Ran | None = None,
     budget_tokens: int = CONTEXT_TOKENS,
     keep: Keep | None = None,
+    own: re.Pattern[str] | None = None,
 ) -> Gathered:
     """Everything for one question, within the budget.
 
@@ -87,6 +88,7 @@ def gather(
         around: whether cells and variables that the text does not name go along.
         about: the execution that the question is about: one that failed, or an output.
         keep: keeps pictures of outputs as files.
+        own: cells whose source matches are left out: those that speak to the mind.
 
     Raises:
         InputError: a name in `data` is neither a variable nor a file.
@@ -112,7 +114,7 @@ def gather(
             given[name] = table
     if about is not None or around:
         room = budget_tokens - sum(estimate_tokens(said) for said in context.values())
-        cells, at = _cells(namespace, recorder, about)
+        cells, at = _cells(namespace, recorder, about, own)
         told, dropped = cells_text(cells, at, room, keep) if cells else ("", 0)
         if told:
             context["cells of the notebook"] = told
@@ -122,7 +124,10 @@ def gather(
 
 
 def _cells(
-    namespace: Mapping[str, Any], recorder: Recorder, about: Ran | None
+    namespace: Mapping[str, Any],
+    recorder: Recorder,
+    about: Ran | None,
+    own: re.Pattern[str] | None,
 ) -> tuple[list[Cell], int]:
     """The cells to choose from, and which of them it is about.
 
@@ -131,13 +136,19 @@ def _cells(
     """
     asking = recorder.now()
     ran = [one for one in recorder.cells() if one.finished or one is about]
+    if own is not None:
+        ran = [one for one in ran if not own.match(one.source) or one is about]
     live = {one.cell_id: of_run(one) for one in ran if one.cell_id and one.source.strip()}
     path = notebook_path(namespace)
     saved = read_notebook(path) if path is not None else []
     known = {cell.id for cell in saved}
     if saved and (asking in known or any(cell_id in known for cell_id in live)):
         wanted = about.cell_id if about is not None and about.cell_id in known else asking
-        order = [live.get(cell.id, cell) for cell in saved]
+        order = [
+            live.get(cell.id, cell)
+            for cell in saved
+            if cell.id in (wanted, asking) or own is None or not own.match(cell.source)
+        ]
         place = next((at for at, cell in enumerate(order) if cell.id == wanted), len(order) - 1)
         if wanted == asking and about is None:
             del order[place]

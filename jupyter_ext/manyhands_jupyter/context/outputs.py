@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import re
+import signal
 import sys
+import threading
+import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Ran", "Recorder", "plain"]
+__all__ = ["Ran", "Recorder", "plain", "time_limit"]
 
 _CELLS = 60
 #: Characters of a cell's output that are kept of each end.
@@ -23,13 +27,33 @@ _PICTURES = 4
 _MOST_PICTURE = 4_000_000
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 
-Done = Callable[["Ran"], None]
+Done = Callable[["Ran", float], None]
+"""Told about an execution that has ended, and the seconds that it took."""
 
 
 def plain(text: str) -> str:
     """Text without colour codes, and of lines that were overwritten only the last state."""
     lines = _ANSI.sub("", text).replace("\r\n", "\n").split("\n")
     return "\n".join(line.rsplit("\r", 1)[-1] for line in lines)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Interrupt the main thread, as the kernel's Stop does, when the time is over."""
+    over = threading.Event()
+
+    def watch() -> None:
+        if not over.wait(seconds):
+            ident = threading.main_thread().ident
+            if ident is not None:
+                signal.pthread_kill(ident, signal.SIGINT)
+
+    thread = threading.Thread(target=watch, name="manyhands-limit", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 @dataclass(slots=True)
@@ -82,7 +106,8 @@ class Recorder:
         self._shell = shell
         self._cells: OrderedDict[str, Ran] = OrderedDict()
         self._writes: list[tuple[Any, Any, Any]] = []
-        self._listeners: list[Done] = []
+        self._limits: dict[str, tuple[float, Done]] = {}
+        self._running: tuple[float, AbstractContextManager[None] | None] = (0.0, None)
 
     def begin(self) -> None:
         self._shell.events.register("pre_run_cell", self._before)
@@ -100,10 +125,13 @@ class Recorder:
         if hasattr(publisher, "unregister_hook"):
             publisher.unregister_hook(self._shown)
 
-    def listen(self, done: Done) -> Callable[[], None]:
-        """Call `done` after each execution; gives back what ends that."""
-        self._listeners.append(done)
-        return lambda: self._listeners.remove(done)
+    def limit(self, cell_id: str, seconds: float, done: Done) -> Callable[[], None]:
+        """Interrupt the executions of a cell after `seconds`, and tell `done` of their ends.
+
+        Gives back what ends that.
+        """
+        self._limits[cell_id] = (seconds, done)
+        return lambda: self._limits.pop(cell_id, None) and None
 
     def cells(self) -> list[Ran]:
         """Executions so far, the oldest first; the one that is going on is the last."""
@@ -139,7 +167,7 @@ class Recorder:
     def _before(self, info: Any) -> None:
         if info.silent:
             return
-        ran = Ran(self._cell_id(), info.raw_cell or "", number=self._shell.execution_count)
+        ran = Ran(self._cell_id(), info.raw_cell or "")
         self._cells[self._key()] = ran
         while len(self._cells) > _CELLS:
             self._cells.popitem(last=False)
@@ -147,12 +175,21 @@ class Recorder:
         self._leave_streams()
         for stream in (sys.stdout, sys.stderr):
             self._listen(stream)
+        limit = self._limits.get(ran.cell_id)
+        guard = time_limit(limit[0]) if limit is not None else None
+        self._running = (time.monotonic(), guard)
+        if guard is not None:
+            guard.__enter__()
 
     def _after(self, result: Any) -> None:
         self._leave_streams()
+        (begun, guard), self._running = self._running, (0.0, None)
+        if guard is not None:
+            guard.__exit__(None, None, None)
         ran = self._cells.get(self._key())
         if ran is None or result is None or result.info.silent:
             return
+        ran.number = result.execution_count or 0
         fault = result.error_before_exec or result.error_in_exec
         if fault is not None:
             ran.error = f"{type(fault).__name__}: {fault}"
@@ -160,8 +197,8 @@ class Recorder:
         elif result.result is not None:
             ran.write(self._result_text(result))
         ran.finished = True
-        for done in list(self._listeners):
-            done(ran)
+        if ran.cell_id in self._limits:
+            self._limits[ran.cell_id][1](ran, time.monotonic() - begun)
 
     def _traceback(self, number: int | None, fault: BaseException) -> str:
         kept = getattr(self._shell.history_manager, "exceptions", {}).get(number)

@@ -1,0 +1,204 @@
+"""One question, one hand, one run that goes on: events to the view, and the reply at the end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from manyhands.hands.contracts import Artifact, HandName
+from manyhands.jobs.records import JobState
+from manyhands.jobs.store import JobStore
+from manyhands.journal.events import Event, Framed
+from manyhands.mind.answer import Answer
+from manyhands.trace.tree import grow
+from manyhands_jupyter.acting.proposals import Proposal, blocks_in, proposals_of
+from manyhands_jupyter.context.gather import Gathered
+from manyhands_jupyter.context.outputs import Ran
+from manyhands_jupyter.magics.words import Words
+from manyhands_jupyter.views.reply import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from manyhands_jupyter.session import Session
+    from manyhands_jupyter.views.shows import Show
+
+__all__ = ["answer", "go_on", "work_hand"]
+
+#: Whoever runs a kernel on this machine: the same that the other doors name so.
+_PRINCIPAL = "local"
+_MOST_PICTURES = 4
+
+
+async def answer(
+    session: Session, given: Gathered, words: Words, show: Show, mends: Ran | None
+) -> Reply:
+    """Ask the mind and follow the run.
+
+    Args:
+        mends: the execution whose cell the answer's program would replace.
+    """
+    mind = session.mind(show.approve)
+    stream = mind.stream(
+        given.question,
+        data=given.data,
+        conversation_id=session.conversation_id,
+        role=words.role,
+        hands=words.hands,
+        council=words.council,
+        context=given.context,
+        save_folder=Path.cwd(),
+    )
+    follower = _Follower(session, show)
+    with follower.job("cell", {"question": given.question}):
+        told = await follower.follow(stream)
+    session.conversation_id = told.conversation_id
+    return follower.reply(told, given.data, mends)
+
+
+async def go_on(session: Session, run_id: str, show: Show) -> Reply:
+    """Resume a run; the newest one that can be resumed when the id is empty."""
+    mind = session.mind(show.approve)
+    if not run_id:
+        with mind.journal() as journal:
+            open_ones = [run for run in journal.runs(50) if run.state in ("cut", "stopped")]
+        run_id = open_ones[0].id if open_ones else ""
+    follower = _Follower(session, show)
+    with mind.journal() as journal:
+        run_id = journal.run(run_id).id
+        for event in journal.events(run_id):
+            follower.take(event)
+    with follower.job("resume", {"run_id": run_id}):
+        told = await follower.follow(mind.resume(run_id))
+    session.conversation_id = told.conversation_id
+    return follower.reply(told, {}, None)
+
+
+async def work_hand(
+    session: Session, name: str, fields: Mapping[str, Any], given: Gathered, show: Show
+) -> Reply:
+    """Have one hand work on one step."""
+    from manyhands.mind.single import plan_step, work_one
+
+    step = plan_step(HandName(name), {**fields, "data": list(given.data)})
+    mind = session.mind(show.approve)
+    follower = _Follower(session, show)
+    with follower.job(name, {"task": step.task}) as finish:
+        _, result = await work_one(mind, step, given.data, follower.take, "notebook")
+        finish(result.status, result.summary, result.value)
+    follower.tree.answer = ""
+    pictures = follower.pictures(result.artifacts)
+    return Reply(follower.tree, result=result, pictures=pictures, rate=follower.rate)
+
+
+class _Follower:
+    """Takes a run's events: the tree grows, the view and the job's row hear of it."""
+
+    def __init__(self, session: Session, show: Show) -> None:
+        self._session = session
+        self._show = show
+        self._settings = session.settings
+        self.tree = show.tree
+        self._frame: dict[str, Any] = {}
+        self._job = ""
+        self._store: JobStore | None = None
+
+    def take(self, event: Event) -> None:
+        first = not self.tree.run_id
+        grow(self.tree, event)
+        if isinstance(event.body, Framed):
+            self._frame = dict(event.body.frame)
+        if first and self._store is not None:
+            self._store.began(self._job, event.run_id)
+        self._show.event(event)
+
+    async def follow(self, stream: AsyncGenerator[Event | Answer]) -> Answer:
+        told: Answer | None = None
+        async with aclosing(stream) as items:
+            async for item in items:
+                if isinstance(item, Answer):
+                    told = item
+                else:
+                    self.take(item)
+        assert told is not None
+        if self._store is not None:
+            self._finish(str(told.status), told.text[:200], told.text, told)
+        return told
+
+    @contextmanager
+    def job(self, kind: str, arguments: dict[str, Any]) -> Iterator[Any]:
+        """A row in the table of jobs that every door shows, as long as this goes on."""
+        self._store = JobStore.open(self._settings.journal.path.parent / "jobs.db")
+        self._job = self._store.add(_PRINCIPAL, kind, arguments).id
+        try:
+            yield self._finish
+        except Exception as error:
+            self._store.finish(self._job, JobState.FAILED, error=str(error))
+            raise
+        except BaseException:
+            self._store.finish(self._job, JobState.CANCELLED, error="It was stopped.")
+            raise
+        finally:
+            self._store.deliver(self._job)
+            self._store.close()
+            self._store = None
+
+    def _finish(self, status: str, summary: str, value: str, told: Answer | None = None) -> None:
+        assert self._store is not None
+        result = {
+            "status": status,
+            "summary": summary,
+            "value": value,
+            "run_id": self.tree.run_id,
+            "conversation_id": told.conversation_id if told is not None else "",
+            "simulated": self.tree.simulated,
+        }
+        self._store.finish(self._job, JobState.DONE, result=result)
+
+    def rate(self, good: bool, reason: str) -> None:
+        self._session.rate(self.tree.run_id, good, reason)
+        self.tree.rating, self.tree.reason = "good" if good else "bad", reason
+
+    def fetch(self, artifact_id: str) -> bytes:
+        from manyhands.journal.store import Journal
+
+        with Journal.open(self._settings.journal.path) as journal:
+            return journal.artifact(artifact_id)[2]
+
+    def pictures(self, artifacts: tuple[Artifact, ...]) -> list[bytes]:
+        wanted = [item for item in artifacts if item.media_type == "image/png"]
+        return [self.fetch(item.id) for item in wanted[:_MOST_PICTURES]]
+
+    def reply(self, told: Answer, data: Mapping[str, Any], mends: Ran | None) -> Reply:
+        paths = {name: str(value) for name, value in data.items() if isinstance(value, Path)}
+        variables = [name for name in data if name not in paths]
+        if mends is not None:
+            cells = [
+                Proposal(block, "mended cell", mends.cell_id, mends.source)
+                for block in blocks_in(told.text)[:1]
+            ]
+        else:
+            cells = proposals_of(
+                told, self.fetch, frame=self._frame, variables=variables, paths=paths
+            )
+        acting = self._session.acting
+        outside = bool(data) or bool(self._context())
+        for cell in cells:
+            acting.adopt(cell, self.tree.run_id, outside=outside)
+        return Reply(
+            self.tree,
+            answer=told,
+            cells=cells,
+            pictures=self.pictures(told.artifacts),
+            rate=self.rate,
+        )
+
+    def _context(self) -> Mapping[str, str]:
+        from manyhands.journal.events import RunStarted
+        from manyhands.journal.store import Journal
+
+        with Journal.open(self._settings.journal.path) as journal:
+            first = journal.events(self.tree.run_id)[0].body
+        return first.context if isinstance(first, RunStarted) else {}

@@ -1,0 +1,70 @@
+"""What kind of kernel this is: whether a person looks on, and whether more cells wait to run."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["CellFault", "cells_wait", "has_person", "main_loop", "parent_of"]
+
+#: How long a cell waits to see whether others come right behind it, as with Run All.
+_LOOK_S = 0.02
+
+
+class CellFault(Exception):
+    """What a cell raises for a foreseeable fault: one message, no traceback, and Run All stops."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+def parent_of(shell: InteractiveShell) -> dict[str, Any]:
+    """The message that the running cell was sent with; empty in plain IPython."""
+    get_parent = getattr(shell, "get_parent", None)
+    parent = get_parent() if get_parent is not None else None
+    return parent if isinstance(parent, dict) else {}
+
+
+def has_person(shell: InteractiveShell) -> bool:
+    """Whether the running cell can ask somebody: nbconvert and papermill say that it cannot."""
+    if getattr(shell, "kernel", None) is None:
+        return True
+    content = parent_of(shell).get("content") or {}
+    return bool(content.get("allow_stdin"))
+
+
+def cells_wait(shell: InteractiveShell) -> bool:
+    """Whether other messages wait behind this cell: then it is one of many, as with Run All.
+
+    Looks at sockets that ipykernel does not declare public; where they are named otherwise the
+    answer is no.
+    """
+    import zmq
+
+    kernel = getattr(shell, "kernel", None)
+    try:
+        thread = kernel.shell_channel_thread  # type: ignore[union-attr]
+        socket = thread.manager._shell_channel_to_main.to_socket
+    except AttributeError:
+        return False
+    end = time.monotonic() + _LOOK_S
+    while True:
+        if socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+            return True
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.002)
+
+
+def main_loop(shell: InteractiveShell) -> asyncio.AbstractEventLoop | None:
+    """The kernel's own loop; None in plain IPython, where no loop runs between two lines."""
+    if getattr(shell, "kernel", None) is None:
+        return None
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
