@@ -86,7 +86,11 @@ async def work_hand(
     mind = session.mind(show.approve)
     follower = _Follower(session, show)
     with follower.job(name, {"task": step.task}) as finish:
-        _, result = await work_one(mind, step, given.data, follower.take, "notebook")
+        try:
+            _, result = await work_one(mind, step, given.data, follower.take, "notebook")
+        except BaseException:
+            follower.catch_up()
+            raise
         finish(result.status, result.summary, result.value)
     follower.tree.answer = ""
     pictures = follower.pictures(result.artifacts)
@@ -116,16 +120,32 @@ class _Follower:
 
     async def follow(self, stream: AsyncGenerator[Event | Answer]) -> Answer:
         told: Answer | None = None
-        async with aclosing(stream) as items:
-            async for item in items:
-                if isinstance(item, Answer):
-                    told = item
-                else:
-                    self.take(item)
+        try:
+            async with aclosing(stream) as items:
+                async for item in items:
+                    if isinstance(item, Answer):
+                        told = item
+                    else:
+                        self.take(item)
+        except BaseException:
+            self.catch_up()
+            raise
         assert told is not None
         if self._store is not None:
             self._finish(str(told.status), told.text[:200], told.text, told)
         return told
+
+    def catch_up(self) -> None:
+        """Take what a run wrote after it was left: its end, with what it cost."""
+        from manyhands.journal.store import Journal
+
+        if not self.tree.run_id:
+            return
+        with Journal.open(self._settings.journal.path) as journal:
+            events = journal.events(self.tree.run_id)
+        for event in events:
+            if event.seq > self.tree.seq:
+                grow(self.tree, event)
 
     @contextmanager
     def job(self, kind: str, arguments: dict[str, Any]) -> Iterator[Any]:

@@ -40,8 +40,8 @@ def has_person(shell: InteractiveShell) -> bool:
 def cells_wait(shell: InteractiveShell) -> bool:
     """Whether other messages wait behind this cell: then it is one of many, as with Run All.
 
-    Looks at sockets that ipykernel does not declare public; where they are named otherwise the
-    answer is no.
+    A message may wait in the socket between ipykernel's threads, or as a task that was made for it.
+    Neither is declared public; where they are named otherwise the answer is no.
     """
     import zmq
 
@@ -52,12 +52,24 @@ def cells_wait(shell: InteractiveShell) -> bool:
     except AttributeError:
         return False
     end = time.monotonic() + _LOOK_S
+    if _taken() > 1:
+        return True
     while True:
         if socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
             return True
         if time.monotonic() >= end:
             return False
         time.sleep(0.002)
+
+
+def _taken() -> int:
+    """Messages that the main thread has taken, this cell's own among them."""
+    try:
+        tasks = asyncio.all_tasks()
+    except RuntimeError:
+        return 0
+    names = [getattr(task.get_coro(), "__qualname__", "") for task in tasks]
+    return sum(name.endswith(".run_in_context") for name in names)
 
 
 def main_loop(shell: InteractiveShell) -> asyncio.AbstractEventLoop | None:

@@ -14,7 +14,7 @@ from typing import Any
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 
-__all__ = ["Notebook", "Shown", "environment", "running_kernel"]
+__all__ = ["Notebook", "Shown", "environment", "running_kernel", "script"]
 
 
 def environment(folder: Path, url: str = "") -> dict[str, str]:
@@ -41,9 +41,9 @@ class Shown:
     displays: list[dict[str, Any]] = field(default_factory=list)
     updates: list[dict[str, Any]] = field(default_factory=list)
     comms: list[dict[str, Any]] = field(default_factory=list)
-    payload: list[dict[str, Any]] = field(default_factory=list)
+    panel: dict[str, Any] = field(default_factory=dict)
+    comm_id: str = ""
     seconds: float = 0.0
-    first_s: float = 0.0
 
     @property
     def all_text(self) -> str:
@@ -57,6 +57,7 @@ class Notebook:
     def __init__(self, client: BlockingKernelClient) -> None:
         self.client = client
         self._cells: dict[str, Shown] = {}
+        self._panels: dict[str, Shown] = {}
         self.manager: Any = None
 
     def send(
@@ -99,7 +100,7 @@ class Notebook:
         """Until some output of the cell, also after its end, contains `words`."""
         end = time.perf_counter() + seconds
         shown = self._cells[sent]
-        while words not in shown.all_text and words not in str(shown.comms):
+        while words not in shown.all_text and words not in str(shown.panel):
             if self._take(end - time.perf_counter()) is None:
                 raise TimeoutError(f"no {words!r} in {shown.all_text[-2000:]!r}")
         return shown
@@ -107,9 +108,15 @@ class Notebook:
     def run(self, code: str, *, seconds: float = 60.0, **how: Any) -> Shown:
         return self.wait(self.send(code, **how), seconds=seconds)
 
+    def click(self, shown: Shown, **message: Any) -> None:
+        """What the page sends when something in a panel is clicked."""
+        data = {"method": "custom", "content": message}
+        sent = self.client.session.msg("comm_msg", {"comm_id": shown.comm_id, "data": data})
+        self.client.shell_channel.send(sent)
+
     def value(self, expression: str) -> str:
         """The text of an expression's value, printed by the kernel."""
-        shown = self.run(f"print({expression})")
+        shown = self.run(f"print(({expression}))")
         assert not shown.error, shown.error
         return shown.text.strip()
 
@@ -118,10 +125,13 @@ class Notebook:
             message: dict[str, Any] = self.client.get_iopub_msg(timeout=max(0.0, seconds))
         except queue.Empty:
             return None
-        shown = self._cells.get(message["parent_header"].get("msg_id", ""))
+        content = message["content"]
+        # What a panel tells after a click has the click for its parent.
+        shown = self._panels.get(str(content.get("comm_id"))) or self._cells.get(
+            message["parent_header"].get("msg_id", "")
+        )
         if shown is None:
             return message
-        content = message["content"]
         match message["msg_type"]:
             case "stream":
                 shown.text += content["text"]
@@ -132,7 +142,12 @@ class Notebook:
             case "update_display_data":
                 shown.updates.append(content["data"])
             case "comm_open" | "comm_msg":
+                state = content["data"].get("state", {})
                 shown.comms.append(content)
+                shown.panel.update({k: v for k, v in state.items() if not k.startswith("_")})
+                if message["msg_type"] == "comm_open" and "tree" in state:
+                    shown.comm_id = content["comm_id"]
+                    self._panels[shown.comm_id] = shown
         return message
 
 
@@ -153,3 +168,8 @@ def running_kernel(folder: Path, url: str = "", **more: str) -> Iterator[Noteboo
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         manager.cleanup_resources()
+
+
+def script() -> Path:
+    """What the models of these tests say."""
+    return Path(__file__).with_name("script.toml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,9 @@ from manyhands_jupyter.magics.commands import MindMagics
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["register", "unregister"]
+__all__ = ["keep_questions", "register", "unregister"]
+
+_ASKED = re.compile(r"^(\s*)%mind\s+(.*\?)\s*$")
 
 
 def register(shell: InteractiveShell) -> None:
@@ -19,6 +22,7 @@ def register(shell: InteractiveShell) -> None:
     magics = MindMagics(shell)
     shell.register_magics(magics)
     magics.session.recorder.begin()
+    shell.input_transformers_cleanup.append(keep_questions)
     shell._manyhands = magics
     if getattr(shell, "kernel", None) is not None:
         # What the first question needs is loaded meanwhile, so that it shows at once.
@@ -30,7 +34,20 @@ def unregister(shell: InteractiveShell) -> None:
     known = getattr(shell, "_manyhands", None)
     if known is not None:
         known.session.close()
+        if keep_questions in shell.input_transformers_cleanup:
+            shell.input_transformers_cleanup.remove(keep_questions)
         del shell._manyhands
+
+
+def keep_questions(lines: list[str]) -> list[str]:
+    """A line `%mind …?` as a call: IPython would take its question mark for a wish for help."""
+    if lines and lines[0].startswith("%%"):
+        return lines
+    return [_ASKED.sub(_call, line) for line in lines]
+
+
+def _call(match: re.Match[str]) -> str:
+    return f"{match[1]}get_ipython().run_line_magic('mind', {match[2].strip()!r})\n"
 
 
 def _warm() -> None:
