@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,6 @@ def cells_wait(shell: InteractiveShell) -> bool:
     A message may wait in the socket between ipykernel's threads, or as a task that was made for it.
     Neither is declared public; where they are named otherwise the answer is no.
     """
-    import zmq
-
     kernel = getattr(shell, "kernel", None)
     try:
         thread = kernel.shell_channel_thread  # type: ignore[union-attr]
@@ -55,7 +54,9 @@ def cells_wait(shell: InteractiveShell) -> bool:
     if _taken() > 1:
         return True
     while True:
-        if socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        # Only the descriptor is looked at. Asking ZeroMQ for its events would take the one signal
+        # that the kernel's loop waits for, and the waiting cell would never be run.
+        if select.select([socket.fileno()], [], [], 0)[0]:
             return True
         if time.monotonic() >= end:
             return False

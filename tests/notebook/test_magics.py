@@ -112,7 +112,7 @@ def test_the_last_output_is_explained_and_a_huge_one_costs_little(notebook: Note
 def test_what_was_sent_is_shown_and_holds_no_secret(notebook: Notebook) -> None:
     notebook.run(f"key = '{TOKEN}'\nprint('logged in with', key)")
     notebook.run(
-        "import pandas as pd\nframe = pd.DataFrame({'co2': [1.5, None], 'password': ['aaaa', 'b']})"
+        "import pandas as pd\nframe = pd.DataFrame({'co2': [1.5, None], 'password': ['a' * 4, 'b']})"
     )
     notebook.run("%mind what is in @frame, and {nothing}?")
     seen = notebook.run("%mind what did you see?").text
