@@ -140,7 +140,7 @@ def _later_line(body: Body) -> Line | None:
             return _end_line(body)
         case Rated():
             said = "good" if body.good else "bad"
-            text = f"rated {said}: {_short(body.reason)}" if body.reason else f"rated {said}"
+            text = f"rated {said}: {short(body.reason)}" if body.reason else f"rated {said}"
             return Line(0, "·", text, Tone.QUIET)
         case Answered():
             return None
