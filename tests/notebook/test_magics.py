@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers_notebook import Notebook, environment, running_kernel, script
+from manyhands_jupyter.magics.words import SUBCOMMANDS
 
 from manyhands.journal.store import Journal
 
@@ -257,3 +259,26 @@ def test_status_roles_memory_and_help_say_what_there_is(notebook: Notebook) -> N
     assert "Nothing is remembered yet" in notebook.run("%mind memory").text
     assert "%%hand" in notebook.run("%mind help").text
     assert "Nothing runs." in notebook.run("%mind stop").text
+
+
+def test_the_control_panel_shows_without_a_fault(notebook: Notebook) -> None:
+    shown = notebook.run("%mind panel")
+    assert not shown.error, shown.error
+    assert shown.displays, "a widget, or its text where there are none"
+
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "notebook.md").read_text(encoding="utf-8")
+
+
+def test_the_page_names_every_command(notebook: Notebook) -> None:
+    told = notebook.run("%mind help").text
+    for command in SUBCOMMANDS:
+        assert f"%mind {command}" in PAGE, command
+        assert command in told, command
+
+
+def test_the_example_of_the_page_runs(notebook: Notebook) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
+    for cell in example.split("\n\n"):
+        shown = notebook.run(cell)
+        assert not shown.error, (cell, shown.error)

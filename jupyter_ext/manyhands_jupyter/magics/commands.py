@@ -30,7 +30,7 @@ _HELP = """%mind QUESTION            ask; %%mind asks the whole cell
 %mind good|bad [reason]   rate the last answer
 %mind allow ask|session|never   running proposed cells;  %mind limit SECONDS  per cell
 %mind panel               the control panel
-%mind new                 begin a new conversation
+%mind new                 begin a new conversation;  %mind help  all this
 %mind rehearse SCRIPT|off scripted models, for a dry run"""
 _SAW = ("what did you see", "what did you see?")
 
