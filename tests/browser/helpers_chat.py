@@ -157,7 +157,7 @@ def replies(page: Page) -> list[str]:
     return page.locator(".jp-chat-rendered-message").all_inner_texts()
 
 
-def last_reply(page: Page, saying: str, seconds: float = 30) -> Locator:
+def last_reply(page: Page, saying: str, seconds: float = 90) -> Locator:
     """The newest message once it says this."""
     found = page.locator(".jp-chat-rendered-message", has_text=saying).last
     found.wait_for(timeout=seconds * 1000)
