@@ -15,10 +15,11 @@ export function keepTab({ services, coreutils, answers }) {
     if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
   };
 
-  /** The tab where the user was last is the one that a question is about. */
-  const touch = () => {
+  /** The tab where the user was last is the one that a question is about; typing is told seldom. */
+  const touch = event => {
     const now = Date.now();
-    if (now - touched < TOUCH_MS) return;
+    const typing = event.type === 'keydown' && event.key !== 'Enter';
+    if (typing && now - touched < TOUCH_MS) return;
     touched = now;
     say({ touched: true });
   };
