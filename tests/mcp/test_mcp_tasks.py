@@ -168,6 +168,7 @@ async def test_a_cancelled_task_ends_its_work(door_on: Any, gate: Gate) -> None:
         await client.session.send_request(Cancel(params=TaskParams(task_id=task_id)), ANY)
         assert (await get(client.session, task_id))["status"] == "cancelled"
         assert not door.jobs.live("local")
+        gate.open.set()  # the scripted model holds its server's loop
 
 
 async def test_a_task_of_another_principal_does_not_exist(door_on: Any, gate: Gate) -> None:
@@ -191,3 +192,4 @@ async def test_a_task_of_another_principal_does_not_exist(door_on: Any, gate: Ga
                     await other.session.send_request(request(params=params), ANY)
                 assert refused.value.error.code == -32602
         assert (await get(local.session, task_id))["status"] == "working"
+        gate.open.set()  # the scripted model holds its server's loop
