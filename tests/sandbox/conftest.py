@@ -15,7 +15,7 @@ from typing import IO
 
 import pytest
 
-from manyhands.checks.sandbox.environment import ensure_environment
+from manyhands.checks.sandbox.environment import hands_python
 
 ROOT = Path(__file__).resolve().parents[2]
 _SHARED = Path("/var/tmp/manyhands-tests")  # kept between test runs: building takes half a minute
@@ -54,10 +54,8 @@ class Stage:
 
 @pytest.fixture(scope="session")
 def hands() -> Path:
-    """The hands' interpreter, built on first need."""
-    import anyio
-
-    return anyio.run(ensure_environment)
+    """The hands' interpreter, which was built before the first test."""
+    return hands_python()
 
 
 @pytest.fixture(scope="session")
