@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,17 +11,23 @@ from rich.console import Console
 from rich.table import Table
 
 from manyhands.configuration.profiles import PROFILE_NOTES, Profile
-from manyhands.engines.fit.advice import Asked, Fit, fit_of, propose, together
+from manyhands.engines.fit.advice import Asked, Fit, LoadSource, fit_of, propose, together
 from manyhands.engines.fit.arithmetic import GB, KvType, ModelShape, shape_of
 from manyhands.engines.fit.known import known_shape
 from manyhands.engines.fit.machine import Machine
 from manyhands.engines.ollama import OllamaEngine
-from manyhands.errors import EngineError, InputError
+from manyhands.errors import EngineError, InputError, StorageError
+from manyhands.schedule.estimates import learned_load_s
+from manyhands.serve.identity import Identities
+from manyhands.serve.times import LoadTimes
 from manyhands.settings import Settings
 
 __all__ = ["FitReport", "fit_json", "fit_report", "print_fit"]
 
 _DEFAULT_WINDOW = 16_384
+#: GB in a second that a disk of today reads, where nothing was measured.
+_GB_S = 3.0
+_MARKS = {LoadSource.MEASURED: "", LoadSource.OTHER_LOADS: " ²", LoadSource.COMPUTED: " ¹"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ async def fit_report(
     *,
     model: str = "",
     num_ctx: int = 0,
-    gb_s: float = 3.0,
+    gb_s: float | None = None,
     kv_type: KvType = KvType.F16,
 ) -> FitReport:
     """Work out what fits.
@@ -59,14 +65,17 @@ async def fit_report(
     Args:
         model: only this one; every tier of the settings when empty.
         num_ctx: another window than the tiers' own.
-        gb_s: GB of weights that are read in a second.
+        gb_s: GB of weights that are read in a second. None: what was measured on the model's
+            server counts, where this machine is asked about and something was measured.
 
     Raises:
         InputError: `model` is neither on a server nor in the table.
     """
     asked, unknown = await _asked(settings, engines, model, num_ctx)
     vram, ram = machine.vram, machine.ram
-    fits = tuple(fit_of(one, vram, ram, gb_s=gb_s, kv_type=kv_type) for one in asked)
+    fits = tuple(fit_of(one, vram, ram, gb_s=gb_s or _GB_S, kv_type=kv_type) for one in asked)
+    if gb_s is None and machine.source != "given":
+        fits = await _learned(settings, engines, fits)
     return FitReport(
         vram=vram,
         ram=ram,
@@ -111,6 +120,41 @@ async def _shape(model: str, engines: Mapping[str, OllamaEngine]) -> ModelShape:
         except EngineError:
             continue
     return known_shape(model)
+
+
+async def _learned(
+    settings: Settings, engines: Mapping[str, OllamaEngine], fits: tuple[Fit, ...]
+) -> tuple[Fit, ...]:
+    """With the load times that were measured on the first server which has the model."""
+    if not settings.serve.times.exists():
+        return fits
+    try:
+        times = LoadTimes.open(settings.serve.times)
+    except StorageError:
+        return fits
+    try:
+        return tuple([await _learned_one(settings, engines, times, fit) for fit in fits])
+    finally:
+        times.close()
+
+
+async def _learned_one(
+    settings: Settings, engines: Mapping[str, OllamaEngine], times: LoadTimes, fit: Fit
+) -> Fit:
+    shape, spec = fit.asked.shape, settings.tiers.get(fit.asked.tier)
+    for name in spec.hosts if spec else settings.hosts:
+        if name not in engines:
+            continue
+        try:
+            identity = await Identities(engines[name]).of(shape.name)
+        except EngineError:
+            continue
+        samples = times.samples(settings.hosts[name].url)
+        learned = learned_load_s(identity.weights, identity.size or shape.weights, samples)
+        if learned is not None:
+            source = LoadSource.MEASURED if learned[1] else LoadSource.OTHER_LOADS
+            return replace(fit, load_s=learned[0], load_from=source)
+    return fit
 
 
 def _remarks(
@@ -171,6 +215,7 @@ def fit_json(report: FitReport) -> dict[str, Any]:
                 "spilled": fit.spilled,
                 "runs": fit.runs,
                 "load_s": round(fit.load_s, 1),
+                "load_from": fit.load_from,
                 "best_window": fit.best_window,
             }
             for fit in report.fits
@@ -186,7 +231,7 @@ def print_fit(report: FitReport, console: Console) -> None:
     """The report for a person."""
     ram = f"{_gb(report.ram)} GB" if report.ram else "not given"
     console.print(f"GPU memory {_gb(report.vram)} GB ({report.source}), RAM {ram}.")
-    console.print("1 GB is 1e9 bytes; the figures are computed, not measured.")
+    console.print("1 GB is 1e9 bytes; sizes are computed, not measured.")
     table = Table(box=None, pad_edge=False)
     for title in ("", "model", "num_ctx", "weights", "cache", "overhead", "total GB", "on GPU"):
         words = title in ("", "model")
@@ -201,9 +246,14 @@ def print_fit(report: FitReport, console: Console) -> None:
             str(fit.asked.num_ctx),
             *map(_gb, parts),
             "CPU" if fit.asked.on_cpu else f"{fit.on_gpu:.0%}",
-            f"{fit.load_s:.0f}",
+            f"{fit.load_s:.0f}{_MARKS[fit.load_from]}",
         )
     console.print(table)
+    sources = {fit.load_from for fit in report.fits}
+    if LoadSource.COMPUTED in sources:
+        console.print("¹ computed from the size of the file")
+    if LoadSource.OTHER_LOADS in sources:
+        console.print("² computed from loads of other models that were measured on this server")
     for tier, why in report.unknown.items():
         console.print(f"{tier}: {why}", markup=False)
     for one, other in report.pairs:

@@ -2,61 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from manyhands.cli.findings import Finding, Mark
+from manyhands.cli.health_here import database, environment, memory, sandbox
 from manyhands.configuration.model import bare_name
 from manyhands.engines.contracts import ChatRequest, Deadlines, Engine, Message, ModelInfo
 from manyhands.errors import (
     EngineError,
-    InputError,
     ManyhandsError,
-    NoIsolation,
-    SettingsError,
-    StorageError,
     Unreachable,
 )
 from manyhands.roles.build import RoleState, role_status
 from manyhands.settings import HostKind, Settings, Tier, TierSettings
 
 if TYPE_CHECKING:
-    from manyhands.configuration.sections import MemorySettings
     from manyhands.engines.ollama import OllamaEngine
     from manyhands.roles.loader import FoundRole
     from manyhands.roles.server import RoleServer
 
-__all__ = ["OLDEST_SERVER", "Finding", "Mark", "examine", "pull_command"]
+__all__ = ["OLDEST_SERVER", "examine", "pull_command"]
 
 #: Older servers are not refused: the rules of our engine were read and tried on newer ones.
 OLDEST_SERVER = (0, 17, 1)
-
-
-class Mark(StrEnum):
-    """How bad a finding is; only a problem makes `doctor` fail."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        topic: settings, server, model, roles, sandbox, environment, journal, memory.
-        next: the command or action that mends it; empty when nothing is wrong.
-    """
-
-    topic: str
-    mark: Mark
-    text: str
-    next: str = ""
 
 
 def pull_command(model: str, url: str) -> str:
@@ -91,11 +61,11 @@ async def examine(
         else:
             async for one in _server(settings, name, tiers, engines[name], found, probe=probe):
                 yield one
-    yield await _sandbox(settings)
-    yield _environment()
-    yield _database("journal", settings.journal.path)
+    yield await sandbox(settings)
+    yield environment()
+    yield database("journal", settings.journal.path)
     if settings.memory.enabled:
-        yield _memory(settings.memory)
+        yield memory(settings.memory)
 
 
 async def _server(
@@ -319,95 +289,3 @@ def _window(tier: str, spec: TierSettings, model: str, info: ModelInfo) -> Findi
             f"set tiers.{tier}.num_ctx = {longest}, or start the server with a larger one",
         )
     return Finding("model", Mark.OK, f"tier {tier}: {model} is served")
-
-
-async def _sandbox(settings: Settings) -> Finding:
-    from manyhands.checks.sandbox.contracts import Isolation
-    from manyhands.checks.sandbox.runner import best
-
-    try:
-        isolation = await best(settings.sandbox.policy())
-    except NoIsolation as error:
-        return Finding("sandbox", Mark.PROBLEM, error.message, error.hint)
-    if isolation is Isolation.NONE:
-        return Finding(
-            "sandbox",
-            Mark.WARNING,
-            "programs run without isolation, as you chose; nothing is verified",
-            "set sandbox.allow_none = false once a sandbox works",
-        )
-    return Finding("sandbox", Mark.OK, f"programs of models are kept in by {isolation}")
-
-
-def _environment() -> Finding:
-    from manyhands.checks.sandbox.environment import environment_path, environment_ready
-
-    if environment_ready():
-        return Finding("environment", Mark.OK, f"the hands' Python is in {environment_path()}")
-    return Finding(
-        "environment", Mark.PROBLEM, "the hands' Python is not built yet", "manyhands setup"
-    )
-
-
-def _memory(settings: MemorySettings) -> Finding:
-    if settings.url:
-        return _on_server(settings.url)
-    try:
-        return _database("memory", settings.path, settings.key())
-    except SettingsError as error:
-        return Finding("memory", Mark.PROBLEM, error.message, error.hint)
-
-
-def _on_server(url: str) -> Finding:
-    from manyhands.memory.postgres import open_on_server
-
-    try:
-        store = open_on_server(url, read_only=True)
-    except InputError as error:
-        return Finding("memory", Mark.OK, error.message)
-    except ManyhandsError as error:
-        return Finding("memory", Mark.PROBLEM, error.message, error.hint)
-    try:
-        return Finding("memory", Mark.OK, f"{store.place}: answers, {store.lookup.told}")
-    finally:
-        store.close()
-
-
-def _database(topic: str, path: Path, key: str = "") -> Finding:
-    """Whether an SQLite file is whole; nothing is written, one that is not there yet is fine."""
-    if not path.exists():
-        place = next(folder for folder in path.absolute().parents if folder.exists())
-        if os.access(place, os.W_OK):
-            return Finding(topic, Mark.OK, f"{path}: not written yet")
-        return Finding(
-            topic,
-            Mark.PROBLEM,
-            f"{path}: the folder {place} cannot be written",
-            f"set {topic}.path to a place that you may write",
-        )
-    import apsw
-
-    from manyhands.journal.database import unlock
-
-    try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        try:
-            if key:
-                unlock(connection, key, path)
-            rows = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(5)")]
-        finally:
-            connection.close()
-    except StorageError as error:
-        return Finding(topic, Mark.PROBLEM, error.message, error.hint)
-    except apsw.NotADBError as error:
-        rows = [f"{error}, or it is encrypted and {topic}.key_env names no key"]
-    except apsw.Error as error:
-        rows = [str(error)]
-    if rows == ["ok"]:
-        return Finding(topic, Mark.OK, f"{path}: whole")
-    return Finding(
-        topic,
-        Mark.PROBLEM,
-        f"{path}: damaged ({'; '.join(rows)})",
-        f"keep a copy and begin a new one: mv '{path}' '{path}.damaged'",
-    )

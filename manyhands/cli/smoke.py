@@ -18,7 +18,7 @@ from typing import Any
 
 import anyio
 
-from manyhands.cli.health import Finding, Mark
+from manyhands.cli.findings import Finding, Mark
 from manyhands.engines.contracts import ChatRequest, Deadlines, Message, Reply
 from manyhands.engines.ollama import OllamaEngine
 from manyhands.errors import ContextOverflow, EngineError, ManyhandsError, ModelMissing

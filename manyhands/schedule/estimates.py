@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-__all__ = ["FIXED_S", "PRIOR_BYTES_S", "LoadSample", "expected_load_s"]
+__all__ = ["FIXED_S", "PRIOR_BYTES_S", "LoadSample", "expected_load_s", "learned_load_s"]
 
 #: Declared: seconds of every load (a process starts, memory is given back), and bytes in a second
 #: from a disk of today. Ollama asks only every 250 ms whether a model is ready.
@@ -35,12 +35,20 @@ def expected_load_s(weights: str, size: int, samples: Sequence[LoadSample]) -> f
         size: bytes of the weights; 0 when it is not known.
         samples: loads on this host, the newest first.
     """
+    learned = learned_load_s(weights, size, samples)
+    return FIXED_S + size / PRIOR_BYTES_S if learned is None else learned[0]
+
+
+def learned_load_s(
+    weights: str, size: int, samples: Sequence[LoadSample]
+) -> tuple[float, bool] | None:
+    """Seconds by what was measured on this host, and whether with this very file; else None."""
     own = [one.seconds for one in samples if one.weights == weights][:_LAST]
     if own:
-        return median(own)
+        return median(own), True
     rates = [
         one.size / (one.seconds - FIXED_S)
         for one in samples
         if one.size > 0 and one.seconds > FIXED_S
     ]
-    return FIXED_S + size / (median(rates[: 4 * _LAST]) if rates else PRIOR_BYTES_S)
+    return (FIXED_S + size / median(rates[: 4 * _LAST]), False) if rates else None

@@ -6,12 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from click.testing import CliRunner
 
 from manyhands.cli.main import cli
+from manyhands.engines.ollama import OllamaEngine
 from manyhands.rehearsal.script import ScriptedModel
 from manyhands.rehearsal.server import running_server
+from manyhands.schedule.estimates import LoadSample
+from manyhands.serve.identity import Identities
+from manyhands.serve.times import LoadTimes
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +74,37 @@ def test_a_model_on_the_server_is_read_there() -> None:
     (model,) = told["models"]
     assert model["weights"] == 5_000_000_000
     assert model["cache"] == 48 * 4 * 256 * 2 * 8192
+
+
+def test_loads_that_were_measured_here_count(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = [
+        ScriptedModel(f"own:{billions}b", size=billions * 1_000_000_000) for billions in (7, 14, 30)
+    ]
+    tiers = {"mind": "own:7b", "expert": "own:14b", "heavy": "own:30b"}
+    with running_server(models) as server:
+        monkeypatch.setenv("MANYHANDS_HOSTS__LOCAL__URL", server.url)
+        monkeypatch.setenv("MANYHANDS_SERVE__TIMES", str(home / "loads.db"))
+        for tier, model in tiers.items():
+            monkeypatch.setenv(f"MANYHANDS_TIERS__{tier.upper()}__MODEL", model)
+        assert {one["load_from"] for one in fit()["models"]} == {"computed"}
+
+        async def weights(model: str) -> str:
+            engine = OllamaEngine(server.url)
+            try:
+                return (await Identities(engine).of(model)).weights
+            finally:
+                await engine.aclose()
+
+        times = LoadTimes.open(home / "loads.db")
+        sample = LoadSample(anyio.run(weights, "own:7b"), 7_000_000_000, 9.0)  # 1 GB/s and 2 s
+        times.add(server.url, sample, at=0.0)
+        times.close()
+        told = {one["tier"]: one for one in fit()["models"]}
+        assert (told["mind"]["load_s"], told["mind"]["load_from"]) == (9.0, "measured")
+        assert (told["heavy"]["load_s"], told["heavy"]["load_from"]) == (32.0, "other loads")
+        said = {one["load_from"] for one in fit("--load-gb-s", "5")["models"]}
+        assert said == {"computed"}  # a person's word wins
+        assert {one["load_from"] for one in fit("--vram", "48")["models"]} == {"computed"}
 
 
 def test_an_unknown_model_and_stray_options_are_told() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from manyhands.cli.health import Finding, Mark
+from manyhands.cli.findings import Finding, Mark
 from manyhands.cli.smoke import PREFIX, smoke
 from manyhands.engines.ollama import OllamaEngine
 from manyhands.rehearsal.script import Fault, Reply, ScriptedModel, ScriptedRequest

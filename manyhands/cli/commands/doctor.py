@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from manyhands.cli.findings import Finding
     from manyhands.cli.fitting import FitReport
-    from manyhands.cli.health import Finding
 
 __all__ = ["command"]
 
@@ -43,9 +43,8 @@ _ALL = "*"
 @click.option(
     "--load-gb-s",
     type=click.FloatRange(0, min_open=True),
-    default=3.0,
-    show_default=True,
-    help="With --fit: GB of weights read in a second (3: NVMe, 10: page cache).",
+    help="With --fit: GB of weights read in a second (3: NVMe, 10: page cache). Without it, what "
+    "was measured on the server, else 3.",
 )
 def command(
     probe: bool,
@@ -56,7 +55,7 @@ def command(
     ram: float | None,
     num_ctx: int | None,
     kv_type: str,
-    load_gb_s: float,
+    load_gb_s: float | None,
 ) -> None:
     """Exit code 0 when there is no problem (warnings do not count), else 1."""
     if fit is not None:
@@ -66,7 +65,7 @@ def command(
         raise click.UsageError("--vram, --ram and --num-ctx need --fit.")
     import anyio
 
-    from manyhands.cli.health import Mark
+    from manyhands.cli.findings import Mark
 
     findings = anyio.run(_smoke if smoke else _examine, probe, as_json)
     problems = [one for one in findings if one.mark is Mark.PROBLEM]
@@ -95,7 +94,7 @@ def _fit(
     ram: float | None,
     num_ctx: int | None,
     kv_type: str,
-    load_gb_s: float,
+    load_gb_s: float | None,
 ) -> None:
     import anyio
     from rich.console import Console
@@ -143,7 +142,7 @@ async def _smoke(_: bool, quiet: bool) -> list[Finding]:
     """The tiny models on each Ollama host that a tier uses."""
     from contextlib import aclosing
 
-    from manyhands.cli.health import Finding, Mark
+    from manyhands.cli.findings import Finding, Mark
     from manyhands.cli.servers import open_engines
     from manyhands.cli.smoke import smoke
     from manyhands.settings import HostKind, load_settings
@@ -171,7 +170,8 @@ async def _smoke(_: bool, quiet: bool) -> list[Finding]:
 
 
 async def _examine(probe: bool, quiet: bool) -> list[Finding]:
-    from manyhands.cli.health import Finding, Mark, examine
+    from manyhands.cli.findings import Finding, Mark
+    from manyhands.cli.health import examine
     from manyhands.cli.servers import open_engines
     from manyhands.errors import RoleError, SettingsError
     from manyhands.roles.loader import find_roles

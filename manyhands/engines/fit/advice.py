@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from manyhands.configuration.profiles import PROFILES, Profile
 from manyhands.engines.fit.arithmetic import (
@@ -16,11 +17,19 @@ from manyhands.engines.fit.arithmetic import (
 )
 from manyhands.engines.fit.known import KNOWN
 
-__all__ = ["Asked", "Fit", "fit_of", "propose", "together"]
+__all__ = ["Asked", "Fit", "LoadSource", "fit_of", "propose", "together"]
 
 #: A part of its need that a model may keep outside the GPU and still be of use as a mind or expert.
 _TOLERABLE_SPILL = 0.10
 _LEAST_OF_HEAVY = 0.5
+
+
+class LoadSource(StrEnum):
+    """Where the expected seconds of a load come from."""
+
+    MEASURED = "measured"
+    OTHER_LOADS = "other loads"
+    COMPUTED = "computed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,7 @@ class Fit:
         on_gpu: the part of weights and cache on the GPU, from 0 to 1.
         spilled: bytes in the machine's own memory.
         runs: whether GPU and RAM together hold it.
+        load_s: expected seconds of a load.
         best_window: the largest window with which it fits whole into the GPU; 0 when none does.
     """
 
@@ -51,6 +61,7 @@ class Fit:
     runs: bool
     load_s: float
     best_window: int
+    load_from: LoadSource = LoadSource.COMPUTED
 
 
 def fit_of(asked: Asked, vram: int, ram: int, *, gb_s: float, kv_type: KvType = KvType.F16) -> Fit:
