@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,30 @@ def test_killing_the_owner_loses_nothing(tmp_path: Path, mode: str) -> None:
             assert next_owner.door == "serve"
             assert next_owner.pid not in (owner.process.pid, *(d.process.pid for d in others))
             _stop(folder)
+
+
+@pytest.mark.slow  # a door gives an owner ten seconds to answer
+def test_an_owner_that_hangs_holds_nobody_up(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    with running_server(MODELS, CARD) as server:
+        first = Door(folder, server.url, *ROUND, mode="start")
+        first.go()
+        first.end()
+        owner = read_owner(folder)
+        assert owner is not None
+        assert owner.door == "serve"
+        os.kill(owner.pid, signal.SIGSTOP)
+        try:
+            second = Door(folder, server.url, *ROUND)
+            second.go()
+            second.end()  # every answer is right, and no call had to load its model
+        finally:
+            os.kill(owner.pid, signal.SIGCONT)
+        third = Door(folder, server.url, *ROUND)
+        third.go()
+        third.end()
+        assert read_owner(folder) == owner  # awake again, it serves on
+        _stop(folder)
 
 
 def _stop(folder: Path) -> None:
