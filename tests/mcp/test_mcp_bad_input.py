@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from helpers_mcp import direct, http_principal
+from helpers_mcp import direct, http_principal, stdio_server
 from manyhands_mcp.guard import GuardRules
 from manyhands_mcp.http import running_http
 from manyhands_mcp.limits import Limits
@@ -68,20 +65,7 @@ def test_noise_on_standard_input_and_a_reader_that_is_slow_lose_no_answer(tmp_pa
             "clientInfo": {"name": "p", "version": "1"}},
     }  # fmt: skip
     noise = [b"\xff\xfe\x00bad\n", b"{\n", b"\n", b'{"jsonrpc":"2.0","id":[1]}\n', b"[]\n"]
-    (tmp_path / "settings.toml").touch()
-    with subprocess.Popen(
-        [sys.executable, "-m", "manyhands", "mcp"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=tmp_path,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "MANYHANDS_CONFIG": str(tmp_path / "settings.toml"),
-            "MANYHANDS_JOURNAL__PATH": str(tmp_path / "journal.db"),
-        },
-    ) as server:
+    with stdio_server(tmp_path) as server:
         assert server.stdin is not None
         assert server.stdout is not None
         asked = range(1, 101)
