@@ -149,7 +149,7 @@ class Session:
 
     def hand_inputs(self, name: str, words: Words) -> Callable[[], tuple[dict[str, Any], Gathered]]:
         """Gathers what one hand gets: its fields, and the data that it names or mentions."""
-        from manyhands_jupyter.magics.single import fields_of
+        from manyhands_jupyter.magics.single import fields_of, handed_over
 
         def prepare() -> tuple[dict[str, Any], Gathered]:
             from manyhands_jupyter.context.gather import gather
@@ -159,7 +159,10 @@ class Session:
             if given.context and name in ("code", "math"):
                 # A hand sees its task and its data; what it mentions beside goes into the task.
                 task += "\n\n" + "\n".join(given.context.values())
-            return fields_of(words, task), given
+            fields = fields_of(words, task)
+            if subject := handed_over(words, self):
+                fields["subject"] = subject
+            return fields, given
 
         return prepare
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,11 @@ from typing import Any
 from manyhands.checks.kinds import Checker
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.programs.examples import examples_as_tests, examples_in
-from manyhands.checks.programs.static import find_function, program_text, study
-from manyhands.checks.sandbox.contracts import Isolation, RunStatus, SandboxPolicy, SandboxRun
-from manyhands.checks.sandbox.runner import run
+from manyhands.checks.programs.static import find_function, program_text
+from manyhands.checks.sandbox.contracts import SandboxPolicy
 from manyhands.errors import InputError
 
-__all__ = ["Criterion", "cell_of", "judge_subject", "overall"]
+__all__ = ["Criterion", "cell_of", "judge_subject", "last_with_what_it_needs", "overall"]
 
 _MOST_FUNCTIONS = 40
 
@@ -31,12 +30,14 @@ class Criterion:
     """One thing that was asked of the subject.
 
     Attributes:
-        case: what `manyhands check run` takes to repeat it; None for what is no case.
+        case: what `manyhands check run` takes to repeat it.
+        decides: it says whether the subject is right, not only whether it works.
     """
 
     name: str
     outcome: CheckOutcome
-    case: dict[str, Any] | None = None
+    case: dict[str, Any]
+    decides: bool = False
 
 
 def overall(found: list[Criterion]) -> Verdict:
@@ -62,8 +63,60 @@ def cell_of(notebook: str, number: int) -> str:
             f"There is no code cell {number}; the notebook has {len(sources)}.",
             hint="Code cells are counted from 1.",
         )
-    lines = "\n".join(sources[:number]).splitlines()
-    return "\n".join("" if line.lstrip()[:1] in ("%", "!") else line for line in lines) + "\n"
+    return _program_of(sources[:number])
+
+
+def _program_of(sources: Sequence[str]) -> str:
+    """The cells as one program: lines of magics are empty, cells of a magic (`%%`) left out."""
+    whole = "\n".join("" if one.lstrip().startswith("%%") else one for one in sources)
+    kept = ("" if line.lstrip()[:1] in ("%", "!") else line for line in whole.splitlines())
+    return "\n".join(kept) + "\n"
+
+
+def last_with_what_it_needs(sources: Sequence[str]) -> str:
+    """The last cell, after those before it that make or change a name it needs, as one program.
+
+    What a kernel ran beside it (other tries, looking at things) would only get in the way.
+    """
+    kept = [_program_of(sources[-1:])]
+    needed = _names(kept[0])[0]
+    for source in reversed(sources[:-1]):
+        program = _program_of([source])
+        used, made = _names(program)
+        if needed & made:
+            kept.append(program)
+            needed |= used
+    return "\n".join(reversed(kept))
+
+
+def _names(program: str) -> tuple[set[str], set[str]]:
+    """The names that a program uses, and those that it binds or whose values it may change."""
+    used: set[str] = set()
+    made: set[str] = set()
+    try:
+        nodes = list(ast.walk(ast.parse(program)))
+    except (SyntaxError, ValueError, RecursionError):
+        return used, made
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else made).add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            made.add(node.name)
+        elif isinstance(node, ast.alias):
+            made.add((node.asname or node.name).partition(".")[0])
+        changed: list[ast.expr] = []
+        if isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            changed = [node.value]  # df["x"] = …
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            changed = [*node.value.args]  # shuffle(values)
+            if isinstance(node.value.func, ast.Attribute):
+                changed.append(node.value.func)  # values.sort()
+        for one in changed:
+            while isinstance(one, ast.Subscript | ast.Attribute):
+                one = one.value
+            if isinstance(one, ast.Name):
+                made.add(one.id)
+    return used, made
 
 
 async def judge_subject(
@@ -79,15 +132,18 @@ async def judge_subject(
     case = _case(text)
     async with Checker(policy) as checker:
         if case is not None:
-            return [Criterion(f"the {case['kind']} case", await checker.check(case), case)]
+            told = await checker.check(case)
+            return [Criterion(f"the {case['kind']} case", told, case, decides=True)]
         code = program_text(text)
-        found = [Criterion("it is sound", _sound(code))]
+        case = {"kind": "program", "code": code, "run": False}
+        found = [Criterion("it is sound", await checker.check(case), case)]
         if found[0].outcome.verdict is Verdict.REFUTED:
             return found
-        for name, more in _cases(code, data):
-            found.append(Criterion(name, await checker.check(more), more))
-    if len(found) == 1:
-        found.append(Criterion("it runs to its end", await _runs(code, data, policy)))
+        for name, case in _cases(code, data):
+            found.append(Criterion(name, await checker.check(case), case, decides=True))
+        if len(found) == 1:
+            case = {"kind": "program", "code": code} | ({} if data is None else {"data": str(data)})
+            found.append(Criterion("it runs to its end", await checker.check(case), case))
     return found
 
 
@@ -101,16 +157,6 @@ def _case(text: str) -> dict[str, Any] | None:
             "The JSON is no case: it has no `kind`.", hint="docs/checks.md lists the kinds."
         )
     return value
-
-
-def _sound(code: str) -> CheckOutcome:
-    started = time.monotonic()
-    findings = study(code)
-    verdict = Verdict.REFUTED if findings else Verdict.SUPPORTED
-    said = "; ".join(f"line {f.line}: {f.message}" for f in findings[:3])
-    evidence = {"static": [f.as_dict() for f in findings], "method": "the text, not run"}
-    summary = said or "it parses, its names are bound and its modules are there"
-    return CheckOutcome(verdict, summary, time.monotonic() - started, evidence)
 
 
 def _cases(code: str, data: Path | None) -> list[tuple[str, dict[str, Any]]]:
@@ -130,22 +176,3 @@ def _cases(code: str, data: Path | None) -> list[tuple[str, dict[str, Any]]]:
         case = {"kind": "table_claim", "csv": str(data), "claim_code": code, "text": about}
         cases.append(("the claim holds of the data", case))
     return cases
-
-
-async def _runs(code: str, data: Path | None, policy: SandboxPolicy | None) -> CheckOutcome:
-    inputs = {} if data is None else {"data.csv": data, data.name: data}
-    result = await run(SandboxRun(code=code, inputs=inputs), policy)
-    last = (result.stderr.strip().splitlines() or [""])[-1][:300]
-    evidence = {
-        "isolation": result.isolation.value,
-        "status": result.status.value,
-        "stdout": result.stdout[-2000:],
-        "limit": result.limit,
-    }
-    if result.status is RunStatus.OK:
-        verdict = Verdict.UNDETERMINED if result.isolation is Isolation.NONE else Verdict.SUPPORTED
-        summary = "it ran to its end; whether what it says is right was not checked"
-    else:
-        verdict = Verdict.REFUTED if result.status is RunStatus.ERROR else Verdict.UNDETERMINED
-        summary = result.limit or last or result.status.value
-    return CheckOutcome(verdict, summary, result.seconds, evidence)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from manyhands.checks.outcome import Verdict
 from manyhands.checks.sandbox.contracts import RunStatus, SandboxRun
 from manyhands.hands.bench import evidence_from
+from manyhands.hands.blind import PYTHON, blind_case, judge_blind, write_tests
 from manyhands.hands.contracts import CodeRequest, Evidence, HandName, Spend
 from manyhands.hands.work import (
     Desk,
@@ -18,11 +18,8 @@ from manyhands.hands.work import (
     prompt_of,
     rerunnable,
 )
-from manyhands.journal.events import NoteReason
 
 __all__ = ["CodeHand"]
-
-_PYTHON = ("python", "py", "python3")
 
 #: Runs the answer on the real data. It stands in its own file, after the answer's definitions.
 _RUNNER = """
@@ -54,20 +51,8 @@ class CodeHand(Hand[CodeRequest]):
 
     async def prepare(self, request: CodeRequest, desk: Desk) -> None:
         """Have the blind tests written: the tester sees the task, never an answer."""
-        spend = Spend()
-        for calm in (False, True):
-            spoken = await desk.voice.say(
-                self.tester, self._task(request, desk), step=desk.step, calm=calm
-            )
-            spend += spoken.spend
-            tests, fault = block_of(spoken, _PYTHON)
-            if not fault and "assert" not in tests:
-                fault = "the tests hold no assertion"
-            if not fault:
-                self._tests[desk.step] = (tests, spend)
-                return
-            await desk.voice.note(NoteReason.RETRY, f"blind tests: {fault}", desk.step)
-        self._tests[desk.step] = ("", spend)
+        task = self._task(request, desk)
+        self._tests[desk.step] = await write_tests(desk, self.tester, task)
 
     def _task(self, request: CodeRequest, desk: Desk) -> str:
         sources = [desk.sources[name] for name in request.data]
@@ -93,7 +78,7 @@ class CodeHand(Hand[CodeRequest]):
         spend = spoken.spend + (tests_spend if last is None else Spend())
         if reason := abstained(spoken):
             return Draft(abstained=reason, spend=spend)
-        code, fault = block_of(spoken, _PYTHON)
+        code, fault = block_of(spoken, PYTHON)
         if fault:
             return Draft(fault=fault, spend=spend)
         draft = Draft(work=code, spend=spend, value=code, summary=f"`{request.entry_point}`")
@@ -114,26 +99,12 @@ class CodeHand(Hand[CodeRequest]):
             return Evidence(
                 name="blind_tests", passed=None, evidence="no usable blind tests were written"
             )
-        case = {"prompt": "", "entry_point": request.entry_point, "tests": tests}
-        outcome = await desk.bench.program("python", {**case, "code": code})
-        # Tests that a function which does nothing passes too are no evidence for any answer.
-        idle = f"def {request.entry_point}(*values, **named):\n    return None\n"
-        empty = (
-            outcome.verdict is Verdict.SUPPORTED
-            and (await desk.bench.program("python", {**case, "code": idle})).verdict
-            is not Verdict.REFUTED
-        )
-        if empty:
-            return Evidence(
-                name="blind_tests",
-                passed=None,
-                evidence="the blind tests pass for a function that does nothing",
-                isolation=await desk.bench.isolation(),
-            )
+        outcome = await judge_blind(desk, code, request.entry_point, tests)
         check = evidence_from(
             "blind_tests", outcome, independent=True, isolation=await desk.bench.isolation()
         )
-        return await rerunnable(desk, "python", {**case, "code": code}, check)
+        case = blind_case(code, request.entry_point, tests)
+        return await rerunnable(desk, "python", case, check)
 
     async def _on_data(self, request: CodeRequest, desk: Desk, code: str, draft: Draft) -> None:
         sources = [desk.sources[name] for name in request.data]

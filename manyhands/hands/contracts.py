@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 __all__ = [
+    "OWN_WORD",
     "REQUESTS",
     "Artifact",
     "Attempt",
@@ -198,6 +199,9 @@ def decide_status(checks: Iterable[Evidence]) -> Status:
     return Status.UNVERIFIED
 
 
+#: What a subject is taken to claim when nobody says what.
+OWN_WORD = "It does what it says of itself."
+
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 Name = Annotated[str, Field(max_length=200)]
 
@@ -260,11 +264,24 @@ class VisualizeRequest(_Request):
 
 
 class VerifyRequest(_Request):
-    """Judge a claim about data by programs written from the claim alone."""
+    """Judge a claim by programs written from the claim alone, or a subject by running it.
+
+    Attributes:
+        subject: the text of a program, or of a case as JSON (`docs/checks.md`). It is judged by
+            its own examples, and by the claim when that is another than `OWN_WORD`.
+        data: the table that the claim is about, or that the subject reads.
+    """
 
     hand: Literal[HandName.VERIFY] = HandName.VERIFY
-    claim: Text
-    data: tuple[Name, ...] = Field(min_length=1, max_length=1)
+    claim: Text = OWN_WORD
+    data: tuple[Name, ...] = Field(default=(), max_length=1)
+    subject: Annotated[str, Field(max_length=400_000)] = ""
+
+    @model_validator(mode="after")
+    def _about_something(self) -> Self:
+        if not self.data and not self.subject:
+            raise ValueError("give `data` that the claim is about, or a `subject`")
+        return self
 
 
 class ToolRequest(_Request):

@@ -1,4 +1,4 @@
-"""The `verify` hand: a claim about data, judged by two programs that two roles wrote blind."""
+"""The `verify` hand: a claim about data by two programs written blind, a subject by running it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.hands.contracts import Evidence, HandName, Status, VerifyRequest
+from manyhands.hands.subjects import judge_handed
 from manyhands.hands.work import (
     Desk,
     Draft,
@@ -34,16 +35,20 @@ class VerifyHand(Hand[VerifyRequest]):
     """Two roles on two models each write `claim(df) -> bool`, neither sees the other's.
 
     One program could be wrong the same way as the claim; agreement of two is the evidence, and
-    a disagreement is reported as undecided, never resolved by taking sides.
+    a disagreement is reported as undecided, never resolved by taking sides. What is handed over
+    as a subject is judged without a model, unless a claim is made about it.
     """
 
     name = HandName.VERIFY
     role = "verifier"
     second = "skeptic"
+    tester = "tester"
 
     async def draft(
         self, request: VerifyRequest, desk: Desk, tier: str, last: Draft | None
     ) -> Draft:
+        if request.subject:
+            return await judge_handed(request, desk, (self.tester, self.second))
         draft = Draft(summary=request.claim)
         outcomes: list[CheckOutcome] = []
         reruns: dict[str, JsonValue] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -164,7 +165,8 @@ class Hand(ABC, Generic[RequestT]):
                 await desk.voice.note(reason, one.why, desk.step)
             draft, attempt = await self._attempt(request, desk, one, last)
             attempts.append(attempt)
-            if draft.status not in (Status.FAILED, Status.CANNOT) and not attempt.failed_checks:
+            done = draft.claim_status is not None or not attempt.failed_checks
+            if draft.status not in (Status.FAILED, Status.CANNOT) and done:
                 return self._result(draft.status, draft, attempts, accepted=attempt.number)
             last = draft
         assert last is not None
@@ -294,7 +296,8 @@ def artifact_of(name: str, media_type: str, content: bytes) -> Artifact:
 async def rerunnable(desk: Desk, kind: str, case: Mapping[str, Any], check: Evidence) -> Evidence:
     """The evidence with the id of its case, by which `manyhands check rerun` repeats it."""
     text = json.dumps({"kind": kind, **case}, ensure_ascii=False, sort_keys=True, default=str)
-    kept = await desk.keep(f"{desk.step}.{check.name}.json", "application/json", text.encode())
+    name = re.sub(r"\W+", "_", check.name)
+    kept = await desk.keep(f"{desk.step}.{name}.json", "application/json", text.encode())
     return check.model_copy(update={"detail": {**check.detail, "rerun": kept.id}})
 
 

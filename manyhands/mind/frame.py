@@ -60,6 +60,7 @@ class PlanStep(BaseModel):
 
     Attributes:
         replaces: in a revised plan, the step of the same hand whose work it does another way.
+        subject: what a person hands over to `verify`; no plan of the mind may hold one.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -77,6 +78,7 @@ class PlanStep(BaseModel):
     x: str = ""
     y: str = ""
     agg: str = ""
+    subject: str = ""
     tool: str = ""
     arguments: dict[str, Any] = Field(default_factory=dict)
 
@@ -146,6 +148,7 @@ def frame_schema(
     """
     schema = flat_schema(Frame)
     step = schema["properties"]["steps"]["items"]["properties"]
+    del step["subject"]
     if tools:
         step["tool"] = {"enum": list(tools)}
     else:
@@ -187,6 +190,8 @@ def check_plan(
     for step in frame.steps:
         faults.extend(_data_faults(step, data))
         faults.extend(_tool_faults(step, tools or {}))
+        if step.subject:  # its examples would be the mind's own word for its own program
+            faults.append(_fault(step.id, "`subject` is not for plans"))
         try:
             request_of(step)
         except ValidationError as error:

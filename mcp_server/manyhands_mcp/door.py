@@ -15,7 +15,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, InputRequiredResult
 
 from manyhands.errors import InputError, ManyhandsError
-from manyhands.hands.contracts import HandName
+from manyhands.hands.contracts import OWN_WORD, HandName
 from manyhands.jobs.records import JobRecord, JobState, QuestionKind
 from manyhands.jobs.runner import Jobs, Work
 from manyhands.jobs.store import JobStore
@@ -119,6 +119,26 @@ class Door:
             return await self.work(ctx, str(name), arguments)
         # A mind on another machine: it wants the job's id at once, and waits by `job`.
         return await self.work(ctx, str(name), {**arguments, "step": meta[META]}, 0.0)
+
+    async def verify(
+        self, ctx: Ctx, claim: str, data: Sequence[str], subject: str, cell: int
+    ) -> ToolReply:
+        """Call `verify`, what it names as its subject found first."""
+        fields: dict[str, Any] = {"task": claim or OWN_WORD}
+        if subject:
+            from manyhands.hands.subjects import subject_text  # heavy: not at start-up
+
+            def artifact(artifact_id: str) -> bytes:
+                principal = self.principal(ctx)
+                if principal != LOCAL and not self.jobs.store.owns_artifact(principal, artifact_id):
+                    raise InputError(f"No artifact {artifact_id!r}.", hint="It may be another's.")
+                return self.journal.artifact(artifact_id)[2]
+
+            with _told():
+                fields["subject"] = subject_text(subject, artifact, self.tables.path, cell)
+        elif not claim:
+            raise ToolError("Give a `claim` about `data`, or a `subject`. Call again with one.")
+        return await self.hand(ctx, HandName.VERIFY, fields, data)
 
     async def work(
         self, ctx: Ctx, kind: str, arguments: dict[str, Any], wait_s: float | None = None

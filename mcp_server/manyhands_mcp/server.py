@@ -148,11 +148,19 @@ def tools_of(door: Door) -> list[Tool]:
 
     async def verify(
         ctx: Ctx,
-        claim: Annotated[Task, Field(description="1-8000 characters")],
-        data: Annotated[Data, Field(min_length=1, max_length=1, description="One file or CSV")],
+        claim: Annotated[
+            str, Field(max_length=8_000, description="About the table or the subject")
+        ] = "",
+        data: Annotated[Data, Field(max_length=1, description="One file or CSV")] = [],  # noqa: B006
+        subject: Annotated[
+            str,
+            Field(max_length=400_000, description="Program or case: text, file, or artifact id"),
+        ] = "",
+        cell: Annotated[int, Field(ge=0, description="Code cell of a notebook, from 1")] = 0,
     ) -> ToolReply:
-        """Judge a claim about a table by two programs written apart and run on it."""
-        return await door.hand(ctx, HandName.VERIFY, {"task": claim}, data)
+        """Judge a claim about a table by two programs written apart and run on it, or a subject
+        by its own examples, and by tests of the claim written without seeing it."""
+        return await door.verify(ctx, claim, data, subject, cell)
 
     async def ask_mind(
         ctx: Ctx,

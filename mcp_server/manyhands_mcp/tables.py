@@ -44,13 +44,14 @@ class Tables:
                 name = _free(called or "table", found)
                 found[name] = _write(item, scratch / f"{name}.csv")
             else:
-                path = self._path(item.strip())
+                path = self.path(item.strip())
                 found[_free(called or _plain(path.stem), found)] = path
         return found
 
-    def _path(self, text: str) -> Path:
+    def path(self, text: str) -> Path:
+        """The file that a path names; raises InputError when it is outside, hidden or no file."""
         if not text or "\0" in text or len(text) > 4096:
-            raise InputError("A path in `data` is empty or no path.", hint="Give a file's path.")
+            raise InputError("A path is empty or no path.", hint="Give a file's path.")
         asked = Path(text).expanduser()
         for folder in self.folders:
             root = folder.resolve()

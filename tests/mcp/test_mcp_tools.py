@@ -196,3 +196,77 @@ async def test_a_wrong_call_is_told_in_words_that_help(
         assert failed
         assert said in text
         assert "Traceback" not in text
+
+
+DOUBLE = 'def double(n: int) -> int:\n    """Twice n.\n\n    >>> double(2)\n    4\n    """\n'
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("body", "status", "word"),
+    [("2 * n", "verified", "supported"), ("n * n + 1", "refuted", "refuted")],
+)
+async def test_a_program_is_judged_without_a_model_and_can_be_run_again(
+    door_on: Any, body: str, status: str, word: str
+) -> None:
+    def silent(_: Any) -> str:
+        raise AssertionError("a model was asked")
+
+    async with door_on(silent) as door, Client(build_server(door)) as client:
+        subject = f"{DOUBLE}    return {body}\n"
+        got, _, failed = await call(client, "verify", subject=subject)
+        assert not failed, got
+        assert got["status"] == status, got
+        assert f"{word}: double does what its 1 examples say" in got["value"]
+        kept = got["value"].rpartition("manyhands check rerun ")[2].split()[0]
+        again, _, _ = await call(client, "verify", subject=kept)
+        assert again["status"] == status, again
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("wanted", "status"), [("candidate(5) == 10", "verified"), ("candidate(5) == 11", "refuted")]
+)
+async def test_a_claim_about_a_program_is_judged_by_tests_that_are_written_blind(
+    door_on: Any, wanted: str, status: str
+) -> None:
+    prompts: list[str] = []
+
+    def tests(request: Any) -> str:
+        prompts.append(str(request.messages))
+        return f"```python\ndef check(candidate):\n    assert {wanted}\n```\n"
+
+    async with door_on(tests) as door, Client(build_server(door)) as client:
+        subject = "def double(n):\n    secret = 2\n    return secret * n\n"
+        got, _, failed = await call(client, "verify", claim="double gives 2n", subject=subject)
+        assert not failed, got
+        assert got["status"] == status, got
+        assert len(prompts) == 2
+        assert not any("secret" in prompt for prompt in prompts)
+
+
+@pytest.mark.anyio
+async def test_the_files_and_cells_that_are_verified_lie_below_the_allowed_folders(
+    door_on: Any, tmp_path: Path
+) -> None:
+    cells = [{"cell_type": "code", "source": text} for text in ("x = 2", "assert x == 3")]
+    (tmp_path / "book.ipynb").write_text(json.dumps({"cells": cells}))
+    async with (
+        door_on(folders=(tmp_path,)) as door,
+        Client(build_server(door)) as client,
+    ):
+        first, _, _ = await call(client, "verify", subject="book.ipynb", cell=1)
+        assert first["status"] == "unverified", "it runs, which says nothing about its rightness"
+        second, _, _ = await call(client, "verify", subject="book.ipynb", cell=2)
+        assert second["status"] == "refuted", second
+        for subject, said in (
+            ("/etc/passwd", "There is no file"),
+            ("a" * 64, "No artifact"),
+            ("book.ipynb", "no case"),
+        ):
+            _, text, failed = await call(client, "verify", subject=subject)
+            assert failed
+            assert said in text
+        _, text, failed = await call(client, "verify")
+        assert failed
+        assert "subject" in text

@@ -48,6 +48,7 @@ def test_a_good_plan_has_no_faults() -> None:
         ([{"id": "a", "hand": "math", "task": "t", "needs": ["a"]}], "in a circle"),
         ([{"id": "a", "hand": "code", "task": "t", "entry_point": "1f"}], "entry_point"),
         ([{"id": "a", "hand": "verify", "task": "t"}], "data"),
+        ([{"id": "a", "hand": "verify", "task": "t", "subject": "x = 1"}], "subject"),
         (
             [{"id": "a", "hand": "visualize", "task": "t", "data": ["co2"], "x": "Datum"}],
             "'Datum' is no column",

@@ -173,6 +173,21 @@ def test_a_hand_works_alone(notebook: Notebook) -> None:
     assert "There is no hand 'paint'" in notebook.run("%%hand paint\nx").error
 
 
+def test_a_cell_is_verified_with_the_cells_before_it(notebook: Notebook) -> None:
+    notebook.run("base = 2")
+    notebook.run("nowhere")
+    number = int(notebook.value("get_ipython().execution_count"))
+    notebook.run('def add(n):\n    """\n    >>> add(1)\n    3\n    """\n    return n + base')
+    shown = notebook.run(f"%hand verify --cell {number} --to judged")
+    assert not shown.error, shown.error
+    told = notebook.value("str(judged.status), judged.value")
+    assert "'verified'" in told
+    assert "supported: add does what its 1 examples say" in told
+    assert "check rerun sha256:" in told
+    assert "There was no cell [9999]" in notebook.run("%hand verify --cell 9999").error
+    assert "takes no --cell" in notebook.run("%hand code --cell 1").error
+
+
 def test_a_question_back_is_shown_and_answered_in_the_same_conversation(
     notebook: Notebook,
 ) -> None:

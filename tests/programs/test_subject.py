@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from manyhands.checks.subject import last_with_what_it_needs
+
 DOUBLE = 'def double(n):\n    """Twice n.\n\n    >>> double(2)\n    4\n    """\n    return {}\n'
 TABLE = "day,sales\n1,10\n2,30\n"
 CLAIM = (
@@ -77,7 +79,32 @@ def test_a_cell_is_checked_with_the_cells_before_it(tmp_path: Path) -> None:
     assert check(notebook, "--cell", "9")[0] == 2
 
 
+def test_of_what_a_kernel_ran_only_what_a_cell_needs_comes_along() -> None:
+    typed = ["import math", "values = [3, 1]", "%mind hello\nother = 1", "values.sort()",
+             "values[0] = 2", "print(nowhere)", "x = math.pi", "print(values, x)"]  # fmt: skip
+    program = last_with_what_it_needs(typed)
+    assert "nowhere" not in program
+    assert "other" not in program
+    made: dict[str, Any] = {}
+    exec(program, made)
+    assert made["values"] == [2, 3]
+
+
 def test_what_is_not_there_or_no_case_is_told_in_one_line(tmp_path: Path) -> None:
     assert check(tmp_path / "absent.py")[0] == 2
     (tmp_path / "other.json").write_text('{"a": 1}')
     assert check(tmp_path / "other.json")[0] == 2
+
+
+def test_an_artifact_is_found_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from manyhands.journal.events import RunStarted
+    from manyhands.journal.store import Journal
+
+    path = tmp_path / "journal.db"
+    started = RunStarted(question="q", conversation_id="conv_1", door="test")
+    monkeypatch.setenv("MANYHANDS_JOURNAL__PATH", str(path))
+    with Journal.open(path) as journal:
+        journal.begin_run("run_1", "conv_1", started)
+        kept = journal.keep("run_1", "a.py", "text/x-python", DOUBLE.format("2 * n").encode())
+    for name in (kept, kept.removeprefix("sha256:")):
+        assert check(Path(name))[0] == 0

@@ -33,7 +33,17 @@ SUBCOMMANDS = {
 }
 _FLAGS = {"--no-hands", "--wait", "--no-context", "--council"}
 _VALUED = {"--role", "--data", "--to"}
-_HAND_VALUED = {"--entry", "--kind", "--given", "--chart", "--x", "--y", "--agg"}
+_HAND_VALUED = {
+    "--entry",
+    "--kind",
+    "--given",
+    "--chart",
+    "--x",
+    "--y",
+    "--agg",
+    "--subject",
+    "--cell",
+}
 _OPTION = re.compile(r"(--[a-z-]+)(?:=(?:\"([^\"]*)\"|'([^']*)'|(\S+)))?(?=\s|$)")
 _VALUE = re.compile(r"\s+(?:\"([^\"]*)\"|'([^']*)'|(\S+))")
 

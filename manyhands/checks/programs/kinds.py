@@ -6,6 +6,7 @@ import ast
 import contextlib
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
@@ -18,6 +19,7 @@ from manyhands.checks.programs.inputs import generate, parameters, words_of
 from manyhands.checks.programs.judge import judge_python
 from manyhands.checks.programs.properties import Property, property_tests
 from manyhands.checks.programs.static import full_source, program_text
+from manyhands.checks.programs.whole import runs, sound
 from manyhands.checks.sandbox.contracts import SandboxPolicy
 from manyhands.errors import InputError
 
@@ -179,6 +181,16 @@ async def _table_claim(
     )
 
 
+async def _program(case: Mapping[str, Any], policy: SandboxPolicy | None = None) -> CheckOutcome:
+    """{code, data?, run?}: the text is looked through, then run unless `run` is false."""
+    code = program_text(_text(case, "code"))
+    told = sound(code)
+    if told.verdict is not Verdict.SUPPORTED or case.get("run") is False:
+        return told
+    data = _text(case, "data", "")
+    return await runs(code, Path(data) if data else None, policy)
+
+
 class Handler(Protocol):
     """Checks one case under a policy (the usual one when none is given)."""
 
@@ -190,6 +202,7 @@ class Handler(Protocol):
 #: Kind -> check. Each raises InputError for a case that lacks a part, NoIsolation without sandbox.
 HANDLERS: dict[str, Handler] = {
     "python": _python,
+    "program": _program,
     "differential": _differential,
     "figure": _figure,
     "table_claim": _table_claim,

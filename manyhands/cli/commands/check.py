@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,13 +63,11 @@ def file_command(subject: str, cell: int | None, data: Path | None, as_json: boo
     """
     import anyio
 
-    from manyhands.checks.subject import cell_of, judge_subject, overall
+    from manyhands.checks.subject import judge_subject, overall
     from manyhands.settings import load_settings
 
     settings = load_settings()
-    text = _subject(subject)
-    if cell is not None:
-        text = cell_of(text, cell)
+    text = _subject(subject, cell or 0)
     found = anyio.run(judge_subject, text, data, settings.sandbox.policy())
     verdict = overall(found)
     if as_json:
@@ -95,18 +92,22 @@ def file_command(subject: str, cell: int | None, data: Path | None, as_json: boo
     sys.exit(_EXIT[str(verdict)])
 
 
-def _subject(name: str) -> str:
+def _subject(name: str, cell: int) -> str:
     """The text of a file, of standard input, or of an artifact with that id."""
+    from manyhands.checks.subject import cell_of
+    from manyhands.hands.subjects import subject_text
     from manyhands.journal.store import Journal
     from manyhands.settings import load_settings
 
     if name == "-":
-        return sys.stdin.read()
-    if Path(name).exists() or not re.fullmatch(r"[0-9a-f]{8,64}", name):
-        return _text(Path(name))
-    with Journal.open(load_settings().journal.path) as journal:
-        _, _, content = journal.artifact(name)
-    return content.decode("utf-8", errors="replace")
+        text = sys.stdin.read()
+        return cell_of(text, cell) if cell else text
+
+    def artifact(artifact_id: str) -> bytes:
+        with Journal.open(load_settings().journal.path) as journal:
+            return journal.artifact(artifact_id)[2]
+
+    return subject_text(name, artifact, Path, cell)
 
 
 def _text(path: Path) -> str:
