@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from manyhands.errors import EngineError, InputError, ManyhandsError
@@ -12,6 +13,7 @@ from manyhands.journal.events import RunStarted
 from manyhands.journal.records import RunRecord
 from manyhands.journal.store import Journal
 from manyhands.mind.condense import estimate_tokens
+from manyhands.mind.data import FOLDER_PREFIX
 
 if TYPE_CHECKING:
     from manyhands.settings import Settings
@@ -137,13 +139,19 @@ def seen_lines(session: Session, run_id: str) -> list[str]:
         raise InputError(f"Run {run.id} was erased.", hint="Nothing of it is kept.")
     tokens = sum(estimate_tokens(text) for text in first.context.values())
     lines = [f"run {run.id} · question: {first.question}"]
-    lines += [f"data {name!r}: {path}" for name, path in first.data.items()]
+    lines += [f"data {name!r}: {_origin(path)}" for name, path in first.data.items()]
     if not first.context:
         return [*lines, "Nothing of the notebook was sent with it."]
     lines.append(f"from the notebook, about {tokens} tokens, secrets removed:")
     for label, text in first.context.items():
         lines += ["", f"--- {label}", text]
     return lines
+
+
+def _origin(path: str) -> str:
+    """A file of the user's by its path; a variable was written to a file that is gone by now."""
+    handed_over = Path(path).parent.name.startswith(FOLDER_PREFIX)
+    return f"the variable, as {Path(path).name}" if handed_over else path
 
 
 def trace_text(session: Session, run_id: str) -> str:

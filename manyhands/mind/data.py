@@ -15,10 +15,12 @@ from typing import Any
 
 from manyhands.errors import InputError
 
-__all__ = ["MAX_DATA_BYTES", "DataFile", "open_data"]
+__all__ = ["FOLDER_PREFIX", "MAX_DATA_BYTES", "DataFile", "open_data"]
 
 #: Larger files are refused before they are read: they would be copied into each sandbox run.
 MAX_DATA_BYTES = 200 * 1024 * 1024
+#: Tables that live in memory are written to folders of this name in the system's temporary one.
+FOLDER_PREFIX = "manyhands-data-"
 _LOOKED_AT_ROWS = 2000
 _SHOWN_ROWS = 3
 
@@ -104,7 +106,7 @@ def _open_one(name: str, value: Any) -> DataFile:
 
 def _as_file(name: str, value: Any) -> Path:
     """Write a table that lives in memory to a file of this process."""
-    folder = Path(tempfile.mkdtemp(prefix="manyhands-data-"))
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
     path = folder / f"{name}.csv"
     try:
         if hasattr(value, "to_csv"):

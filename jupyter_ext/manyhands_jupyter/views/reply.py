@@ -7,16 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from manyhands.hands.contracts import HandName, Status
 from manyhands.trace.tree import Tree, text_of
 
 if TYPE_CHECKING:
-    from manyhands.hands.contracts import Evidence, HandResult, Status
+    from manyhands.hands.contracts import Evidence, HandResult
     from manyhands.mind.answer import Answer
     from manyhands_jupyter.acting.proposals import Proposal
 
 __all__ = ["Reply", "answer_lines"]
 
 _MARKS = {True: "✓", False: "✗", None: "?"}
+_BADGES = {Status.VERIFIED: "✓", Status.REFUTED: "✗"}
 
 
 @dataclass(slots=True)
@@ -50,8 +52,10 @@ class Reply:
             return self.answer.question_back or self.answer.text
         if self.result is None:
             return ""
-        value = self.result.value
-        return f"{self.result.summary}\n\n{value}" if value else self.result.summary
+        summary, value = self.result.summary, self.result.value
+        # A chart's facts are for programs, and a verdict's value says the claim again.
+        told = self.result.hand in (HandName.VISUALIZE, HandName.VERIFY) or value in summary
+        return summary if told else f"{summary}\n\n{value}"
 
     @property
     def value(self) -> str:
@@ -115,7 +119,8 @@ def answer_lines(reply: Reply) -> list[str]:
     if answer is not None and answer.question_back:
         return [f"The mind asks: {answer.question_back}", "Answer it with %mind …"]
     said = " · the models were scripted" if reply.simulated else ""
-    lines = [reply.text, "", f"{reply.status} · run {reply.run_id}{said}"]
+    badge = f"{_BADGES.get(reply.status, '?')} {reply.status}"
+    lines = [reply.text, "", f"{badge} · run {reply.run_id}{said}"]
     if answer is not None:
         for step in answer.steps:
             lines.extend(_check(check, f"{step.id} · ") for check in step.result.evidence)
