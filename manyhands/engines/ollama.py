@@ -24,7 +24,13 @@ from manyhands.engines.contracts import (
     Reply,
     Resident,
 )
-from manyhands.engines.ollama_bodies import chat_body, embed_body, load_body, unload_body
+from manyhands.engines.ollama_bodies import (
+    chat_body,
+    embed_body,
+    load_body,
+    load_to_embed_body,
+    unload_body,
+)
 from manyhands.engines.ollama_stream import count_of, read_progress, read_reply
 from manyhands.engines.ollama_wire import Wire
 from manyhands.engines.whole import refuse_cut_prompt, whole_reply
@@ -136,6 +142,18 @@ class OllamaEngine:
         started = time.monotonic()  # the server's own answer to a load tells no duration
         await self._wire.call("POST", "/api/generate", body, model=model, limit=self._load_limit())
         return time.monotonic() - started
+
+    async def load_to_embed(
+        self,
+        model: str,
+        *,
+        num_ctx: int,
+        keep_alive: str | int = -1,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Load a model that only embeds, as `load` does others."""
+        body = load_to_embed_body(model, num_ctx=num_ctx, keep_alive=keep_alive, options=options)
+        await self._wire.call("POST", "/api/embed", body, model=model, limit=self._load_limit())
 
     async def unload(self, model: str) -> None:
         body = unload_body(model)

@@ -70,6 +70,15 @@ def embed_body(
     }
 
 
+def load_to_embed_body(
+    model: str, *, num_ctx: int, keep_alive: str | int, options: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The body of `/api/embed` that only loads: no text. `/api/generate` refuses an embedder
+    (ollama#12182), and its `shift` would make another runner of it."""
+    body = embed_body(model, (), num_ctx=num_ctx, options=options)
+    return {**body, "keep_alive": keep_alive}
+
+
 def _runner(options: Mapping[str, Any] | None, num_ctx: int) -> dict[str, Any]:
     return {**(options or {}), "num_ctx": num_ctx}
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import httpx
 
-from manyhands.configuration.model import HostKind, Settings, Tier
+from manyhands.configuration.model import HostKind, HostSettings, Settings, Tier, TierSettings
+from manyhands.engines.hosts import HostBoard, passes_on
 from manyhands.engines.ollama import OllamaEngine
 from manyhands.errors import (
     ContextOverflow,
+    EngineError,
     MalformedLine,
     RequestRefused,
     ServerFault,
@@ -20,7 +22,7 @@ from manyhands.errors import (
 )
 from manyhands.memory.embedding import Embedder
 
-__all__ = ["OllamaEmbedder", "OpenAIEmbedder", "embedder_from"]
+__all__ = ["EmbedderOnHosts", "OllamaEmbedder", "OpenAIEmbedder", "embedder_from"]
 
 #: Characters below which a text that is refused as too long is not halved again.
 _SHORTEST = 64
@@ -30,8 +32,8 @@ class OllamaEmbedder:
     """A model on an Ollama server, kept on the CPU so that it never evicts the mind.
 
     Args:
-        options: the runner's options, `num_gpu` among them. The model is loaded with them once;
-            Ollama then keeps that runner for calls that do not name `num_gpu`.
+        options: the runner's options, `num_gpu` among them; the same in every call, so that none
+            loads the model anew.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class OllamaEmbedder:
     async def embed(self, texts: list[str]) -> list[list[float]]:
         """Raises `EngineError` and its kinds. A text beyond the window is halved until it fits."""
         if not self._loaded:
-            await self._engine.load(
+            await self._engine.load_to_embed(
                 self.model, num_ctx=self._num_ctx, keep_alive=-1, options=self._options
             )
             self._loaded = True
         try:
-            return await self._engine.embed(self.model, texts, num_ctx=self._num_ctx)
+            return await self._engine.embed(
+                self.model, texts, num_ctx=self._num_ctx, options=self._options
+            )
         except (ContextOverflow, RequestRefused):
             if len(texts) == 1 and len(texts[0]) <= _SHORTEST:
                 raise
@@ -145,6 +149,44 @@ def _vectors(reply: httpx.Response, expected: int, where: Mapping[str, str]) -> 
     return found
 
 
+class EmbedderOnHosts:
+    """One model on several hosts: the first that answers serves, the preferred one first.
+
+    Args:
+        servers: host name -> the model there, in the order of preference; at least one.
+    """
+
+    def __init__(self, servers: Mapping[str, OllamaEmbedder | OpenAIEmbedder]) -> None:
+        self._servers = dict(servers)
+        self._board = HostBoard(dict.fromkeys(self._servers, 1))
+        self.model = next(iter(self._servers.values())).model
+
+    def with_model(self, model: str) -> EmbedderOnHosts:
+        """The same hosts with another model."""
+        return EmbedderOnHosts({name: one.with_model(model) for name, one in self._servers.items()})
+
+    async def embed(self, texts: list[str]) -> list[list[float]]:
+        """Raises `EngineError` and its kinds: the last host's, when none answers."""
+        names = list(self._servers)
+        # One that failed and has rested is asked again in its turn: it may be back.
+        may = {*self._board.order(names, self.model, {}), *self._board.due(names)}
+        for name in (order := sorted(names, key=lambda name: name not in may)):
+            try:
+                found = await self._servers[name].embed(texts)
+            except EngineError as error:
+                self._board.failed(name, self.model, error)
+                if name == order[-1] or not passes_on(error):
+                    raise
+            else:
+                self._board.answered(name)
+                return found
+        raise AssertionError("a host either answers or fails")
+
+    async def aclose(self) -> None:
+        for one in self._servers.values():
+            await one.aclose()
+
+
 def embedder_from(settings: Settings) -> Embedder | None:
     """The embedder that the settings name; None when they name none.
 
@@ -162,7 +204,13 @@ def embedder_from(settings: Settings) -> Embedder | None:
         )
     if named != "tier":
         return OpenAIEmbedder(named, tier.model)
-    host = settings.hosts[tier.host]
+    servers = {name: _on_host(settings, settings.hosts[name], tier) for name in tier.hosts}
+    return EmbedderOnHosts(servers) if len(servers) > 1 else servers[tier.host]
+
+
+def _on_host(
+    settings: Settings, host: HostSettings, tier: TierSettings
+) -> OllamaEmbedder | OpenAIEmbedder:
     if host.kind is not HostKind.OLLAMA:
         key = os.environ.get(host.api_key_env, "") if host.api_key_env else ""
         return OpenAIEmbedder(host.url, tier.model, api_key=key)

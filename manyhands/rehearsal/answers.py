@@ -60,6 +60,8 @@ class Answers:
             await self.chat({**body, "messages": messages}, connection, exchange)
             return
         unload = "keep_alive" in body and body["keep_alive"] == 0
+        if not unload and "completion" not in model.base.capabilities:
+            raise Refusal(400, f'"{body["model"]}" does not support generate')
         if unload:
             await self._runners.unload(model)
         else:

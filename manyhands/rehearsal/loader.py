@@ -34,6 +34,15 @@ class RunnerKey:
     options: tuple[tuple[str, Any], ...] = ()
     adapters: tuple[str, ...] = ()
 
+    def serves(self, wanted: RunnerKey) -> bool:
+        """Whether a runner of this key serves a request of another: one that does not say how many
+        layers belong on the GPU takes what is there (`needsReload` in server/sched.go)."""
+        said = dict(wanted.options)
+        own = dict(self.options)
+        if "num_gpu" not in said:
+            own.pop("num_gpu", None)
+        return (self.blob, own, self.adapters) == (wanted.blob, said, wanted.adapters)
+
 
 @dataclass(slots=True)
 class Runner:
@@ -97,7 +106,7 @@ class Loader:
         4. load.
         """
         present = self.runners.get(key.blob)
-        if present is not None and present.key == key:  # 1.
+        if present is not None and present.key.serves(key):  # 1.
             return Decision(Action.SERVE, present)
         if present is not None:  # 2.
             return Decision(Action.WAIT if present.busy else Action.EVICT, present)

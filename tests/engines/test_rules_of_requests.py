@@ -41,7 +41,7 @@ async def every_request(engine: OllamaEngine) -> None:
     await engine.chat(asked(runner=further, sampling={"temperature": 0.2}, num_predict=50))
     async with aclosing(engine.stream(asked(runner=further))) as parts:
         assert [part async for part in parts]
-    await engine.load(EMBEDDER, num_ctx=8192, options=further)
+    await engine.load_to_embed(EMBEDDER, num_ctx=8192, options=further)
     await engine.embed(EMBEDDER, ["one", "two"], num_ctx=8192, options=further)
     await engine.unload(MODEL)
 
@@ -93,7 +93,7 @@ async def test_keep_alive_stands_only_in_load_and_unload(
     bodies: list[tuple[str, dict[str, Any]]],
 ) -> None:
     with_it = [(path, body["keep_alive"]) for path, body in bodies if "keep_alive" in body]
-    assert with_it == [("/api/generate", "10m"), ("/api/generate", -1), ("/api/generate", 0)]
+    assert with_it == [("/api/generate", "10m"), ("/api/embed", -1), ("/api/generate", 0)]
 
 
 async def test_sampler_options_ride_along_without_changing_the_runner() -> None:

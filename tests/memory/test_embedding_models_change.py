@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,23 @@ import pytest
 from helpers_memory import HashEmbedder
 
 from manyhands.engines.ollama import OllamaEngine
-from manyhands.errors import InputError, MalformedLine, RequestRefused, ServerFault, Unreachable
+from manyhands.errors import (
+    InputError,
+    MalformedLine,
+    ModelMissing,
+    RequestRefused,
+    ServerFault,
+    Unreachable,
+)
 from manyhands.memory import Memory
-from manyhands.memory.embedders import OllamaEmbedder, OpenAIEmbedder, embedder_from
+from manyhands.memory.embedders import (
+    EmbedderOnHosts,
+    OllamaEmbedder,
+    OpenAIEmbedder,
+    embedder_from,
+)
+from manyhands.rehearsal.script import ScriptedModel
+from manyhands.rehearsal.server import running_server
 from manyhands.settings import Settings, load_settings
 
 ON_BOTH = True
@@ -163,12 +178,11 @@ def _server(answer: Callable[[str, dict[str, Any]], tuple[int, object]]) -> http
 
 
 async def test_ollama_is_loaded_on_the_cpu_and_too_long_texts_are_halved() -> None:
-    calls: list[tuple[str, dict[str, Any]]] = []
+    calls: list[dict[str, Any]] = []
 
     def answer(path: str, body: dict[str, Any]) -> tuple[int, object]:
-        calls.append((path, body))
-        if path != "/api/embed":
-            return 200, {"model": "m", "done": True, "load_duration": 1}
+        assert path == "/api/embed"  # another path refuses a model that only embeds
+        calls.append(body)
         if any(len(text) > 100 for text in body["input"]):
             return 400, {"error": "the input length exceeds the context length"}
         return 200, {"embeddings": [[float(len(text)), 1.0] for text in body["input"]]}
@@ -177,8 +191,9 @@ async def test_ollama_is_loaded_on_the_cpu_and_too_long_texts_are_halved() -> No
     embedder = OllamaEmbedder(engine, "m", num_ctx=512)
     assert await embedder.embed(["a", "bb"]) == [[1.0, 1.0], [2.0, 1.0]]
     assert await embedder.embed(["x" * 300, "c"]) == [[75.0, 1.0], [1.0, 1.0]]
-    loads = [body for path, body in calls if path != "/api/embed"]
-    assert [body["options"]["num_gpu"] for body in loads] == [0]
+    assert [body["keep_alive"] for body in calls if not body["input"]] == [-1]  # loaded once
+    assert not any("keep_alive" in body for body in calls if body["input"])
+    assert {json.dumps(body["options"]) for body in calls} == {'{"num_gpu": 0, "num_ctx": 512}'}
     assert embedder.with_model("other").model == "other"
     await embedder.aclose()
 
@@ -236,3 +251,30 @@ def test_the_settings_name_the_embedder(tmp_path: Path, named: str, kind: type |
     )
     found = embedder_from(settings)
     assert found is None if kind is None else isinstance(found, kind)
+
+
+async def test_another_host_embeds_while_the_first_is_away(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").touch()
+    model = ScriptedModel("small-embedder", capabilities=("embedding",), dimensions=32)
+    with running_server([model]) as near, ExitStack() as first:
+        away = first.enter_context(running_server([model]))
+        settings = load_settings(
+            path=tmp_path / "s.toml",
+            env={
+                "MANYHANDS_HOSTS__LOCAL__URL": away.url,
+                "MANYHANDS_HOSTS__NEAR__URL": near.url,
+                "MANYHANDS_TIERS__EMBED__MODEL": "small-embedder",
+                "MANYHANDS_TIERS__EMBED__HOSTS": '["local", "near"]',
+            },
+        )
+        embedder = embedder_from(settings)
+        assert isinstance(embedder, EmbedderOnHosts)
+        try:
+            before = await embedder.embed(["walrus"])
+            first.close()
+            assert await embedder.embed(["walrus"]) == before
+            with pytest.raises(ModelMissing):  # neither has it: the last one's fault is told
+                await embedder.with_model("nobody").embed(["walrus"])
+        finally:
+            await embedder.aclose()
+        assert [load.model for load in near.loads] == ["small-embedder:latest"]

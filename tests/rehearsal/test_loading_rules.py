@@ -83,6 +83,12 @@ def test_other_options_send_the_old_runner_away_first() -> None:
     assert loader(runner("a", busy=1)).next(other, 10).action is Action.WAIT
 
 
+def test_a_request_that_names_no_layers_takes_the_runner_with_any() -> None:
+    on_cpu = Runner(RunnerKey("a", (("num_gpu", 0),)), "a", 0, 10)
+    assert loader(on_cpu).next(RunnerKey("a"), 10).action is Action.SERVE
+    assert loader(on_cpu).next(RunnerKey("a", (("num_gpu", 9),)), 10).action is Action.EVICT
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -8,10 +8,10 @@ import stat
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -59,37 +59,37 @@ def hands() -> Path:
 
 
 @pytest.fixture(scope="session")
-def stage() -> Stage:
+def stage() -> Iterator[Stage]:
     if os.geteuid() != 0:
-        return Stage(sys.executable, _built({}, sys.executable))
+        yield Stage(sys.executable, _built({}, sys.executable))
+        return
     version = sysconfig.get_python_version()
     site = sysconfig.get_path("purelib")
     python = next(filter(_open_to_all, (sys.executable, f"/usr/bin/python{version}")), "")
     if not python or not _open_to_all(site):
-        return Stage(sys.executable, _built({}, sys.executable))
+        yield Stage(sys.executable, _built({}, sys.executable))
+        return
     paths = {"PYTHONPATH": f"{ROOT}:{site}", "XDG_DATA_HOME": str(_SHARED)}
     _SHARED.mkdir(mode=0o755, exist_ok=True)
     hands = _built(paths, python)
     for folder in (hands.parent.parent, *hands.parent.parent.parents):
         if folder.is_relative_to(_SHARED):
             folder.chmod(0o755)
-    return Stage(python, hands, users=_free_users(), env=paths)
+    with _free_users() as users:
+        yield Stage(python, hands, users=users, env=paths)
 
 
-_held: list[IO[bytes]] = []  # open as long as the tests run: the lock is the claim
-
-
-def _free_users() -> tuple[int, int]:
-    """Two uids that no other run of these tests on this machine uses."""
+@contextmanager
+def _free_users() -> Iterator[tuple[int, int]]:
+    """Two uids that no other run of these tests on this machine uses meanwhile."""
     for first in range(64001, 64100, 2):
-        claim = (_SHARED / f"users-{first}").open("wb")
-        try:
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            claim.close()
-            continue
-        _held.append(claim)
-        return first, first + 1
+        with (_SHARED / f"users-{first}").open("wb") as claim:
+            try:
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            yield first, first + 1  # the lock is the claim
+            return
     raise RuntimeError("every test user is taken")
 
 
