@@ -7,8 +7,8 @@ not used.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -33,15 +33,13 @@ from manyhands.engines.ollama_bodies import (
 )
 from manyhands.engines.ollama_stream import count_of, read_progress, read_reply
 from manyhands.engines.ollama_wire import Wire
-from manyhands.engines.whole import refuse_cut_prompt, whole_reply
+from manyhands.engines.whole import ChatStreams
 from manyhands.errors import MalformedLine
 
 __all__ = ["OllamaEngine"]
 
-_CUT_HINT = "Update the server; it ignores `truncate: false`."
 
-
-class OllamaEngine:
+class OllamaEngine(ChatStreams):
     """One Ollama server.
 
     Args:
@@ -49,6 +47,8 @@ class OllamaEngine:
         deadlines: the clocks of calls that bring none of their own.
         transport: for tests: an `httpx` transport in place of the network.
     """
+
+    cut_hint = "Update the server; it ignores `truncate: false`."
 
     def __init__(
         self,
@@ -66,36 +66,15 @@ class OllamaEngine:
 
     # --- generating --------------------------------------------------------------------------
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | Reply]:
-        """The answer piece by piece; the `Reply` comes last and once.
-
-        Closing the generator closes the connection at once, which stops the generation: iterate
-        within `contextlib.aclosing`.
-
-        Raises:
-            EngineError: see `manyhands.errors`; nothing is retried after a token was seen.
-        """
-        model = request.model
-        clocks = Clocks(request.deadlines or self._deadlines, self.url, model)
+    @asynccontextmanager
+    async def _parts(
+        self, request: ChatRequest, clocks: Clocks
+    ) -> AsyncIterator[AsyncGenerator[Delta | Reply]]:
+        model, num_ctx = request.model, request.num_ctx
         async with self._wire.stream(
-            "/api/chat", chat_body(request), model=model, num_ctx=request.num_ctx, clocks=clocks
+            "/api/chat", chat_body(request), model=model, num_ctx=num_ctx, clocks=clocks
         ) as chunks:
-            parts = read_reply(chunks, clocks=clocks, host=self.url, model=model)
-            async with aclosing(parts):
-                async for part in parts:
-                    if isinstance(part, Reply):
-                        refuse_cut_prompt(request, part, host=self.url, hint=_CUT_HINT)
-                    yield part
-
-    async def chat(self, request: ChatRequest, *, whole: bool = True) -> Reply:
-        """The whole answer.
-
-        Raises:
-            AnswerTruncated: the model reached its token limit and `whole` is wanted.
-        """
-        return await whole_reply(
-            self.stream(request), host=self.url, model=request.model, whole=whole
-        )
+            yield read_reply(chunks, clocks=clocks, host=self.url, model=model)
 
     async def embed(
         self,

@@ -26,7 +26,7 @@ from manyhands.engines.direct import DirectTransport
 from manyhands.engines.openai_bodies import chat_parameters
 from manyhands.engines.openai_faults import compatible_fault
 from manyhands.engines.openai_stream import read_events
-from manyhands.engines.whole import refuse_cut_prompt, whole_reply
+from manyhands.engines.whole import ChatStreams
 from manyhands.errors import (
     EngineError,
     MalformedLine,
@@ -49,7 +49,7 @@ def base_url(url: str) -> str:
     return url if url.endswith("/v1") else f"{url}/v1"
 
 
-class OpenAICompatibleEngine:
+class OpenAICompatibleEngine(ChatStreams):
     """One server.
 
     Args:
@@ -62,6 +62,8 @@ class OpenAICompatibleEngine:
     Raises:
         MissingExtra: the package `openai` is not installed.
     """
+
+    cut_hint = "Start the server with a larger window."
 
     def __init__(
         self,
@@ -104,48 +106,19 @@ class OpenAICompatibleEngine:
 
     # --- generating --------------------------------------------------------------------------
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | Reply]:
-        """The answer piece by piece; the `Reply` comes last and once.
-
-        Closing the generator closes the connection at once, which stops the generation: iterate
-        within `contextlib.aclosing`.
-
-        Raises:
-            EngineError: see `manyhands.errors`; nothing is retried after a token was seen.
-        """
-        model = request.model
-        clocks = Clocks(request.deadlines or self._deadlines, self.url, model)
-        async with self._sent(request, clocks) as chunks:
-            parts = read_events(chunks, clocks=clocks, host=self.url, model=model)
-            async with aclosing(parts):
-                async for part in parts:
-                    if isinstance(part, Reply):
-                        hint = "Start the server with a larger window."
-                        refuse_cut_prompt(request, part, host=self.url, hint=hint)
-                    yield part
-
-    async def chat(self, request: ChatRequest, *, whole: bool = True) -> Reply:
-        """The whole answer.
-
-        Raises:
-            AnswerTruncated: the model reached its token limit and `whole` is wanted.
-        """
-        return await whole_reply(
-            self.stream(request), host=self.url, model=request.model, whole=whole
-        )
-
     @asynccontextmanager
-    async def _sent(
+    async def _parts(
         self, request: ChatRequest, clocks: Clocks
-    ) -> AsyncIterator[AsyncGenerator[bytes]]:
+    ) -> AsyncIterator[AsyncGenerator[Delta | Reply]]:
+        model = request.model
         parameters = chat_parameters(request, self._json_mode)
-        with self._faults(request.model, request.num_ctx):
+        with self._faults(model, request.num_ctx):
             with clocks.running():
                 manager, response = await self._begin(parameters)
             try:
                 chunks = cast("AsyncGenerator[bytes]", response.http_response.aiter_raw())
-                async with aclosing(self._told(chunks, request.model)) as told:
-                    yield told
+                async with aclosing(self._told(chunks, model)) as told:
+                    yield read_events(told, clocks=clocks, host=self.url, model=model)
             finally:
                 with anyio.CancelScope(shield=True):
                     await manager.__aexit__(None, None, None)

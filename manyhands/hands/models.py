@@ -16,7 +16,7 @@ from manyhands.engines.hosts import HostBoard, passes_on
 from manyhands.engines.opening import open_engine
 from manyhands.errors import EngineError, SettingsError, Unreachable
 from manyhands.hands.contracts import Spend
-from manyhands.hands.voice import Emit, ModelPlace, Planned
+from manyhands.hands.places import Emit, ModelPlace, Planned
 from manyhands.journal.events import ModelLoaded, ModelLoading, Note, NoteReason
 from manyhands.schedule.model import LoadCost, ModelKey, Outlook, Priority, Room
 from manyhands.serve.client import Leases

@@ -24,7 +24,8 @@ from manyhands.hands.contracts import (
     Status,
     decide_status,
 )
-from manyhands.hands.voice import Emit, Spoken, Voice
+from manyhands.hands.places import Emit
+from manyhands.hands.voice import Spoken, Voice
 from manyhands.journal.events import AttemptDone, AttemptStarted, CheckDone, NoteReason
 from manyhands.recover import fenced_blocks
 

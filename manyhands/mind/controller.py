@@ -22,8 +22,8 @@ from manyhands.hands.contracts import (
     Status,
     ToolRequest,
 )
+from manyhands.hands.places import Planned
 from manyhands.hands.registry import HANDS
-from manyhands.hands.voice import Planned
 from manyhands.hands.work import Begin, Desk
 from manyhands.journal.events import Condensed, Note, NoteReason, StepDone, StepStarted
 from manyhands.mind.answer import StepReport

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from manyhands.errors import InputError
+from manyhands.hands.work import Source
 
-__all__ = ["FOLDER_PREFIX", "MAX_DATA_BYTES", "DataFile", "open_data"]
+__all__ = ["FOLDER_PREFIX", "MAX_DATA_BYTES", "DataFile", "open_data", "sources_of"]
 
 #: Larger files are refused before they are read: they would be copied into each sandbox run.
 MAX_DATA_BYTES = 200 * 1024 * 1024
@@ -83,6 +84,20 @@ def open_data(given: Mapping[str, Any] | list[str | Path]) -> dict[str, DataFile
         for path in given:
             named[_free_name(_plain_name(Path(path).stem), named)] = path
     return {_plain_name(name): _open_one(_plain_name(name), value) for name, value in named.items()}
+
+
+def sources_of(files: Mapping[str, DataFile]) -> dict[str, Source]:
+    """The files as hands see them."""
+    return {
+        name: Source(
+            name=name,
+            path=str(file.path),
+            file_name=file.file_name,
+            columns=file.column_names,
+            description=file.describe(),
+        )
+        for name, file in files.items()
+    }
 
 
 def _plain_name(text: str) -> str:

@@ -14,12 +14,10 @@ from manyhands import __version__
 from manyhands.broker.contracts import Approver, Rule, deny_all
 from manyhands.broker.policy import Approvals
 from manyhands.errors import InputError, ManyhandsError
-from manyhands.hands.work import Source
 from manyhands.journal.events import (
     Event,
     Note,
     NoteReason,
-    RunFinished,
     RunOutcome,
     RunStarted,
 )
@@ -27,10 +25,10 @@ from manyhands.journal.records import RunState
 from manyhands.journal.store import Journal, new_id
 from manyhands.mind import past
 from manyhands.mind.answer import Answer
-from manyhands.mind.budget import Budget, Purse
-from manyhands.mind.data import DataFile, open_data
+from manyhands.mind.budget import Purse
+from manyhands.mind.data import DataFile, open_data, sources_of
 from manyhands.mind.question import Question, Review
-from manyhands.mind.recorder import Recorder
+from manyhands.mind.recorder import Recorder, accounted
 from manyhands.mind.remembering import Remembering
 from manyhands.mind.routes import Routes
 from manyhands.mind.run import Run
@@ -39,7 +37,7 @@ from manyhands.redaction import redact
 from manyhands.remote.tools import OutsideTools
 
 if TYPE_CHECKING:
-    from manyhands.hands.voice import Models
+    from manyhands.hands.places import Models
     from manyhands.roles.model import Role
     from manyhands.settings import Settings
 
@@ -296,27 +294,17 @@ class Mind:
         review: Review | None,
         events: Sequence[Event],
     ) -> Answer:
-        budgets = self.settings.budgets
-        purse = Purse(
-            Budget(
-                tokens=budgets.tokens,
-                seconds=budgets.seconds,
-                gpu_seconds=budgets.gpu_seconds,
-                loads=budgets.loads,
-                steps=budgets.steps,
-            )
-        )
-        outcome, error = RunOutcome.STOPPED, ""
-        try:
+        steps = self.settings.budgets.steps
+        with accounted(recorder, self.settings, steps) as ending:
             memory = self._memory(question)
             async with self._tools(
-                recorder, files, purse, events, memory, hands=question.hands
+                recorder, files, ending.purse, events, memory, hands=question.hands
             ) as toolbox:
                 run = Run(
                     question=question,
                     toolbox=toolbox,
-                    purse=purse,
-                    max_steps=budgets.steps,
+                    purse=ending.purse,
+                    max_steps=steps,
                     recall=memory.recall if memory is not None else None,
                     review=review,
                     reached=past.reached(events),
@@ -326,21 +314,8 @@ class Mind:
                     fault = await memory.keep(answer)
                     if fault:
                         recorder.record(Note(reason=NoteReason.MEMORY, text=fault))
-            outcome = RunOutcome.ASKED if answer.question_back else RunOutcome.ANSWERED
-            return answer
-        except Exception as fault:
-            outcome, error = RunOutcome.FAILED, str(fault) or type(fault).__name__
-            raise
-        finally:
-            # Written also when the task is cancelled: no await stands between here and the disk.
-            recorder.record(
-                RunFinished(
-                    outcome=outcome,
-                    seconds=purse.seconds,
-                    spend=purse.spent.model_dump(mode="json"),
-                    error=error,
-                )
-            )
+            ending.outcome = RunOutcome.ASKED if answer.question_back else RunOutcome.ANSWERED
+        return answer
 
     @asynccontextmanager
     async def _tools(
@@ -376,16 +351,7 @@ class Mind:
                     approvals=self.approvals,
                     events=events,
                 ),
-                sources={
-                    name: Source(
-                        name=name,
-                        path=str(file.path),
-                        file_name=file.file_name,
-                        columns=file.column_names,
-                        description=file.describe(),
-                    )
-                    for name, file in files.items()
-                },
+                sources=sources_of(files),
                 note_tokens=self.settings.budgets.note_tokens,
                 routes=Routes(self.settings, recorder.run_id, learns=not self.simulated),
                 escalate=self.settings.routing.escalate,

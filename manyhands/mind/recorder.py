@@ -1,18 +1,25 @@
-"""Numbering a run's events, writing them, and handing them to the door that asked."""
+"""Numbering a run's events, writing them, handing them to the door; and a run's end."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import anyio
 
 from manyhands.hands.contracts import Artifact
-from manyhands.journal.events import BODY, Body, Event
+from manyhands.journal.events import BODY, Body, Event, RunFinished, RunOutcome
 from manyhands.journal.store import Journal
+from manyhands.mind.budget import Budget, Purse
 from manyhands.redaction import redact_value
 
-__all__ = ["Recorder"]
+if TYPE_CHECKING:
+    from manyhands.settings import Settings
+
+__all__ = ["Ending", "Recorder", "accounted"]
 
 
 class Recorder:
@@ -58,3 +65,48 @@ class Recorder:
     async def open(self, artifact_id: str) -> bytes:
         """The content of an artifact; raises `InputError` for an unknown id."""
         return (await anyio.to_thread.run_sync(self._journal.artifact, artifact_id))[2]
+
+
+@dataclass(slots=True)
+class Ending:
+    """What a run may spend, and how it ends: stopped, unless it says otherwise."""
+
+    purse: Purse
+    outcome: RunOutcome = RunOutcome.STOPPED
+
+
+@contextmanager
+def accounted(recorder: Recorder, settings: Settings, steps: int) -> Iterator[Ending]:
+    """A run within its budgets; its end is written whatever happens, also when it is cancelled.
+
+    Args:
+        steps: the budget of steps.
+    """
+    limits = settings.budgets
+    ending = Ending(
+        Purse(
+            Budget(
+                tokens=limits.tokens,
+                seconds=limits.seconds,
+                gpu_seconds=limits.gpu_seconds,
+                loads=limits.loads,
+                steps=steps,
+            )
+        )
+    )
+    error = ""
+    try:
+        yield ending
+    except Exception as fault:
+        ending.outcome, error = RunOutcome.FAILED, str(fault) or type(fault).__name__
+        raise
+    finally:
+        # No await stands between here and the disk.
+        recorder.record(
+            RunFinished(
+                outcome=ending.outcome,
+                seconds=ending.purse.seconds,
+                spend=ending.purse.spent.model_dump(mode="json"),
+                error=error,
+            )
+        )

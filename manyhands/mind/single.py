@@ -17,15 +17,14 @@ from manyhands.hands.bench import Bench
 from manyhands.hands.contracts import HandName, HandResult
 from manyhands.hands.models import TierModels
 from manyhands.hands.voice import Voice
-from manyhands.hands.work import Source
-from manyhands.journal.events import Answered, Event, RunFinished, RunOutcome, RunStarted
+from manyhands.journal.events import Answered, Event, RunOutcome, RunStarted
 from manyhands.journal.store import new_id
-from manyhands.mind.budget import Budget, Purse
+from manyhands.mind.budget import Purse
 from manyhands.mind.controller import Controller
-from manyhands.mind.data import DataFile, open_data
+from manyhands.mind.data import DataFile, open_data, sources_of
 from manyhands.mind.frame import PlanStep, request_of
 from manyhands.mind.mind import Mind
-from manyhands.mind.recorder import Recorder
+from manyhands.mind.recorder import Recorder, accounted
 from manyhands.mind.routes import Routes
 from manyhands.mind.tools import Toolbox, remote_hands
 from manyhands.redaction import redact
@@ -82,42 +81,18 @@ async def work_one(
         version=__version__,
         simulated=mind.simulated,
     )
-    budgets = mind.settings.budgets
-    purse = Purse(
-        Budget(
-            tokens=budgets.tokens,
-            seconds=budgets.seconds,
-            gpu_seconds=budgets.gpu_seconds,
-            loads=budgets.loads,
-            steps=1,
-        )
-    )
     with mind.journal() as journal:
         first = journal.begin_run(run_id, conversation_id, started)
         show(first)
         recorder = Recorder(journal, run_id, first.seq, show)
-        outcome, fault = RunOutcome.STOPPED, ""
-        try:
-            async with _toolbox(mind, recorder, purse, files, door) as toolbox:
+        with accounted(recorder, mind.settings, steps=1) as ending:
+            async with _toolbox(mind, recorder, ending.purse, files, door) as toolbox:
                 if notes is not None:
                     toolbox = replace(toolbox, remote=None)
                 controller = Controller(toolbox, given=notes or "", answers=False)
                 (report,) = await controller.run([step], [step.id])
             recorder.record(Answered(text=report.result.summary, status=report.result.status))
-            outcome = RunOutcome.ANSWERED
-        except Exception as error:
-            outcome, fault = RunOutcome.FAILED, str(error) or type(error).__name__
-            raise
-        finally:
-            # Written also when the task is cancelled: no await stands before the disk.
-            recorder.record(
-                RunFinished(
-                    outcome=outcome,
-                    seconds=purse.seconds,
-                    spend=purse.spent.model_dump(mode="json"),
-                    error=fault,
-                )
-            )
+            ending.outcome = RunOutcome.ANSWERED
     return run_id, report.result
 
 
@@ -136,16 +111,7 @@ async def _toolbox(
             keep=recorder.keep,
             open=recorder.open,
             broker=Broker(recorder.emit),  # a single hand has no effects, so none is approved
-            sources={
-                name: Source(
-                    name=name,
-                    path=str(file.path),
-                    file_name=file.file_name,
-                    columns=file.column_names,
-                    description=file.describe(),
-                )
-                for name, file in files.items()
-            },
+            sources=sources_of(files),
             note_tokens=mind.settings.budgets.note_tokens,
             # What scripted models do teaches nothing about real ones.
             routes=None if mind.simulated else Routes(mind.settings, recorder.run_id),

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from manyhands.broker.broker import Broker
 from manyhands.hands.bench import Bench
 from manyhands.hands.contracts import Artifact, Spend
+from manyhands.hands.places import Emit
 from manyhands.hands.tokens import PER_MESSAGE
-from manyhands.hands.voice import Emit, Voice
+from manyhands.hands.voice import Voice
 from manyhands.hands.work import Source
 from manyhands.mind.packing import Packed
 from manyhands.mind.prompts import Room, left_out_note

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from manyhands.errors import EngineError
 from manyhands.hands.contracts import Artifact, Attempt, Evidence, HandName, HandRequest, HandResult
-from manyhands.hands.voice import Emit
+from manyhands.hands.places import Emit
 from manyhands.hands.work import Source
 from manyhands.journal.events import AttemptDone, AttemptStarted, CheckDone, Note, NoteReason
 from manyhands.remote.connect import connected_http

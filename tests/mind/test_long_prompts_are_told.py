@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from manyhands.engines.contracts import ChatRequest, Delta, DoneReason, Reply, Usage
 from manyhands.errors import ContextOverflow, EngineError
 from manyhands.hands.contracts import Attempt, Evidence, HandName, HandResult, Spend, Status
+from manyhands.hands.places import Emit, ModelPlace, Planned
 from manyhands.hands.tokens import Meter, expect_tokens
-from manyhands.hands.voice import Emit, ModelPlace, Planned, Voice
+from manyhands.hands.voice import Voice
 from manyhands.journal.events import Body, Note, NoteReason
 from manyhands.mind.condense import condense
 from manyhands.settings import Settings
