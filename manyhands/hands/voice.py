@@ -149,6 +149,7 @@ class Voice:
         schema: dict[str, Any] | None = None,
         calm: bool = False,
         on_text: Callable[[str], Awaitable[None]] | None = None,
+        on_anew: Callable[[], None] | None = None,
     ) -> Spoken:
         """Send `prompt` to a role and return all it said.
 
@@ -157,6 +158,7 @@ class Voice:
             schema: JSON schema that the answer is held to by grammar.
             calm: the one retry: thinking off and temperature 0.
             on_text: receives the answer piece by piece.
+            on_anew: told that the answer begins from its start again, on another host.
 
         Raises:
             ContextOverflow: the prompt is longer than the window, or the server cut it.
@@ -171,7 +173,9 @@ class Voice:
         if expected > _SURELY_TOO_LONG * place.num_ctx:
             raise _overflow(role_name, place, f"needs about {expected} tokens", expected)
         started = time.monotonic()
-        place, loading, reply = await self._served(role_name, place, request, step, on_text)
+        place, loading, reply = await self._served(
+            role_name, place, request, step, on_text, on_anew
+        )
         usage = reply.usage
         self._mind_the_count(role_name, place, expected, usage.prompt_tokens)
         self._meter.learn(place.model, _estimate(request), usage.prompt_tokens)
@@ -215,6 +219,7 @@ class Voice:
         request: ChatRequest,
         step: str,
         on_text: Callable[[str], Awaitable[None]] | None,
+        on_anew: Callable[[], None] | None,
     ) -> tuple[ModelPlace, Spend, Reply]:
         """The reply, from another host where one fails; the call is then made from its start.
 
@@ -238,6 +243,8 @@ class Voice:
                     f"{place.host}: {error.message} Another host is asked.",
                     step,
                 )
+                if on_anew is not None:
+                    on_anew()
 
     def _request(
         self,

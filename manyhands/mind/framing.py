@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from manyhands.errors import ManyhandsError
 from manyhands.hands.contracts import HandName
 from manyhands.hands.tokens import PER_MESSAGE
-from manyhands.journal.events import Framed, Note, NoteReason, Recalled
+from manyhands.journal.events import AnswerDelta, Framed, Note, NoteReason, Recalled
 from manyhands.mind.frame import Frame, PlanFault, Route, check_plan, frame_schema
 from manyhands.mind.prompts import frame_prompt, replan_note, revise_prompt
 from manyhands.mind.question import Question, Recall, Review
+from manyhands.mind.speaking import AnswerReader
 from manyhands.mind.tools import Toolbox
 from manyhands.recover import read_structured
 from manyhands.remote.tools import OutsideTool
@@ -21,13 +22,18 @@ FRAMER = "framer"
 
 
 class Framer:
-    """Makes frames that can be followed; one that cannot goes back to the mind once."""
+    """Makes frames that can be followed; one that cannot goes back to the mind once.
+
+    Attributes:
+        spoken: what was told of a direct answer while the first frame was written.
+    """
 
     def __init__(self, toolbox: Toolbox, question: Question, max_steps: int) -> None:
         self._box = toolbox
         self._question = question
         self._max_steps = max_steps
         self.recalled = ""
+        self.spoken = ""
 
     @property
     def _tools(self) -> Mapping[str, OutsideTool]:
@@ -63,7 +69,7 @@ class Framer:
             count=lambda text: self._box.voice.tokens(text, FRAMER),
         )
         await self._box.tell_left_out(packed)
-        return await self._ask(prompt)
+        return await self._ask(prompt, speaks=True)
 
     async def revise(self, frame: Frame, notes: Sequence[str], why: str) -> Frame | None:
         """Further steps in the light of what was found, or a council; None when the mind has none.
@@ -115,15 +121,34 @@ class Framer:
             )
         )
 
-    async def _ask(self, prompt: str, done: Mapping[str, HandName] | None = None) -> Frame | None:
+    async def _ask(
+        self,
+        prompt: str,
+        done: Mapping[str, HandName] | None = None,
+        *,
+        speaks: bool = False,
+    ) -> Frame | None:
+        """A frame that can be followed; with `speaks` a direct answer is told as it is written."""
         schema = frame_schema(
             list(self._box.sources), hands=self._question.hands, tools=self._tools
         )
         again = ""
         for calm in (False, True):
+            reader = AnswerReader()
+
+            async def speak(piece: str, reader: AnswerReader = reader) -> None:
+                if new := reader.feed(piece):
+                    await self._box.emit(AnswerDelta(text=new))
+
             spoken = await self._box.voice.say(
-                FRAMER, "\n\n".join(filter(None, (prompt, again))), schema=schema, calm=calm
+                FRAMER,
+                "\n\n".join(filter(None, (prompt, again))),
+                schema=schema,
+                calm=calm,
+                on_text=speak if speaks else None,
+                on_anew=reader.begin_anew,
             )
+            self.spoken = reader.said
             read = read_structured(spoken.as_sent(), Frame)
             frame: Frame | None = read.value
             if frame is None:

@@ -102,7 +102,11 @@ class Run:
             await self.toolbox.emit(Asked(question=frame.question))
             return self._wrap("", Status.UNVERIFIED, question_back=frame.question)
         effects = await self._effects(frame, ())
-        return await self._say(Status.UNVERIFIED, frame.answer, effects=effects)
+        told = framer.spoken == frame.answer
+        if framer.spoken and not told:
+            text = "the answer was written in another form than it was begun in"
+            await self.toolbox.emit(Note(reason=NoteReason.RETRY, text=text))
+        return await self._say(Status.UNVERIFIED, frame.answer, effects=effects, told=told)
 
     async def _council(self, reports: Sequence[StepReport] = (), found: str = "") -> Answer:
         verdict = await Council(self.toolbox, self.question, self._recalled, found).hold()

@@ -23,6 +23,7 @@ from manyhands.journal.events import (
     ModelLoaded,
     ModelLoading,
     Note,
+    NoteReason,
     PassageRead,
     Rated,
     Recalled,
@@ -32,7 +33,7 @@ from manyhands.journal.events import (
     StepStarted,
 )
 
-__all__ = ["Line", "Tone", "line_of", "short"]
+__all__ = ["Line", "Tone", "begins_anew", "line_of", "short"]
 
 
 class Tone(StrEnum):
@@ -146,6 +147,15 @@ def _later_line(body: Body) -> Line | None:
             return None
         case _:
             return None
+
+
+#: After these a call is made again from its start.
+_ANEW = (NoteReason.RETRY, NoteReason.FAILOVER)
+
+
+def begins_anew(body: Body) -> bool:
+    """Whether what an answer's first try said is gone, because it is written again."""
+    return isinstance(body, Note) and body.reason in _ANEW and not body.step
 
 
 def _attempt_line(body: AttemptDone) -> Line:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from manyhands.journal.events import AnswerDelta, Event, RunFinished
 from manyhands.mind.answer import Answer
-from manyhands.trace.lines import Line, Tone, line_of, short
+from manyhands.trace.lines import Line, Tone, begins_anew, line_of, short
 
 __all__ = ["TerminalTrace", "print_answer", "text_of"]
 
@@ -79,6 +79,8 @@ class TerminalTrace:
             if self._live is not None:
                 self._live.update(self._written())
             return
+        if begins_anew(body):
+            self._draft = ""
         if isinstance(body, RunFinished):
             body = body.model_copy(update={"error": ""})
         line = line_of(body)

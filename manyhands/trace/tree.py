@@ -24,7 +24,6 @@ from manyhands.journal.events import (
     ModelLoaded,
     ModelLoading,
     Note,
-    NoteReason,
     PassageRead,
     Rated,
     Recalled,
@@ -33,7 +32,7 @@ from manyhands.journal.events import (
     StepDone,
     StepStarted,
 )
-from manyhands.trace.lines import line_of
+from manyhands.trace.lines import begins_anew, line_of
 
 __all__ = ["Badge", "StepNode", "Tree", "TreeState", "grow", "text_of", "tree_of"]
 
@@ -217,15 +216,11 @@ def _working(tree: Tree, event: Event) -> None:
         tree.doing = said
 
 
-#: After these a call was made again from its start: what an answer's first try said is gone.
-_WRITES_ANEW = (NoteReason.RETRY, NoteReason.FAILOVER)
-
-
 def _noted(tree: Tree, event: Event) -> None:
     line = line_of(event.body)
     if line is None:
         return
-    if isinstance(event.body, Note) and event.body.reason in _WRITES_ANEW and not event.body.step:
+    if begins_anew(event.body):
         tree.answer = ""
     match event.body:
         case Note() | EffectDecided() | EffectFinished() | CouncilDraft() | CouncilDone():

@@ -12,7 +12,7 @@ from manyhands.mind.mind import Mind
 from manyhands.rehearsal.script import Reply, ScriptedRequest
 from manyhands.rehearsal.stage import scripted_tiers
 from manyhands.roles.loader import load_roles
-from manyhands.settings import Settings
+from manyhands.settings import HostKind, HostSettings, Settings
 
 ROLES = load_roles()
 BY_PROMPT = {role.prompt: name for name, role in ROLES.items()}
@@ -62,3 +62,13 @@ async def ask(
             else:
                 seen.bodies.append(item.body)
     return seen
+
+
+def on_hosts(settings: Settings, *urls: str, kind: HostKind = HostKind.OLLAMA) -> Settings:
+    """The settings with every tier on all of these hosts, the first preferred."""
+    hosts = {f"host{at}": HostSettings(url=url, kind=kind) for at, url in enumerate(urls)}
+    tiers = {
+        name: spec.model_copy(update={"hosts": tuple(hosts)})
+        for name, spec in settings.tiers.items()
+    }
+    return settings.model_copy(update={"hosts": {**settings.hosts, **hosts}, "tiers": tiers})

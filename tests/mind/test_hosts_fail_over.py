@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
+from helpers_mind import on_hosts
 
 from manyhands.broker.contracts import Choice, Effect
 from manyhands.cli.demo_models import DATA, QUESTION, say
@@ -33,7 +34,7 @@ from manyhands.mind.mind import Mind
 from manyhands.rehearsal.script import Reply, ScriptedModel, ScriptedRequest
 from manyhands.rehearsal.server import RehearsalServer, running_server
 from manyhands.roles.loader import load_roles
-from manyhands.settings import HostKind, HostSettings, Settings
+from manyhands.settings import HostKind, Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -90,16 +91,6 @@ def living_host(settings: Settings, port: int = 0) -> object:
 
     models = [ScriptedModel(name, reply) for name in model_names(settings)]
     return running_server(models, port=port)
-
-
-def on_hosts(settings: Settings, *urls: str, kind: HostKind = HostKind.OLLAMA) -> Settings:
-    """The settings with every tier on all of these hosts, the first preferred."""
-    hosts = {f"host{at}": HostSettings(url=url, kind=kind) for at, url in enumerate(urls)}
-    tiers = {
-        name: spec.model_copy(update={"hosts": tuple(hosts)})
-        for name, spec in settings.tiers.items()
-    }
-    return settings.model_copy(update={"hosts": {**settings.hosts, **hosts}, "tiers": tiers})
 
 
 def asked(server: RehearsalServer) -> int:

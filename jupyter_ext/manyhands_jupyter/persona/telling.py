@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from manyhands.hands.contracts import Evidence
-from manyhands.journal.events import AttemptDone, Event, Note, NoteReason, RunStarted, Said
+from manyhands.journal.events import AttemptDone, Event, RunStarted, Said
 from manyhands.mind.answer import Answer
 from manyhands.trace.tree import Tree, TreeState, grow
 
@@ -48,8 +48,6 @@ class Telling:
         """Take an event in."""
         with self._lock:
             match event.body:
-                case Note(reason=NoteReason.RETRY, step="") if self.tree.answer:
-                    self.tree.answer = ""  # the answer is begun anew
                 case Said() as said:
                     self._said(said)
                 case AttemptDone(attempt=attempt):
