@@ -1,17 +1,18 @@
 """What a streamed answer costs the Jupyter server's loop, and how soon Stop reaches the model.
 
-One chat file with 200 messages and one connected browser; one scripted model that says the same
-2,000 tokens twice, at the same pace: once to a persona that hands them to Jupyter AI's own
-`BasePersona.stream_message`, once to ours, whose mind answers a plan of one step with all that
-belongs to it (journal, trace, checks). The loop is blocked while a timer that is due every
-millisecond comes late by more than five; the seconds it was late are added up. On a busy machine
-other programs make it late too: the row `nothing` shows by how much when nothing is streamed, and
-`cpu` is what the loop's own thread computed in that time, which others cannot add to.
+One chat file with 200 messages and one connected browser; one scripted model, in a process of its
+own, that says the same 2,000 tokens at the same pace: once to a persona that hands them to Jupyter
+AI's own `BasePersona.stream_message`, once to ours, whose mind answers a plan of one step with all
+that belongs to it (journal, trace, checks).
+
+The loop is blocked while a timer that is due every millisecond comes late by more than five; the
+seconds it was late are added up. On a busy machine other programs make it late too, so the time
+for which Linux had the loop's thread wait for a core (`/proc/thread-self/schedstat`) is taken off.
+The row `nothing` shows what is left of them when nothing is streamed. What the loop's own thread
+computed (`cpu`) nobody else can add to.
 
 Stop is measured from `cancel_response` to the moment at which the model server sees its stream
 closed. Model and speeds are scripted; the chat model, the file and the loop are real.
-
-    uv run python benchmarks/jupyter_chat.py [--tokens 2000] [--pace 200] [--history 200] [--json]
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -38,15 +42,23 @@ from manyhands.engines.contracts import Message as Turn
 from manyhands.engines.ollama import OllamaEngine
 from manyhands.rehearsal.script import Reply, ScriptedModel, ScriptedRequest
 from manyhands.rehearsal.server import RehearsalServer, running_server
-from manyhands.roles.loader import load_roles
 from manyhands.settings import load_settings
 
 GOAL_RATIO = 20.0
 GOAL_BLOCKED_MS = 20.0
 GOAL_STOP_MS = 200.0
+_SCHEDULED = Path("/proc/thread-self/schedstat")
 _BEAT_S = 0.001
 _LATE_S = 0.005
-PROMPTS = {name: role.prompt for name, role in load_roles().items()}
+FENCED = "```\n42\n```"
+
+
+def waited_s() -> float:
+    """Seconds for which this thread could have run and had no core; 0 where nobody counts them."""
+    try:
+        return int(_SCHEDULED.read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 class Loop:
@@ -67,16 +79,16 @@ class Loop:
         self._task.cancel()
 
     async def _beat(self) -> None:
-        last, worked = time.perf_counter(), time.thread_time()
+        last, worked, waited = time.perf_counter(), time.thread_time(), waited_s()
         while True:
             await asyncio.sleep(_BEAT_S)
-            now, work = time.perf_counter(), time.thread_time()
-            late = now - last - _BEAT_S
+            now, work, wait = time.perf_counter(), time.thread_time(), waited_s()
+            late = now - last - _BEAT_S - (wait - waited)
             if late > _LATE_S:
                 self.blocked_s += late
                 self.longest_s = max(self.longest_s, late)
                 self.cpu_s += work - worked
-            last, worked = now, work
+            last, worked, waited = now, work, wait
 
 
 class Browser:
@@ -113,21 +125,23 @@ class Plain(BasePersona):
         await engine.aclose()
 
 
-def reply_of(tokens: int, pace: float) -> Any:
-    pieces = tuple("word " for _ in range(tokens))
+def script(model: str, options: argparse.Namespace) -> str:
+    """What is said, as a script for a model server in a process of its own."""
+    step = {"id": "one", "hand": "math", "task": "Six times seven."}
+    plan = json.dumps({"goal": "answer", "route": "plan", "steps": [step]})
+    said = {
+        "you are the framer": f"say = {json.dumps(plan)}",
+        "you are the mathematician": f"say = {json.dumps(FENCED)}",
+        "": f"say = {json.dumps('word ' * options.tokens)}\n"
+        f"pieces = {json.dumps(['word '] * options.tokens)}\npace_s = {1 / options.pace}",
+    }
+    rules = [f"[[model.reply]]\nsystem = {json.dumps(who)}\n{what}" for who, what in said.items()]
+    return "\n".join([f"[[model]]\nname = {json.dumps(model)}", *rules]) + "\n"
 
-    def reply(request: ScriptedRequest) -> Reply | str:
-        role = next((name for name, text in PROMPTS.items() if text == request.system), "")
-        if role == "framer" and "wait" in request.last.rpartition("Question:")[2]:
-            return Reply("x", thinking="hm " * 10_000, pace_s=0.01)
-        if role == "framer":
-            step = {"id": "one", "hand": "math", "task": "Six times seven."}
-            return json.dumps({"goal": "answer", "route": "plan", "steps": [step]})
-        if role == "mathematician":
-            return "```\n42\n```"
-        return Reply("".join(pieces), pieces=pieces, pace_s=1 / pace)
 
-    return reply
+def slow_reply(request: ScriptedRequest) -> Reply | str:
+    """Thinks until it is stopped."""
+    return Reply("x", thinking="hm " * 10_000, pace_s=0.01)
 
 
 def chat_with(folder: Path, history: int) -> tuple[WsChatModel, Browser]:
@@ -176,7 +190,7 @@ async def stop_latencies(persona: MindPersona, server: RehearsalServer, times: i
     """Milliseconds from Stop to the end of the model's stream."""
     took = []
     for number in range(times):
-        message = Message(id=f"s{number}", body="please wait", time=time.time(), sender="user")
+        message = Message(id=f"s{number}", body="think", time=time.time(), sender="user")
         before = len(server.requests)
         answering = asyncio.create_task(persona.on_message(message))
         while not _streams(server, before):  # noqa: ASYNC110 - the server is in another thread
@@ -205,9 +219,7 @@ def personas(chat: WsChatModel, folder: Path) -> MindPersona:
     return next(item for item in manager.personas.values() if isinstance(item, MindPersona))
 
 
-async def measure(
-    server: RehearsalServer, model: str, options: argparse.Namespace
-) -> dict[str, Any]:
+async def measure(url: str, model: str, options: argparse.Namespace) -> dict[str, Any]:
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -218,12 +230,11 @@ async def measure(
         browser.messages = browser.bytes = 0
         results["manyhands"] = await streamed(mind, browser)
         results["nothing"] = await nothing(results["manyhands"]["seconds"])
-        results["stop_ms"] = await stop_latencies(mind, server, options.stops)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         chat, browser = chat_with(folder, options.history)
         plain = Plain(chat=chat)
-        plain.url, plain.model = server.url, model
+        plain.url, plain.model = url, model
         results["stream_message"] = await streamed(plain, browser)
         results["megabytes_of_file"] = (folder / "talk.chat").stat().st_size / 1e6
         chat.add_message(NewMessage(body="x", sender="user"))
@@ -233,8 +244,17 @@ async def measure(
     return results
 
 
+async def measure_stop(server: RehearsalServer, options: argparse.Namespace) -> list[float]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        chat, _ = chat_with(folder, options.history)
+        mind = personas(chat, folder)
+        await mind._ensure_prepared()
+        return await stop_latencies(mind, server, options.stops)
+
+
 @contextmanager
-def own_folders() -> Iterator[None]:
+def own_folders() -> Iterator[Path]:
     """Settings, journal and memory of their own, so that the user's are left alone."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -243,30 +263,45 @@ def own_folders() -> Iterator[None]:
         os.environ["MANYHANDS_JOURNAL__PATH"] = str(folder / "journal.db")
         os.environ["MANYHANDS_ROUTING__PATH"] = str(folder / "learning.db")
         os.environ["MANYHANDS_MEMORY__ENABLED"] = "false"
-        yield
+        yield folder
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--tokens", type=int, default=2000)
-    parser.add_argument("--pace", type=float, default=200.0, help="scripted tokens a second")
-    parser.add_argument("--history", type=int, default=200, help="messages in the chat before")
-    parser.add_argument("--stops", type=int, default=10)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    with own_folders():
+@contextmanager
+def speaking(models: list[str], options: argparse.Namespace, folder: Path) -> Iterator[str]:
+    """The address of a model server in its own process, which cannot hold up our loop."""
+    path = folder / "script.toml"
+    path.write_text("".join(script(model, options) for model in models))
+    command = [sys.executable, "-m", "manyhands", "rehearsal", "serve", str(path), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = next(
+                match for line in process.stdout if (match := re.search(r"http://[\d.]+:\d+", line))
+            )
+            yield found[0]
+        finally:
+            process.terminate()
+
+
+def chat_figures(options: argparse.Namespace) -> dict[str, Any]:
+    """Everything above, measured."""
+    with own_folders() as folder:
         tiers = load_settings().tiers
-        reply = reply_of(options.tokens, options.pace)
-        models = {
-            tier.model: ScriptedModel(name=tier.model, reply=reply) for tier in tiers.values()
-        }
-        with running_server(list(models.values())) as server:
+        models = sorted({tier.model for tier in tiers.values()})
+        with speaking(models, options, folder) as url:
+            os.environ["OLLAMA_HOST"] = url
+            found = asyncio.run(measure(url, tiers["mind"].model, options))
+        slow = [ScriptedModel(name=name, reply=slow_reply) for name in models]
+        with running_server(slow) as server:
             os.environ["OLLAMA_HOST"] = server.url
-            found = asyncio.run(measure(server, tiers["mind"].model, options))
-    if options.json:
-        print(json.dumps(found, indent=2))
-        return
+            found["stop_ms"] = asyncio.run(measure_stop(server, options))
     ours, theirs = found["manyhands"], found["stream_message"]
+    for what in ("blocked_s", "cpu_s"):
+        found[f"{what}_ratio"] = theirs[what] / max(ours[what], _LATE_S)
+    return found
+
+
+def print_chat(found: dict[str, Any], options: argparse.Namespace) -> None:
     print(
         f"{options.tokens} tokens at {options.pace:g} tokens/s (scripted), {options.history} "
         f"messages before, a chat file of {found['megabytes_of_file']:.2f} MB"
@@ -279,16 +314,13 @@ def main() -> None:
             f"{row['longest_ms']:>8.1f} ms{row['updates']:>9.0f}{row['megabytes']:>7.2f} MB"
         )
     for what in ("blocked_s", "cpu_s"):
-        ratio = theirs[what] / max(ours[what], _LATE_S)
+        ratio = found[f"{what}_ratio"]
         print(f"{what.removesuffix('_s')}: {ratio:.0f} times less (goal {GOAL_RATIO:.0f})")
     print(
         f"one writing of the chat's file by jupyterlab-chat: {found['one_save_ms']:.1f} ms; "
-        f"longest with manyhands {ours['longest_ms']:.1f} ms (goal {GOAL_BLOCKED_MS:.0f})"
+        f"longest with manyhands {found['manyhands']['longest_ms']:.1f} ms "
+        f"(goal {GOAL_BLOCKED_MS:.0f})"
     )
     stops = found["stop_ms"]
-    print(f"Stop to closed stream: median {statistics.median(stops):.0f} ms, longest "
+    print(f"Stop in the chat to closed stream: median {statistics.median(stops):.0f} ms, longest "
           f"{max(stops):.0f} ms of {len(stops)} (goal {GOAL_STOP_MS:.0f})")  # fmt: skip
-
-
-if __name__ == "__main__":
-    main()
