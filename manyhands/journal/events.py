@@ -220,6 +220,7 @@ class NoteReason(StrEnum):
     CONTEXT = "context"
     STALL = "stall"
     REPLAN = "replan"
+    CONTRADICTION = "contradiction"
     REMOTE = "remote"
 
 

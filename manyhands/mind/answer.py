@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -94,7 +94,10 @@ def current(steps: Iterable[StepReport]) -> list[StepReport]:
 
 
 def judge_answer(
-    steps: Iterable[StepReport], ungrounded: Iterable[str]
+    steps: Iterable[StepReport],
+    ungrounded: Iterable[str],
+    wrong: Collection[str] = (),
+    contradictions: Sequence[str] = (),
 ) -> tuple[Status, tuple[str, ...]]:
     """Status and open points of an answer that was written from `steps`.
 
@@ -102,8 +105,12 @@ def judge_answer(
     `verify` is decided, and every number of the text comes from somewhere. A refuted claim does
     not count against the answer: finding it out was the work. Otherwise unverified, or the
     steps' own status when none of them brought anything.
+
+    Args:
+        wrong: steps that another check decided against; they do not count either way.
+        contradictions: between results, that no check could decide.
     """
-    reports = current(steps)
+    reports = [report for report in current(steps) if report.id not in wrong]
     loose = [f"the number {number} stands in no result" for number in ungrounded]
     decided = (Status.VERIFIED, Status.REFUTED)
     open_points = [
@@ -114,9 +121,9 @@ def judge_answer(
         not in (decided if report.hand is HandName.VERIFY else (Status.VERIFIED,))
     ]
     statuses = {report.result.status for report in reports}
-    if reports and not open_points and not loose:
+    if reports and not (open_points or loose or contradictions):
         return Status.VERIFIED, ()
-    points = (*open_points, *loose)
+    points = (*contradictions, *open_points, *loose)
     if statuses and statuses <= {Status.FAILED}:
         return Status.FAILED, points
     if statuses and statuses <= {Status.FAILED, Status.CANNOT}:

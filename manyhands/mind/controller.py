@@ -278,6 +278,27 @@ class Controller:
             keep=self._box.keep,
         )
 
+    async def overrule(self, report: StepReport, why: str) -> StepReport:
+        """Tell that a check decided against a result; the mind does not get to see its value."""
+        self.notes[report.id] = f"step {report.id} ({report.hand}): refuted. {why}."
+        self.handles.pop(report.id, None)
+        if report.result.status is Status.REFUTED:
+            return report  # told before, by this process or a former one
+        result = report.result.model_copy(update={"status": Status.REFUTED, "open_points": (why,)})
+        await self._told(report.id, report.hand, result)
+        return report.model_copy(update={"result": result})
+
+    async def _told(self, step: str, hand: HandName, result: HandResult) -> None:
+        await self._box.emit(
+            StepDone(
+                step=step,
+                hand=hand,
+                status=result.status,
+                summary=result.summary,
+                result=result.model_dump(mode="json"),
+            )
+        )
+
     async def _report(self, step: PlanStep, result: HandResult) -> None:
         note = self._condensed(step, result)
         if note.cut:
@@ -290,15 +311,7 @@ class Controller:
         self.notes[step.id] = note.note
         if step.id in self._done:
             return  # a former process has told it
-        await self._box.emit(
-            StepDone(
-                step=step.id,
-                hand=step.hand,
-                status=result.status,
-                summary=result.summary,
-                result=result.model_dump(mode="json"),
-            )
-        )
+        await self._told(step.id, step.hand, result)
         if note.cut:
             await self._box.emit(
                 Condensed(

@@ -60,6 +60,7 @@ class PlanStep(BaseModel):
 
     Attributes:
         replaces: in a revised plan, the step of the same hand whose work it does another way.
+        same_as: the step whose question it answers by another way; their results are compared.
         subject: what a person hands over to `verify`; no plan of the mind may hold one.
     """
 
@@ -70,6 +71,7 @@ class PlanStep(BaseModel):
     task: str = Field(min_length=1, max_length=8000)
     needs: tuple[str, ...] = ()
     replaces: str = ""
+    same_as: str = ""
     data: tuple[str, ...] = ()
     entry_point: str = ""
     kind: MathKind = MathKind.FREE
@@ -218,6 +220,8 @@ def _shape_faults(
         for need in step.needs:
             if need not in ids and need not in done:
                 yield _fault(step.id, f"needs {need!r}, which is no step of the plan")
+        if step.same_as and (step.same_as == step.id or step.same_as not in {*ids, *done}):
+            yield _fault(step.id, f"same_as names {step.same_as!r}, which is no other step")
         if step.replaces and done.get(step.replaces) is not step.hand:
             yield _fault(
                 step.id, f"replaces {step.replaces!r}, which is no {step.hand} step so far"

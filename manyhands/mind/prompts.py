@@ -50,6 +50,7 @@ plan: everything else. Put steps in `steps`; each is one hand request:
   math: one expression. `kind` and `given` say how it is checked: derivative needs f and var.
   visualize: one chart of one data name; `chart`, `x`, `y`, `agg`.
   verify: `task` is one claim about one data name that can be true or false.
+  A step that answers the question of another by another way names it in `same_as`.
 Only if the user asked for it, `effects`: save_file (the file of a `step` to a relative `path`),
 remember (one statement in `text`)."""
 

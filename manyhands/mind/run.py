@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 from manyhands.errors import BudgetExceeded, EngineError
 from manyhands.hands.contracts import HandName, HandResult, Status
@@ -13,10 +14,11 @@ from manyhands.mind.budget import Purse
 from manyhands.mind.controller import Controller
 from manyhands.mind.council import Council
 from manyhands.mind.effects import perform_effects
-from manyhands.mind.frame import Frame, Route
+from manyhands.mind.frame import Frame, PlanStep, Route
 from manyhands.mind.framing import Framer
 from manyhands.mind.grounding import ungrounded
 from manyhands.mind.question import Question, Recall, Review
+from manyhands.mind.reconciling import Settled, conflicts_in, settle
 from manyhands.mind.revising import why_revise
 from manyhands.mind.tools import Toolbox
 from manyhands.mind.writing import Writer
@@ -24,6 +26,8 @@ from manyhands.mind.writing import Writer
 __all__ = ["Reached", "Run"]
 
 _REVISIONS = 1
+#: A contradiction has two sides, and each may be asked about once.
+_SIDES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class Run:
     review: Review | None = None
     reached: Reached = field(default_factory=Reached)
     _recalled: str = ""
+    _revision: int = 0
 
     async def answer(self) -> Answer:
         """Answer the question.
@@ -119,8 +124,12 @@ class Run:
         frame, reports = await self._work(frame, framer, controller)
         if frame.route is Route.COUNCIL:  # checks could not decide, so the mind calls one
             return await self._council(reports, "\n\n".join(controller.notes.values()))
+        frame, reports = await self._reconcile(frame, framer, controller, reports)
+        settled = settle(frame, reports)
+        reports = await self._overrule(controller, reports, settled)
         claims = tuple(_claim(report) for report in reports if report.hand is HandName.VERIFY)
         notes = [controller.notes[step.id] for step in frame.steps]
+        notes += [f"To be told as open: {point}." for point in settled.open_points]
         writer = Writer(self.toolbox, self.question)
         text, fault = self.reached.written, ""
         if not text:
@@ -131,12 +140,12 @@ class Run:
             return await self._say(Status.FAILED, said, reports, claims, (fault,))
         ground = [
             *notes,
-            *(report.result.value for report in reports),
+            *(report.result.value for report in reports if report.id not in settled.wrong),
             *(source.description for source in self.toolbox.sources.values()),
             self.question.text,
         ]
         loose = ungrounded(text, ground)
-        status, open_points = judge_answer(reports, loose)
+        status, open_points = judge_answer(reports, loose, settled.wrong, settled.open_points)
         if loose:
             await self.toolbox.emit(
                 Note(
@@ -144,7 +153,8 @@ class Run:
                     text=f"numbers that stand in no result: {', '.join(loose)}",
                 )
             )
-        effects = await self._effects(frame, reports)
+        counted = [report for report in reports if report.id not in settled.wrong]
+        effects = await self._effects(frame, counted)
         told = not self.reached.written
         return await self._say(status, text, reports, claims, open_points, effects, told=told)
 
@@ -153,10 +163,12 @@ class Run:
     ) -> tuple[Frame, list[StepReport]]:
         """Run the plan; where steps brought nothing that holds, the mind may plan once more."""
         order = await controller.arrange(frame.steps)
-        await framer.tell(frame, order, self.reached.revisions)
+        self._revision = self.reached.revisions
+        await framer.tell(frame, order, self._revision)
         reports = await controller.run(frame.steps, order)
-        for revision in range(self.reached.revisions + 1, _REVISIONS + 1):
-            why = why_revise(frame.steps, reports)
+        while self._revision < _REVISIONS:
+            overruled = settle(frame, reports).wrong
+            why = why_revise(frame.steps, [r for r in reports if r.id not in overruled])
             if not why or self.purse.over is not None:
                 break
             await self.toolbox.emit(Note(reason=NoteReason.REPLAN, text=why))
@@ -170,18 +182,56 @@ class Run:
                 break
             if more is None:
                 break
+            self._revision += 1
             if more.route is Route.COUNCIL:
                 frame = frame.model_copy(update={"route": Route.COUNCIL})
-                await framer.tell(frame, (), revision)
+                await framer.tell(frame, (), self._revision)
                 break
             effects = frame.effects or more.effects
             frame = frame.model_copy(
                 update={"steps": (*frame.steps, *more.steps), "effects": effects}
             )
             order = await controller.arrange(more.steps)
-            await framer.tell(frame, order, revision)
+            await framer.tell(frame, order, self._revision)
             reports = [*reports, *await controller.run(more.steps, order)]
         return frame, reports
+
+    async def _reconcile(
+        self, frame: Frame, framer: Framer, controller: Controller, reports: list[StepReport]
+    ) -> tuple[Frame, list[StepReport]]:
+        """Results that contradict each other become `verify` steps of the plan."""
+        for _ in range(_SIDES):
+            found = [one for one in conflicts_in(frame, reports) if one.wants is not None]
+            claims = list(dict.fromkeys(one.wants for one in found if one.wants is not None))
+            claims = claims[: max(0, self.max_steps - len(frame.steps))]
+            if not claims or self.purse.over is not None:
+                break
+            for told in dict.fromkeys(one.told for one in found):
+                text = f"{told}: a verify step is to decide"
+                await self.toolbox.emit(Note(reason=NoteReason.CONTRADICTION, text=text))
+            names = (name for n in count(1) if (name := f"settle{n}") not in controller.notes)
+            more = tuple(
+                PlanStep(id=name, hand=HandName.VERIFY, task=claim, data=(data,))
+                for name, (claim, data) in zip(names, claims, strict=False)
+            )
+            frame = frame.model_copy(update={"steps": (*frame.steps, *more)})
+            order = await controller.arrange(more)
+            await framer.tell(frame, order, self._revision)
+            reports = [*reports, *await controller.run(more, order)]
+        return frame, reports
+
+    async def _overrule(
+        self, controller: Controller, reports: Sequence[StepReport], settled: Settled
+    ) -> list[StepReport]:
+        """The reports, with those that a check decided against as refuted."""
+        for point in settled.open_points:
+            await self.toolbox.emit(Note(reason=NoteReason.CONTRADICTION, text=point))
+        return [
+            await controller.overrule(report, settled.wrong[report.id])
+            if report.id in settled.wrong
+            else report
+            for report in reports
+        ]
 
     async def _effects(self, frame: Frame, reports: Sequence[StepReport]) -> tuple[EffectTold, ...]:
         if not frame.effects:
