@@ -28,7 +28,7 @@ from manyhands.mind.answer import Answer
 from manyhands.mind.budget import Purse
 from manyhands.mind.data import DataFile, open_data, sources_of
 from manyhands.mind.question import Question, Review
-from manyhands.mind.recorder import Recorder, accounted
+from manyhands.mind.recorder import Recorder, accounted, surely_ended
 from manyhands.mind.remembering import Remembering
 from manyhands.mind.routes import Routes
 from manyhands.mind.run import Run
@@ -37,7 +37,6 @@ from manyhands.redaction import redact
 from manyhands.remote.tools import OutsideTools
 
 if TYPE_CHECKING:
-    from manyhands.hands.places import Models
     from manyhands.roles.model import Role
     from manyhands.settings import Settings
 
@@ -263,26 +262,27 @@ class Mind:
             watch(events[0])
         failure: ManyhandsError | None = None
         left = False
-        yield events[0]
-        async with anyio.create_task_group() as tasks:
+        with surely_ended(recorder, self.settings), send, receive:
+            yield events[0]
+            async with anyio.create_task_group() as tasks:
 
-            async def work() -> None:
-                nonlocal failure
-                with send:
-                    try:
-                        answer = await self._run(recorder, question, files, review, events)
-                        send.send_nowait(answer)
-                    except ManyhandsError as error:
-                        failure = error
+                async def work() -> None:
+                    nonlocal failure
+                    with send:
+                        try:
+                            answer = await self._run(recorder, question, files, review, events)
+                            send.send_nowait(answer)
+                        except ManyhandsError as error:
+                            failure = error
 
-            tasks.start_soon(work)
-            try:
-                async with receive:
-                    async for item in receive:
-                        yield item
-            except GeneratorExit:
-                left = True  # let out of the group it would come back wrapped
-            tasks.cancel_scope.cancel()
+                tasks.start_soon(work)
+                try:
+                    async with receive:
+                        async for item in receive:
+                            yield item
+                except GeneratorExit:
+                    left = True  # let out of the group it would come back wrapped
+                tasks.cancel_scope.cancel()
         if failure is not None and not left:
             raise failure
 
@@ -330,10 +330,11 @@ class Mind:
     ) -> AsyncIterator[Toolbox]:
         from manyhands.broker.broker import Broker
         from manyhands.hands.bench import Bench
+        from manyhands.hands.models import TierModels
         from manyhands.hands.voice import Voice
 
         async with (
-            self._models() as models,
+            TierModels(self.settings, door=self._door, background=self.background) as models,
             Bench(self.settings.sandbox.policy()) as bench,
         ):
             outside = await self._outside(recorder) if hands else None
@@ -381,13 +382,6 @@ class Mind:
             "remember": rules.remember,
             "run_cell": rules.run_cell,
         }
-
-    @asynccontextmanager
-    async def _models(self) -> AsyncIterator[Models]:
-        from manyhands.hands.models import TierModels
-
-        async with TierModels(self.settings, door=self._door, background=self.background) as models:
-            yield models
 
     def _memory(self, question: Question) -> Remembering | None:
         """Memory, unless it is off or the models only play: scripted words are not remembered."""

@@ -19,7 +19,7 @@ from manyhands.redaction import redact_value
 if TYPE_CHECKING:
     from manyhands.settings import Settings
 
-__all__ = ["Ending", "Recorder", "accounted"]
+__all__ = ["Ending", "Recorder", "accounted", "surely_ended"]
 
 
 class Recorder:
@@ -28,6 +28,9 @@ class Recorder:
     Args:
         seq: of the last event that was written for the run.
         show: gives an event to the door; it never waits.
+
+    Attributes:
+        ended: the run's end is written.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Recorder:
         self.run_id = run_id
         self._seq = seq
         self._show = show
+        self.ended = False
 
     def record(self, body: Body) -> None:
         """Write and show; no await stands between, so that a cancelled task can still write."""
@@ -46,6 +50,7 @@ class Recorder:
             event = event.model_copy(update={"seq": self._seq + 1})
             self._journal.append(event)
             self._seq += 1
+            self.ended = self.ended or isinstance(clean, RunFinished)
         try:
             self._show(event)
         except (anyio.ClosedResourceError, anyio.BrokenResourceError):
@@ -110,3 +115,14 @@ def accounted(recorder: Recorder, settings: Settings, steps: int) -> Iterator[En
                 error=error,
             )
         )
+
+
+@contextmanager
+def surely_ended(recorder: Recorder, settings: Settings) -> Iterator[None]:
+    """Write the end also of a run that was left before its work had begun."""
+    try:
+        yield
+    finally:
+        if not recorder.ended:
+            with accounted(recorder, settings, steps=0):
+                pass

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
 import anyio
 import pytest
 
+from manyhands.broker.contracts import Choice, Effect
+from manyhands.journal.events import Event
 from manyhands.journal.records import RunState
+from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
 from manyhands.rehearsal.script import Reply, ScriptedModel, ScriptedRequest
 from manyhands.rehearsal.server import running_server
@@ -75,3 +78,133 @@ async def test_leaving_ends_the_generation_at_once_and_the_run_goes_on_later(
             async for item in items:
                 answer = item
         assert answer.text == "It is 2*x."  # type: ignore[union-attr]
+
+
+# --- at any event of a run -----------------------------------------------------------------------
+
+PARTS = [
+    {"id": name, "hand": "math", "task": f"prove lemma {name}", "kind": "free"}
+    for name in ("one", "two")
+]
+WANTS = [{"tool": "save_file", "step": "one", "path": "out.txt"}]
+SAYS = {
+    "framer": json.dumps({"goal": "g", "route": "plan", "steps": PARTS, "effects": WANTS}),
+    "mathematician": "It follows.\n```\nx = x\n```",
+    "editor": "Both lemmas follow.",
+}
+#: So many tokens that a generation which is not ended goes on for minutes.
+ENDLESS = Reply("word " * 20_000, pace_s=0.01)
+_GENERATES = ("generating", "answer_delta")
+#: The server must see that nobody listens any more; far less than it takes on an idle machine.
+_ENDS_S = 5.0
+
+
+class Lives:
+    """Runs of one question, stopped at an event, on one server.
+
+    Attributes:
+        endless: every generation that begins now never ends by itself.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.endless = False
+        self.approved: list[str] = []
+
+    def reply(self, request: ScriptedRequest) -> Reply:
+        if self.endless:
+            return ENDLESS
+        role = BY_PROMPT[str(request.messages[0]["content"])]
+        no_other_way = role == "framer" and "brought nothing" in request.last
+        direct = json.dumps({"goal": "g", "route": "direct", "answer": "No other way."})
+        return Reply(direct if no_other_way else SAYS[role])
+
+    async def approve(self, effect: Effect, why: str) -> Choice:
+        self.approved.append(effect.summary)
+        return Choice.ONCE
+
+    def mind(self, url: str, folder: Path) -> Mind:
+        folder.mkdir()
+        journal = self._settings.journal.model_copy(update={"path": folder / "journal.db"})
+        hosts = {"local": HostSettings(url=url)}
+        there = self._settings.model_copy(update={"hosts": hosts, "journal": journal})
+        return Mind(there, roles=ROLES, simulated=True, approve=self.approve)
+
+
+async def whole(items: AsyncGenerator[Event | Answer]) -> tuple[list[Event], Answer]:
+    events: list[Event] = []
+    answer = None
+    async with aclosing(items) as parts:
+        async for item in parts:
+            if isinstance(item, Answer):
+                answer = item
+            else:
+                events.append(item)
+    assert answer is not None
+    return events, answer
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("generating", [False, True], ids=["at-the-event", "generating-after-it"])
+async def test_stopping_at_any_event_ends_generation_and_the_run_goes_on_to_the_same_answer(
+    tmp_path: Path,
+    settings_in: Callable[[Path], Settings],
+    generating: bool,
+) -> None:
+    lives = Lives(settings_in(tmp_path))
+    models = [
+        ScriptedModel(name=tier.model, reply=lives.reply)
+        for tier in settings_in(tmp_path).tiers.values()
+    ]
+    with running_server(models) as server:
+        for name in ("loads", "whole"):  # so that every life finds the models loaded
+            mind = lives.mind(server.url, tmp_path / name)
+            stream = mind.stream("Prove both.", save_folder=tmp_path / name)
+            events, first = await whole(stream)
+        kinds = [event.body.kind for event in events if event.durable]
+        assert first.text == "Both lemmas follow."
+        assert [effect.state for effect in first.effects] == ["done"]
+        stopped = 0
+        for cut in range(1, len(kinds)):
+            folder = tmp_path / f"cut{cut}"
+            mind = lives.mind(server.url, folder)
+            known = len(server.requests)
+            run_id, finished = "", 0
+            with anyio.fail_after(60):
+                stream = mind.stream("Prove both.", save_folder=folder)
+                async with aclosing(stream) as items:
+                    async for item in items:
+                        assert not isinstance(item, Answer)
+                        run_id = item.run_id
+                        finished += item.body.kind == "step_done"
+                        if item.durable and item.seq == cut:
+                            lives.endless = generating
+                            if not generating:
+                                break
+                        if generating and item.seq >= cut:
+                            if item.body.kind in _GENERATES:
+                                break
+                            if item.durable and item.body.kind == "run_finished":
+                                break
+                    left = time.monotonic()
+                calls = [one for one in server.requests[known:] if one.path == "/api/chat"]
+                while any(call.ended is None for call in calls):  # noqa: ASYNC110
+                    await anyio.sleep(0.005)
+            lives.endless = False
+            assert all(call.ended - left < _ENDS_S for call in calls if call.ended), kinds[:cut]
+            with mind.journal() as journal:
+                state = journal.run(run_id).state
+            if state is RunState.ANSWERED:
+                continue  # nothing was left to generate
+            stopped += 1
+            assert state is RunState.STOPPED, kinds[:cut]
+            if generating:
+                assert calls[-1].cancelled
+                assert calls[-1].tokens < 20_000
+            again, answer = await whole(mind.resume(run_id))
+            assert (answer.text, answer.status) == (first.text, first.status), kinds[:cut]
+            assert [effect.state for effect in answer.effects] == ["done"], kinds[:cut]
+            assert (folder / "out.txt").read_text() == "x = x"
+            done = [event.body.step for event in again if event.body.kind == "step_done"]
+            assert len(done) + finished == len(PARTS), "no finished step is done again"
+        assert stopped > (5 if generating else len(kinds) // 2)
