@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers_redaction import KEYLIKE_PLACES, PLACES
 from helpers_sidebar import frame, open_chat, played_tab
 from jupyterlab_chat.models import FileAttachment, NotebookAttachment, NotebookAttachmentCell
 from manyhands_jupyter.persona.cells_text import BUDGET_TOKENS, notebook_context
@@ -84,6 +85,25 @@ async def test_what_was_sent_is_shown_word_for_word_without_secrets(
     assert token not in shown
     assert "load(token)" in sent
     assert token not in sent
+
+
+@pytest.mark.anyio
+async def test_no_secret_of_a_cell_reaches_the_wire_wherever_it_stands(
+    play: Any, tmp_path: Path
+) -> None:
+    secret = "Tr0ub4dor-and-3"
+    held = [place.replace("§", secret) for place in (*PLACES, *KEYLIKE_PLACES)]
+    long = "passwords = [\n" + f"    '{secret}',\n" * 2_000 + "]"
+    with play(lambda request: frame(route="direct", answer="ok")) as server:
+        async with open_chat(tmp_path) as chat:
+            for number, source in enumerate(["\n".join(held[:30]), "\n".join(held[30:]), long]):
+                printed = {"type": "stream", "name": "stdout", "text": source}
+                async with played_tab({"look": notebook(0, cell(0, source, printed))}):
+                    await chat.say(f"What is this, {number}?")
+                assert chat.told["seen"] == ["notebook"]
+    sent = json.dumps([item.body for item in server.requests])
+    assert "[secret removed]" in sent
+    assert secret not in sent
 
 
 @pytest.mark.anyio

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from manyhands.mind.condense import estimate_tokens
+from manyhands.redaction import redact
 
 __all__ = ["BUDGET_TOKENS", "Cell", "cells_text", "middle", "notebook_context"]
 
@@ -67,10 +68,11 @@ def _cell_text(cell: Cell, *, active: bool) -> str:
     room = 2 * _PART if active else _PART
     lines = [
         f"{name}, {cell['index'] + 1}. in the notebook, {cell['cellType']}{number}:",
-        middle(cell["source"], room),
+        # A list of secrets whose name was cut off could not be recognised any more.
+        middle(redact(cell["source"]), room),
     ]
     for item in cell["outputs"]:
-        text = _ANSI.sub("", str(item.get("text") or ""))
+        text = redact(_ANSI.sub("", str(item.get("text") or "")))
         if item["type"] == "error":
             lines += [f"It failed: {item.get('name')}: {item.get('value')}", _tail(text, room)]
         elif item["type"] == "stream":

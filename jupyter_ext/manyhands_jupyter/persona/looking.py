@@ -14,6 +14,7 @@ import anyio.to_thread
 from jupyterlab_chat.models import Message, NotebookAttachment
 
 from manyhands.errors import InputError
+from manyhands.redaction import redact, redact_value
 from manyhands_jupyter.persona.cells_text import Cell, cells_text, middle, notebook_context
 from manyhands_jupyter.persona.companions import notebook_commands
 from manyhands_jupyter.server.tabs import Tabs
@@ -72,7 +73,7 @@ async def _around_by_commands(message: Message) -> dict[str, str]:
         return {}
     finally:
         tools.target_client_id.reset(token)
-    text = json.dumps(cell.get("result") or {}, ensure_ascii=False, indent=1)
+    text = json.dumps(redact_value(cell.get("result") or {}), ensure_ascii=False, indent=1)
     return {"notebook": f"{book.get('path', '')}, the active cell:\n{middle(text, _CELL)}"}
 
 
@@ -172,4 +173,4 @@ def _text_of(path: Path) -> str:
         raise InputError(f"{path.name} cannot be read: {error.strerror}.") from None
     if b"\0" in start:
         return "A binary file; its content was not sent."
-    return middle(start.decode("utf-8", errors="replace"), _FILE)
+    return middle(redact(start.decode("utf-8", errors="replace")), _FILE)
