@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import sys
@@ -20,19 +21,20 @@ _MARKS = {"ok": "✓", "warning": "!", "problem": "✗"}
 
 
 def show_control(session: Session) -> None:
-    """Display the panel; where ipywidgets is not installed, the same as text."""
-    from IPython.display import display
-
-    try:
-        panel = ControlPanel(session)
-    except ModuleNotFoundError as error:
-        if error.name != "ipywidgets":
-            raise
+    """Display the panel; in a terminal, or where ipywidgets is not installed, what runs as text."""
+    installed = importlib.util.find_spec("ipywidgets") is not None
+    if session.main_loop is None or not installed:
         from manyhands_jupyter.telling import status_lines
 
         print("\n".join(status_lines(session)))
-        print("(ipywidgets is not installed: pip install 'manyhands[jupyter]' brings the panel)")
+        if not installed:
+            print(
+                "(ipywidgets is not installed: pip install 'manyhands[jupyter]' brings the panel)"
+            )
         return
+    from IPython.display import display
+
+    panel = ControlPanel(session)
     display(panel.box)
     panel.refresh()
 
