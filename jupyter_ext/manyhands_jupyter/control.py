@@ -1,23 +1,38 @@
-"""The control panel: what is loaded, roles, memory, what runs, and what the doctor finds."""
+"""The control panel: what runs, what is loaded and fits, roles, memory, the doctor's findings."""
 
 from __future__ import annotations
 
-import asyncio
+import html
 import importlib.util
-import json
-import os
-import sys
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-from manyhands.errors import InputError, ManyhandsError
+from manyhands.errors import ManyhandsError
+from manyhands_jupyter.looks import Mark, Row, doctor_rows, fit_rows
 
 if TYPE_CHECKING:
     from manyhands_jupyter.session import Session
 
-__all__ = ["ControlPanel", "doctor", "show_control"]
+__all__ = ["ControlPanel", "show_control"]
 
-_MARKS = {"ok": "✓", "warning": "!", "problem": "✗"}
+_TITLES = ("Running", "Models", "Roles", "Memory", "Doctor")
+_STYLE = """<style>
+.mh-control { max-width: 60rem; }
+.mh-control .widget-html, .mh-control .widget-html-content { height: auto; width: 100%; }
+.mh-control .mh-rows { list-style: none; margin: 4px 0; padding: 0; line-height: 1.5;
+  font-size: var(--jp-ui-font-size1, 13px); color: var(--jp-ui-font-color1, #212121); }
+.mh-control .mh-rows li { display: flex; gap: 8px; padding: 2px 0; overflow-wrap: anywhere; }
+.mh-control .mh-rows b { flex: 0 0 1.2em; text-align: center; }
+.mh-control .mh-rows h4 { margin: 8px 0 2px; font-size: inherit; }
+.mh-control .mh-rows span { flex: 1; min-width: 0; white-space: pre-wrap; }
+.mh-control .mh-next { display: block; font-family: var(--jp-code-font-family, monospace);
+  color: var(--jp-ui-font-color2, #616161); }
+.mh-control .mh-ok { color: #1b6e2c; } .mh-control .mh-problem { color: #b3261e; }
+.mh-control .mh-warning { color: #8a5300; }
+[data-jp-theme-light='false'] .mh-control .mh-ok { color: #6fd08c; }
+[data-jp-theme-light='false'] .mh-control .mh-problem { color: #ff8a80; }
+[data-jp-theme-light='false'] .mh-control .mh-warning { color: #e5c07b; }
+</style>"""
 
 
 def show_control(session: Session) -> None:
@@ -28,141 +43,131 @@ def show_control(session: Session) -> None:
 
         print("\n".join(status_lines(session)))
         if not installed:
-            print(
-                "(ipywidgets is not installed: pip install 'manyhands[jupyter]' brings the panel)"
-            )
+            print("(ipywidgets is not installed; the panel: pip install 'manyhands[jupyter]')")
         return
     from IPython.display import display
 
     panel = ControlPanel(session)
-    display(panel.box)
+    view = dict(panel.box._repr_mimebundle_())
+    view["text/plain"] = "manyhands' control panel: %mind panel shows it anew."
+    display(view, raw=True)
     panel.refresh()
 
 
-async def doctor(session: Session) -> list[dict[str, str]]:
-    """What `manyhands doctor` finds, each with its next action; run as a process of its own.
-
-    Raises:
-        InputError: it could not be run.
-    """
-    env = dict(os.environ)
-    if session.rehearsal is not None:
-        for name, host in session.settings.hosts.items():
-            env[f"MANYHANDS_HOSTS__{name.upper()}__URL"] = host.url
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "manyhands",
-        "doctor",
-        "--json",
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=env,
-    )
-    out, err = await process.communicate()
-    try:
-        findings: list[dict[str, str]] = json.loads(out)["findings"]
-    except (ValueError, KeyError):
-        said = err.decode("utf-8", errors="replace").strip()[-300:]
-        raise InputError(f"The doctor did not answer: {said}", hint="manyhands doctor") from None
-    return findings
+def rows_html(rows: Sequence[Row], label: str) -> str:
+    """Rows as a list; every text in it is escaped, whoever wrote it."""
+    items = []
+    for row in rows:
+        text = html.escape(row.text)
+        if row.mark is Mark.HEAD:
+            items.append(f"<li><h4>{text}</h4></li>")
+            continue
+        said = f'<b class="mh-{row.mark.name.lower()}" aria-hidden="true">{row.mark}</b>'
+        if row.mark in (Mark.WARNING, Mark.PROBLEM):
+            text = f"<strong>{row.mark.name.lower()}:</strong> {text}"
+        following = f'<code class="mh-next">{html.escape(row.next)}</code>' if row.next else ""
+        items.append(f"<li>{said}<span>{text}{following}</span></li>")
+    return f'<ul class="mh-rows" aria-label="{label}" aria-live="polite">{"".join(items)}</ul>'
 
 
 class ControlPanel:
-    """Sections of lines, each line shown as text.
+    """One section at a time, chosen by buttons.
 
     Attributes:
         box: the widget.
-        lines: section -> its lines as last shown.
+        rows: section -> its rows as last shown.
     """
 
     def __init__(self, session: Session) -> None:
         import ipywidgets
 
-        self._widgets = ipywidgets
         self._session = session
-        self.lines: dict[str, list[str]] = {}
-        titles = ("Running", "Models", "Roles", "Memory", "Doctor")
-        self._sections = {title: ipywidgets.VBox() for title in titles}
-        self._refresh = ipywidgets.Button(description="Refresh", tooltip="Look at everything again")
-        self._refresh.on_click(lambda _: self.refresh())
-        self._stop = ipywidgets.Button(
-            description="Stop", button_style="danger", tooltip="Stop all that this kernel runs"
+        self.rows: dict[str, list[Row]] = {}
+        self._shown = {title: ipywidgets.HTML() for title in _TITLES}
+        auto = {"width": "auto"}
+        refresh = ipywidgets.Button(
+            description="Refresh", tooltip="Look at everything again", layout=auto
         )
-        self._stop.on_click(lambda _: self._stopped())
+        refresh.on_click(lambda _: self.refresh())
+        stop = ipywidgets.Button(
+            description="Stop",
+            button_style="danger",
+            tooltip="Stop all that this kernel runs",
+            layout=auto,
+        )
+        stop.on_click(lambda _: self._stopped())
         self._words = ipywidgets.Text(
-            description="Look up", placeholder="words", continuous_update=False
+            description="Look up",
+            placeholder="words, then Enter",
+            continuous_update=False,
+            layout={"max_width": "100%"},
         )
         self._words.observe(lambda _: self._look_up(), names="value")
-        self._found = ipywidgets.VBox()
-        tabs = ipywidgets.Tab(children=[self._sections[title] for title in titles])
-        tabs.titles = titles
-        head = ipywidgets.HBox([self._refresh, self._stop], layout={"flex_flow": "row wrap"})
-        self.box = ipywidgets.VBox([head, tabs], layout={"max_width": "60rem"})
+        self._found = ipywidgets.HTML()
+        sections: list[Any] = [self._shown[title] for title in _TITLES]
+        at = _TITLES.index("Memory")
+        sections[at] = ipywidgets.VBox([sections[at], self._words, self._found])
+        chosen = ipywidgets.ToggleButtons(
+            options=_TITLES, style={"button_width": "auto"}, layout={"max_width": "100%"}
+        )
+        stack = ipywidgets.Stack(children=sections, selected_index=0)
+        chosen.observe(
+            lambda change: setattr(stack, "selected_index", _TITLES.index(change["new"])), "value"
+        )
+        head = ipywidgets.HBox([chosen, refresh, stop], layout={"flex_flow": "row wrap"})
+        self.box = ipywidgets.VBox([ipywidgets.HTML(_STYLE), head, stack])
+        self.box.add_class("mh-control")
 
     def refresh(self) -> None:
         """Look at everything again; what takes time comes when it is there."""
-        from manyhands_jupyter.telling import loaded_models, memory_summary, role_lines
+        from manyhands_jupyter.telling import memory_summary, role_lines
 
         settings = self._session.settings
         self._tell("Running", self._running())
-        self._tell("Roles", role_lines(""))
-        self._later("Models", self._models(loaded_models(settings)))
+        self._tell("Roles", [Row(line) for line in role_lines("")])
+        self._later("Models", self._models())
         self._later("Memory", self._one(memory_summary(settings)))
-        self._later("Doctor", self._findings())
+        self._later("Doctor", doctor_rows(self._session))
 
-    def _running(self) -> list[str]:
+    def _running(self) -> list[Row]:
         from manyhands_jupyter.telling import open_jobs, run_lines
 
         session = self._session
         try:
-            jobs = [f"job {line}" for line in open_jobs(session.settings)]
-            runs = run_lines(session, 8)
+            jobs = [Row(f"job {line}") for line in open_jobs(session.settings)]
+            runs = [Row(line) for line in run_lines(session, 8)]
         except ManyhandsError as error:
-            return [str(error)]
+            return [Row(str(error), Mark.PROBLEM)]
         now = len(session.workshop.working())
         here = f"this kernel: {now} at work" if now else "this kernel: nothing runs"
-        return [here, *jobs, "newest runs of every door:", *runs]
+        scripted = []
+        if session.rehearsal is not None:
+            scripted = [Row(f"The models are scripted by {session.rehearsal.script}.")]
+        return [*scripted, Row(here), *jobs, Row("Newest runs of every door", Mark.HEAD), *runs]
 
-    async def _models(self, loaded: Coroutine[Any, Any, list[str]]) -> list[str]:
-        tiers = self._session.settings.tiers
-        return [*await loaded, *(f"tier {name}: {tier.model}" for name, tier in tiers.items())]
+    async def _models(self) -> list[Row]:
+        from manyhands_jupyter.telling import loaded_models
 
-    async def _one(self, line: Coroutine[Any, Any, str]) -> list[str]:
-        return [await line]
+        loaded = [Row(line) for line in await loaded_models(self._session.settings)]
+        return [Row("Loaded", Mark.HEAD), *loaded, *await fit_rows(self._session)]
 
-    async def _findings(self) -> list[str]:
-        lines = []
-        for one in await doctor(self._session):
-            lines.append(f"{_MARKS.get(one['mark'], '·')} {one['topic']}: {one['text']}")
-            if one["next"]:
-                lines.append(f"    next: {one['next']}")
-        return lines
+    async def _one(self, line: Coroutine[Any, Any, str]) -> list[Row]:
+        return [Row(await line)]
 
-    def _later(self, title: str, work: Coroutine[Any, Any, list[str]]) -> None:
-        self._tell(title, ["looks …"])
+    def _later(self, title: str, work: Coroutine[Any, Any, list[Row]]) -> None:
+        self._tell(title, [Row("looks …")])
 
         async def tell(_: Any) -> None:
             try:
                 self._tell(title, await work)
             except ManyhandsError as error:
-                self._tell(title, [str(error)])
+                self._tell(title, [Row(str(error), Mark.PROBLEM)])
 
         self._session.workshop.begin(tell)
 
-    def _tell(self, title: str, lines: Sequence[str]) -> None:
-        self.lines[title] = list(lines)
-        labels = self._labels(lines)
-        if title == "Memory":
-            labels = [*labels, self._words, self._found]
-        self._sections[title].children = labels
-
-    def _labels(self, lines: Sequence[str]) -> list[Any]:
-        layout = {"width": "100%", "height": "auto"}
-        style = {"font_family": "var(--jp-code-font-family, monospace)"}
-        return [
-            self._widgets.Label(value=line, layout=layout, style=style) for line in lines if line
-        ]
+    def _tell(self, title: str, rows: Sequence[Row]) -> None:
+        self.rows[title] = list(rows)
+        self._shown[title].value = rows_html(rows, title)
 
     def _look_up(self) -> None:
         from manyhands_jupyter.telling import recalled_lines
@@ -173,10 +178,10 @@ class ControlPanel:
 
         async def tell(_: Any) -> None:
             try:
-                found = await recalled_lines(self._session.settings, words)
+                found = [Row(line) for line in await recalled_lines(self._session.settings, words)]
             except ManyhandsError as error:
-                found = [str(error)]
-            self._found.children = self._labels(found)
+                found = [Row(str(error), Mark.PROBLEM)]
+            self._found.value = rows_html(found, "Found")
 
         self._session.workshop.begin(tell)
 
