@@ -166,10 +166,14 @@ class HandsSettings(Section):
         server: the MCP endpoint of another machine's `manyhands mcp --http`; empty: here.
         token_env: name of the environment variable that holds its token; the token itself is
             never written to a file of ours.
+        second_program: whether a second program is written for each `code` step, by the model
+            that writes the tests, and compared with the answer; only while at least half of
+            every budget of the run is left.
     """
 
     server: str = ""
     token_env: str = "HANDS_SERVER_TOKEN"  # noqa: S105
+    second_program: bool = True
 
     @field_validator("server")
     @classmethod

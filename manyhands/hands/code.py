@@ -1,13 +1,23 @@
-"""The `code` hand: a function, run against tests that were written from the task alone."""
+"""The `code` hand: a function, run against tests and a second program made from the task alone."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from pathlib import Path
 
 from manyhands.checks.sandbox.contracts import RunStatus, SandboxRun
+from manyhands.hands import columns
 from manyhands.hands.bench import evidence_from
 from manyhands.hands.blind import PYTHON, blind_case, judge_blind, write_tests
 from manyhands.hands.contracts import CodeRequest, Evidence, HandName, Spend
+from manyhands.hands.second import (
+    compare_second,
+    graded,
+    held_properties,
+    task_examples,
+    write_second,
+)
 from manyhands.hands.work import (
     Desk,
     Draft,
@@ -23,22 +33,20 @@ __all__ = ["CodeHand"]
 
 #: Runs the answer on the real data. It stands in its own file, after the answer's definitions.
 _RUNNER = """
-import csv as _csv, json as _json
-def _number(text):
-    try:
-        return float(text)
-    except ValueError:
-        return text
-def _columns(path):
-    with open(path, newline="", encoding="utf-8-sig") as lines:
-        rows = list(_csv.DictReader(lines))
-    names = [name for name in (rows[0] if rows else {{}})]
-    return {{
-        name.strip(): [_number(row[name]) if row[name] not in (None, "") else None for row in rows]
-        for name in names
-    }}
+import json as _json
+from manyhands_columns import columns as _columns
 print(_json.dumps({entry}(*[_columns(path) for path in {paths!r}]), default=str))
 """
+_COLUMNS = Path(columns.__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What was written for a step before any answer: blind tests and a second program."""
+
+    tests: str
+    second: str
+    spend: Spend
 
 
 class CodeHand(Hand[CodeRequest]):
@@ -47,12 +55,14 @@ class CodeHand(Hand[CodeRequest]):
     tester = "tester"
 
     def __init__(self) -> None:
-        self._tests: dict[str, tuple[str, Spend]] = {}
+        self._prepared: dict[str, _Prepared] = {}
 
     async def prepare(self, request: CodeRequest, desk: Desk) -> None:
-        """Have the blind tests written: the tester sees the task, never an answer."""
+        """Have the blind tests and a second program written from the task, never from an answer."""
         task = self._task(request, desk)
-        self._tests[desk.step] = await write_tests(desk, self.tester, task)
+        tests, spend = await write_tests(desk, self.tester, task)
+        second, more = await write_second(desk, task, desk.voice.role(self.tester).tier)
+        self._prepared[desk.step] = _Prepared(tests, second, spend + more)
 
     def _task(self, request: CodeRequest, desk: Desk) -> str:
         sources = [desk.sources[name] for name in request.data]
@@ -70,12 +80,12 @@ class CodeHand(Hand[CodeRequest]):
         )
 
     async def draft(self, request: CodeRequest, desk: Desk, tier: str, last: Draft | None) -> Draft:
-        if desk.step not in self._tests:
+        if desk.step not in self._prepared:
             await self.prepare(request, desk)
-        tests, tests_spend = self._tests[desk.step]
+        blind = self._prepared[desk.step]
         prompt = prompt_of(self._task(request, desk), desk.notes, evidence_note(last))
         spoken = await desk.voice.say(self.role, prompt, step=desk.step, tier=tier)
-        spend = spoken.spend + (tests_spend if last is None else Spend())
+        spend = spoken.spend + (blind.spend if last is None else Spend())
         if reason := abstained(spoken):
             return Draft(abstained=reason, spend=spend)
         code, fault = block_of(spoken, PYTHON)
@@ -85,14 +95,54 @@ class CodeHand(Hand[CodeRequest]):
         draft.artifacts.append(
             await desk.keep(f"{desk.step}.py", "text/x-python", code.encode("utf-8"))
         )
-        draft.checks.append(await self._blind(request, desk, code, tests))
-        if tests:
-            draft.artifacts.append(
-                await desk.keep(f"test_{desk.step}.py", "text/x-python", tests.encode("utf-8"))
-            )
+        for name, text in (("test", blind.tests), ("second", blind.second)):
+            if text:
+                draft.artifacts.append(
+                    await desk.keep(f"{name}_{desk.step}.py", "text/x-python", text.encode("utf-8"))
+                )
+        await self._check(request, desk, code, blind, draft, first_try=last is None)
         if request.data:
             await self._on_data(request, desk, code, draft)
         return draft
+
+    async def _check(
+        self,
+        request: CodeRequest,
+        desk: Desk,
+        code: str,
+        blind: _Prepared,
+        draft: Draft,
+        *,
+        first_try: bool,
+    ) -> None:
+        """The checks, cheap ones first; what failed already is not looked at more closely."""
+        name = request.entry_point
+        if (stated := await task_examples(desk, request.task, name, code)) is not None:
+            draft.checks.append(stated)
+        tested = await self._blind(request, desk, code, blind.tests)
+        draft.checks.append(tested)
+        if any(check.passed is False for check in draft.checks):
+            return
+        if tested.passed:
+            tested = await graded(desk, tested, code, name, blind.tests)
+        if not request.data:
+            held = await held_properties(desk, request.task, name, code)
+            draft.checks += [held] if held is not None else []
+        if blind.second:
+            compared = await compare_second(
+                desk,
+                request.task,
+                name,
+                code,
+                blind.second,
+                blind.tests,
+                [desk.sources[one] for one in request.data],
+                first_try=first_try,
+            )
+            draft.checks += [compared] if compared is not None else []
+            if compared is not None and compared.detail.get("doubt"):
+                tested = tested.model_copy(update={"independent": False})
+        draft.checks = [tested if one.name == tested.name else one for one in draft.checks]
 
     async def _blind(self, request: CodeRequest, desk: Desk, code: str, tests: str) -> Evidence:
         if not tests:
@@ -114,7 +164,10 @@ class CodeHand(Hand[CodeRequest]):
         result = await desk.bench.run(
             SandboxRun(
                 code=f"{code}\n{runner}",
-                inputs={source.file_name: source.host_path for source in sources},
+                inputs={
+                    "manyhands_columns.py": _COLUMNS,
+                    **{source.file_name: source.host_path for source in sources},
+                },
             )
         )
         ok = result.status is RunStatus.OK

@@ -73,6 +73,7 @@ class Desk:
     Attributes:
         notes: condensed results of the steps that this one needs.
         keep: stores a full output and returns its handle.
+        spare: whether the run's budget bears a call that only makes the result surer.
     """
 
     step: str
@@ -82,6 +83,7 @@ class Desk:
     sources: Mapping[str, Source]
     notes: str
     keep: Callable[[str, str, bytes], Awaitable[Artifact]]
+    spare: Callable[[], bool] = lambda: False
 
 
 @dataclass(slots=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from manyhands.errors import BudgetExceeded
 from manyhands.hands.contracts import Spend
 
-__all__ = ["Budget", "Purse"]
+__all__ = ["SPARE", "Budget", "Purse"]
+
+#: Work that makes a result surer is begun only while this share of every limit is left.
+SPARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,19 @@ class Purse:
     def seconds(self) -> float:
         return self._clock() - self._started
 
+    @property
+    def left(self) -> float:
+        """The smallest share of a limit that is left, from 1 to 0."""
+        return max(0.0, min(1 - used / allowed for _, used, allowed in self._limits()))
+
+    def _limits(self) -> Iterator[tuple[str, float, float]]:
+        """Each limit with what was used of it and what may be."""
+        yield "tokens", self.spent.prompt_tokens + self.spent.completion_tokens, self._budget.tokens
+        yield "seconds", self.seconds, self._budget.seconds
+        used_s = self.spent.model_s + self.spent.load_s
+        yield "gpu_seconds", used_s, self._budget.gpu_seconds
+        yield "loads", self.spent.loads, self._budget.loads
+
     def charge(self, spend: Spend) -> None:
         """Add a cost; asked with nothing, it says whether another call may be made.
 
@@ -49,13 +65,7 @@ class Purse:
         if spend.calls or spend.loads:
             self.spent += spend
             return
-        tokens = self.spent.prompt_tokens + self.spent.completion_tokens
-        for limit, used, allowed in (
-            ("tokens", tokens, self._budget.tokens),
-            ("seconds", self.seconds, self._budget.seconds),
-            ("gpu_seconds", self.spent.model_s + self.spent.load_s, self._budget.gpu_seconds),
-            ("loads", self.spent.loads, self._budget.loads),
-        ):
+        for limit, used, allowed in self._limits():
             if used >= allowed:
                 self.over = BudgetExceeded(
                     f"The budget of {allowed:g} {limit} is used up ({used:g}).",

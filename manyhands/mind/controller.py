@@ -276,6 +276,7 @@ class Controller:
             sources=self._box.sources,
             notes=self._notes(step),
             keep=self._box.keep,
+            spare=self._box.spare,
         )
 
     async def overrule(self, report: StepReport, why: str) -> StepReport:

@@ -25,7 +25,7 @@ from manyhands.journal.records import RunState
 from manyhands.journal.store import Journal, new_id
 from manyhands.mind import past
 from manyhands.mind.answer import Answer
-from manyhands.mind.budget import Purse
+from manyhands.mind.budget import SPARE, Purse
 from manyhands.mind.data import DataFile, open_data, sources_of
 from manyhands.mind.question import Question, Review
 from manyhands.mind.recorder import Recorder, accounted, surely_ended
@@ -359,6 +359,7 @@ class Mind:
                 remote=remote_hands(self.settings),
                 outside=outside,
                 charge=purse.charge,
+                spare=lambda: self.settings.hands.second_program and purse.left >= SPARE,
                 remember=memory.remember if memory is not None else None,
             )
             try:

@@ -19,7 +19,7 @@ from manyhands.hands.models import TierModels
 from manyhands.hands.voice import Voice
 from manyhands.journal.events import Answered, Event, RunOutcome, RunStarted
 from manyhands.journal.store import new_id
-from manyhands.mind.budget import Purse
+from manyhands.mind.budget import SPARE, Purse
 from manyhands.mind.controller import Controller
 from manyhands.mind.data import DataFile, open_data, sources_of
 from manyhands.mind.frame import PlanStep, request_of
@@ -118,4 +118,5 @@ async def _toolbox(
             escalate=mind.settings.routing.escalate,
             remote=remote_hands(mind.settings),
             charge=purse.charge,
+            spare=lambda: mind.settings.hands.second_program and purse.left >= SPARE,
         )

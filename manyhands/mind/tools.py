@@ -39,6 +39,7 @@ class Toolbox:
         open: the content of an artifact by its id.
         remote: the hands server that works on the steps; without, they are worked on here.
         charge: told what a step cost that was not worked on here; raises `BudgetExceeded`.
+        spare: whether the budget bears a call that only makes a result surer.
         outside: tools of other MCP servers; None where none are set up.
         remember: writes a statement to memory and gives its id; None where memory is off.
     """
@@ -56,6 +57,7 @@ class Toolbox:
     remote: RemoteHands | None = None
     outside: OutsideTools | None = None
     charge: Callable[[Spend], None] = lambda _: None
+    spare: Callable[[], bool] = lambda: False
     remember: Callable[[str], Awaitable[str]] | None = None
 
     def room(self, role: str) -> Room:

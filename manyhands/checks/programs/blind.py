@@ -27,10 +27,10 @@ class TestGrade:
 
     Attributes:
         ending: how the tests end on the answer itself.
-        mutants: mutants that differ from the answer on some generated input.
+        mutants: mutants that differ from the answer: on a test, or on some generated input.
         killed: how many of them the tests refute.
         survivors: changes that went unnoticed, `line: change`.
-        equivalent: mutants that no generated input told apart from the answer; not counted.
+        equivalent: mutants that neither told apart from the answer; not counted.
     """
 
     __test__ = False
@@ -91,14 +91,14 @@ async def grade_tests(
 
     async def one(at: int, mutant: Mutant) -> None:
         async with gate:
+            found = await judge(mutant.source, entry_point, tests, prelude=prelude, policy=policy)
+            if outcome_of(found, []).verdict is Verdict.REFUTED:
+                verdicts[at] = True
+                return
             told = await differential(
                 code, mutant.source, entry_point, prompt=prompt, seed=seed, policy=policy
             )
-            if told.verdict is not Verdict.REFUTED:
-                verdicts[at] = None
-                return
-            found = await judge(mutant.source, entry_point, tests, prelude=prelude, policy=policy)
-            verdicts[at] = outcome_of(found, []).verdict is Verdict.REFUTED
+            verdicts[at] = False if told.verdict is Verdict.REFUTED else None
 
     async with anyio.create_task_group() as tasks:
         for at, mutant in enumerate(candidates):

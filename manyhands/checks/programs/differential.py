@@ -6,7 +6,7 @@ import ast
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
@@ -145,6 +145,7 @@ async def differential(
     seed: int = 0,
     count: int = _INPUTS,
     symbolic_s: float = 0.0,
+    values_only: bool = False,
     policy: SandboxPolicy | None = None,
 ) -> CheckOutcome:
     """Compare `answer` with `reference` (best a slow, plain, independent one) call by call.
@@ -154,6 +155,8 @@ async def differential(
     where it raises an exception that its text does not raise on purpose: outside its domain.
     With `symbolic_s`, small typed functions that were equal so far are also searched by symbolic
     execution for so many seconds; an input found so must make them differ when called apart.
+    With `values_only`, inputs that either program refuses on purpose count for nothing: two right
+    programs may do what they like with what the task leaves open.
     """
     started = time.monotonic()
     given = inputs is not None
@@ -176,14 +179,19 @@ async def differential(
         known = _Known.of(calls, told, lambda reply: raised_by(reply) != OUT_OF_TIME)
     else:
         known = await _explore(reference, answer, entry_point, prompt, seed, count, policy)
+    refused = frozenset[str]()
+    if values_only:
+        refused = _stated_exceptions(answer) | _stated_exceptions(reference)
+        known = known.without(refused)
     evidence["isolation"] = known.isolation.value
     if known.broken:
         return outcome(Verdict.UNDETERMINED, f"the reference cannot be used: {known.broken}")
     evidence["usable_inputs"] = len(known.calls)
+    evidence["different_results"] = len({json.dumps(r.get("value")) for r in known.replies})
     if len(known.calls) < (1 if given else min(_FEWEST, known.tried)):
         text = f"the reference answers only {len(known.calls)} of {known.tried} inputs"
         return outcome(Verdict.UNDETERMINED, text)
-    difference = await _difference(answer, entry_point, known, evidence, policy)
+    difference = await _difference(answer, entry_point, known, refused, evidence, policy)
     if not difference and symbolic_s and can_search(reference, answer, entry_point=entry_point):
         rows = await search(reference, answer, entry_point, symbolic_s, policy)
         evidence["symbolic_execution"] = {"seconds": symbolic_s, "proposed_inputs": len(rows)}
@@ -192,7 +200,8 @@ async def differential(
             told = await call_all(reference, entry_point, calls, policy=policy, strict=False)
             stated = _stated_exceptions(reference)
             more = _Known.of(calls, told, lambda r: "value" in r or raised_by(r) in stated)
-            difference = await _difference(answer, entry_point, more, evidence, policy)
+            more = more.without(refused)
+            difference = await _difference(answer, entry_point, more, refused, evidence, policy)
     if difference:
         return outcome(Verdict.REFUTED, difference)
     if known.isolation is Isolation.NONE:
@@ -204,15 +213,19 @@ async def _difference(
     answer: str,
     entry_point: str,
     known: _Known,
+    refused: frozenset[str],
     evidence: dict[str, Any],
     policy: SandboxPolicy | None,
 ) -> str:
-    """The first difference from the reference, with its input in the evidence; empty for none."""
+    """The first difference from the reference, with its input in the evidence; empty for none.
+
+    What the answer refuses with one of the exceptions in `refused` is no difference.
+    """
     second = await call_all(answer, entry_point, known.calls, policy=policy)
     if second.broken:
         return f"the answer cannot be used: {second.broken}"
     for call, want, got in zip(known.calls, known.replies, second.replies, strict=False):
-        difference = compare(want, got)
+        difference = "" if raised_by(got) in refused else compare(want, got)
         if difference:
             evidence["counterexample"] = {"args": [shown(item) for item in call]}
             return difference
@@ -252,6 +265,12 @@ class _Known:
     tried: int
     isolation: Isolation
     broken: str = ""
+
+    def without(self, refused: frozenset[str]) -> _Known:
+        """The same without the calls that raised one of these exceptions."""
+        kept = [at for at, reply in enumerate(self.replies) if raised_by(reply) not in refused]
+        calls, replies = [self.calls[at] for at in kept], [self.replies[at] for at in kept]
+        return replace(self, calls=calls, replies=replies)
 
     @classmethod
     def of(

@@ -17,7 +17,7 @@ from manyhands.checks.programs.examples import examples_as_tests, examples_in
 from manyhands.checks.programs.figures import check_figure
 from manyhands.checks.programs.inputs import generate, parameters, words_of
 from manyhands.checks.programs.judge import judge_python
-from manyhands.checks.programs.properties import Property, property_tests
+from manyhands.checks.programs.properties import ANY_ARGUMENTS, Property, property_tests
 from manyhands.checks.programs.static import full_source, program_text
 from manyhands.checks.programs.whole import runs, sound
 from manyhands.checks.sandbox.contracts import SandboxPolicy
@@ -83,13 +83,13 @@ async def _hold(
     prompt, seed = _text(case, "prompt", ""), int(case.get("seed") or 0)
     source = full_source(prompt, code, name)
     shapes = parameters(source, name)
-    if len(shapes) != 1:
+    if not shapes or (len(shapes) > 1 and not ANY_ARGUMENTS.issuperset(declared)):
         raise InputError(
-            f"{name!r} has {len(shapes)} parameters.", hint="Properties need a function of one."
+            f"{name!r} has {len(shapes)} parameters.", hint="These properties need one of one."
         )
     examples = [e.args for e in examples_in(f"{prompt}\n{source}", name)]
     rows = generate(shapes, examples, _PROPERTY_INPUTS, seed, words_of(source))
-    kept = [row[0] for row in rows if _is_literal(row[0])]
+    kept = [tuple(row) for row in rows if _is_literal(row)]
     told = await judge_python(
         code, name, property_tests(declared, kept), prompt=prompt, policy=policy
     )
@@ -116,8 +116,9 @@ def _name(case: Mapping[str, Any]) -> str:
 async def _differential(
     case: Mapping[str, Any], policy: SandboxPolicy | None = None
 ) -> CheckOutcome:
-    """{a, b, entry_point, inputs?, prompt?, seed?, symbolic_s?}: `a` is the reference, `b` the
-    answer. Without inputs, small typed functions are searched by symbolic execution, too."""
+    """{a, b, entry_point, inputs?, prompt?, seed?, symbolic_s?, values_only?}: `a` is the
+    reference, `b` the answer. Without inputs, small typed functions are searched by symbolic
+    execution, too."""
     inputs = case.get("inputs")
     if isinstance(inputs, str):
         with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
@@ -132,6 +133,7 @@ async def _differential(
         prompt=_text(case, "prompt", ""),
         seed=int(case.get("seed") or 0),
         symbolic_s=_seconds(case, 0.0 if inputs is not None else _SYMBOLIC_S),
+        values_only=case.get("values_only") is True,
         policy=policy,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Property", "property_tests"]
+__all__ = ["ANY_ARGUMENTS", "Property", "property_tests"]
 
 
 class Property(StrEnum):
@@ -29,14 +29,28 @@ _BODIES = {
     Property.SAME_LENGTH: "assert len(candidate(given())) == len(given())",
     Property.SAME_ITEMS: "assert sorted(candidate(given())) == sorted(given())",
     Property.SORTED: "out = list(candidate(given())); assert out == sorted(out)",
-    Property.DETERMINISTIC: "assert candidate(given()) == candidate(given())",
-    Property.ARGUMENT_KEPT: "x = given(); candidate(x); assert x == given()",
+    Property.DETERMINISTIC: "assert same(outcome(all_given()), outcome(all_given()))",
+    Property.ARGUMENT_KEPT: "x = all_given(); outcome(x); assert same(x, all_given())",
 }
+#: Properties of any function of any number of arguments; a call that raises is an outcome too.
+ANY_ARGUMENTS = frozenset({Property.DETERMINISTIC, Property.ARGUMENT_KEPT})
 
 
-def property_tests(declared: Sequence[Property], inputs: Sequence[Any]) -> str:
-    """Tests for `judge`: every declared property on every input (plain literals)."""
-    lines = ["import copy", "def check(candidate):", f"    for value in {list(inputs)!r}:"]
-    lines.append("        given = lambda: copy.deepcopy(value)")
+_HELPERS = """import copy
+def same(a, b):
+    return a == b or repr(a) == repr(b)  # a NaN is no other NaN's equal
+def check(candidate):
+    def outcome(row):
+        try:
+            return candidate(*row)
+        except Exception as error:
+            return "raised", type(error).__name__"""
+
+
+def property_tests(declared: Sequence[Property], inputs: Sequence[tuple[Any, ...]]) -> str:
+    """Tests for `judge`: every declared property on every argument list (plain literals)."""
+    lines = [_HELPERS, f"    for row in {list(inputs)!r}:"]
+    lines.append("        given = lambda: copy.deepcopy(row[0])")
+    lines.append("        all_given = lambda: copy.deepcopy(row)")
     lines += [f"        {_BODIES[one]}" for one in declared]
     return "\n".join([*lines, ""])
