@@ -287,14 +287,9 @@ class Session:
 
     def rate(self, run_id: str, good: bool, reason: str) -> None:
         """Write what a person thinks of an answer into its run."""
-        from manyhands.journal.events import Rated
-        from manyhands.journal.store import Journal
-        from manyhands.mind.recorder import Recorder as Writer
+        from manyhands_jupyter.rating import rate
 
-        with Journal.open(self.settings.journal.path) as journal:
-            events = journal.events(journal.run(run_id).id)
-            writer = Writer(journal, run_id, events[-1].seq, lambda _: None)
-            writer.record(Rated(good=good, reason=reason, door="notebook"))
+        rate(self.settings.journal.path, run_id, good, reason, "notebook")
 
 
 def stopped_text(run_id: str) -> str:

@@ -106,7 +106,8 @@ class Broker:
         )
         if verdict is Verdict.DENY:
             state = EffectState.UNCERTAIN if uncertain else EffectState.DENIED
-            return Outcome(state, f"not done: {why}")
+            asked = decision.verdict is Verdict.ASK
+            return Outcome(state, f"not approved ({why})" if asked else f"not done: {why}")
         await self._emit(EffectIntended(tool=effect.tool, digest=digest, summary=effect.summary))
         return await self._act(effect, act)
 

@@ -50,4 +50,4 @@ def decide(
         return Decision(Verdict.ALLOW, "nothing from outside was in the context")
     if effect.tool in approvals.tools:
         return Decision(Verdict.ALLOW, f"a person approved {effect.tool} for this session")
-    return Decision(Verdict.ASK, f"{effect.tool} is asked about")
+    return Decision(Verdict.ASK, f"the settings say to ask before {effect.tool}")

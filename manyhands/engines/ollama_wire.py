@@ -170,7 +170,10 @@ class Wire:
             )
         where = f" in the answer of {model!r}" if model else ""
         return StreamCut(
-            f"The connection to {self.url} broke{where}: {type(error).__name__} {error}".rstrip(),
+            f"The connection to {self.url} broke{where}: {type(error).__name__} {error}".rstrip(
+                " ."
+            )
+            + ".",
             hint="Ask again; if it repeats, look at the server's log.",
             host=self.url,
             model=model,

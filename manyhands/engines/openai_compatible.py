@@ -274,7 +274,8 @@ class OpenAICompatibleEngine(ChatStreams):
             )
         what = f" in the answer of {model!r}" if model else ""
         return StreamCut(
-            f"The connection to {self.url} broke{what}: {type(error).__name__} {error}".rstrip(),
+            f"The connection to {self.url} broke{what}: {type(error).__name__} {error}".rstrip(" .")
+            + ".",
             hint="Ask again; if it repeats, look at the server's log.",
             **where,
         )

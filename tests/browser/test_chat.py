@@ -78,7 +78,7 @@ def test_the_active_cells_error_is_explained_and_the_proposed_cell_runs_and_is_u
     last_reply(page, "The active cell fails with ZeroDivisionError: division by zero")
     expect(trace_of(page).locator("summary").first).to_contain_text("scripted models")
     trace_of(page).locator("summary").first.click()
-    expect(trace_of(page)).to_contain_text("Sent with it: notebook")
+    expect(trace_of(page)).to_contain_text("Sent with it: notebook, variables of the notebook")
     thought = trace_of(page).locator(".mh-thought")
     thought.locator("summary").click()
     expect(thought).to_contain_text("The traceback names the line")
@@ -95,6 +95,8 @@ def test_the_active_cells_error_is_explained_and_the_proposed_cell_runs_and_is_u
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:undo-cell-action')")
     expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
     assert path.read_bytes() == on_disk
+    ask(page, "What did you see?")
+    last_reply(page, "total: int = 6")
 
 
 def test_a_replacement_shows_its_difference_first(page: Page, lab: Lab) -> None:
@@ -170,12 +172,20 @@ def test_a_reload_shows_the_chat_and_its_trace_again(page: Page, lab: Lab) -> No
     ask(page, "please save a program")
     page.get_by_role("button", name="Deny").click()
     last_reply(page, "save_file denied")
+    page.get_by_role("button", name="The answer is bad").click()
+    page.get_by_label("Why the answer is good or bad").fill("it says everything three times")
+    page.keyboard.press("Enter")
+    expect(page.locator(".mh-rating")).to_contain_text("kept: bad, it says everything")
     page.reload()
     wait_for_lab(page)
     open_chat(page, "reload")
     last_reply(page, "save_file denied")
     trace_of(page).locator("summary").first.click()
     expect(trace_of(page).locator(".mh-step")).to_contain_text("blind_tests")
+    expect(page.locator(".mh-rating")).to_contain_text("kept: bad, it says everything")
+    expect(page.get_by_role("button", name="The answer is bad")).to_have_attribute(
+        "aria-pressed", "true"
+    )
     shot(page, "chat-reloaded")
 
 

@@ -26,6 +26,8 @@ def test_without_the_token_nothing_is_told_and_nothing_approved(lab: Lab) -> Non
     yes = {"id": "x", "choice": "once"}
     assert refused(lab, "manyhands/approvals", yes, token=False)[0] == 403
     assert refused(lab, "manyhands/stop", {"chat": "x"}, token=False)[0] == 403
+    rating = {"run_id": "run_x", "good": True}
+    assert refused(lab, "manyhands/ratings", rating, token=False)[0] == 403
     artifact = f"manyhands/artifacts/sha256:{'0' * 64}"
     assert refused(lab, artifact, token=False)[0] == 403
     assert refused(lab, "manyhands/tab", token=False)[0] == 403
@@ -52,6 +54,12 @@ def test_nonsense_is_refused_in_words(lab: Lab) -> None:
     code, told = refused(lab, "manyhands/approvals", ["x"])
     assert (code, "must be a JSON object" in told) == (400, True)
     assert refused(lab, "manyhands/stop", {"chat": "x"})[0] == 404
+    code, told = refused(lab, "manyhands/ratings", {"run_id": "run_x", "good": True})
+    assert (code, "run_x" in told) == (404, True)
+    assert refused(lab, "manyhands/ratings", {"run_id": "run_x", "good": "yes"})[0] == 400
+    long = {"run_id": "run_x", "good": True, "reason": "x" * 1_001}
+    code, told = refused(lab, "manyhands/ratings", long)
+    assert (code, "1001 characters, 1000 fit" in told) == (400, True)
     code, told = refused(lab, f"manyhands/artifacts/sha256:{'0' * 64}")
     assert (code, "No artifact" in told) == (404, True)
     assert refused(lab, "manyhands/artifacts/../status")[0] == 404

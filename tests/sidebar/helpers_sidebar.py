@@ -82,7 +82,9 @@ async def open_chat(folder: Path, name: str = "talk") -> AsyncIterator[Chat]:
 
 
 @asynccontextmanager
-async def played_tab(answers: dict[str, Any], user: str = "ann") -> AsyncIterator[Tab]:
+async def played_tab(
+    answers: dict[str, Any], user: str = "ann", *, sees_kernels: bool = False
+) -> AsyncIterator[Tab]:
     """A browser tab of a user that answers what it is asked."""
 
     def send(message: dict[str, Any]) -> None:
@@ -92,7 +94,7 @@ async def played_tab(answers: dict[str, Any], user: str = "ann") -> AsyncIterato
             reply = {"id": message["id"], "error": "This tab cannot."}
         asyncio.get_running_loop().call_soon(tab.took, reply)
 
-    tab = Tab(user, send)
+    tab = Tab(user, send, sees_kernels=sees_kernels)
     tab.touch()
     desk().tabs.add(tab)
     try:

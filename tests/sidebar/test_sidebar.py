@@ -169,6 +169,23 @@ async def test_what_was_allowed_for_the_session_is_not_asked_again(
     assert sorted(path.name for path in tmp_path.glob("*.py")) == ["three.py", "two.py"]  # noqa: ASYNC240
 
 
+async def test_a_rating_is_kept_with_the_run_and_shown_with_its_answer(
+    play: Any, tmp_path: Path
+) -> None:
+    with play(direct):
+        async with open_chat(tmp_path) as chat:
+            await chat.say("hello?")
+            run_id = chat.told["run_id"]
+            for open_one in desk().chats:
+                open_one.rated("another", True, "")
+            assert chat.told["rating"] == ""
+            for open_one in desk().chats:
+                open_one.rated(run_id, False, "too short")
+            assert (chat.told["rating"], chat.told["reason"]) == ("bad", "too short")
+            assert chat.last.body == "Heard: hello?"
+        assert chat.persona not in desk().chats
+
+
 async def test_stop_reaches_the_model_at_once_and_a_stopped_run_goes_on(
     play: Any, tmp_path: Path
 ) -> None:

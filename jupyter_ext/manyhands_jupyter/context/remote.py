@@ -32,8 +32,6 @@ class RemoteVariables:
     def __init__(self, client: AsyncKernelClient, subshell: str) -> None:
         self._client = client
         self.subshell = subshell
-        package = resources.files("manyhands_jupyter.context")
-        self._program = package.joinpath("looking.py").read_text(encoding="utf-8")
 
     async def read(self, names: Sequence[str] = (), *, seconds: float = 5.0) -> list[Variable]:
         """Look at the variables.
@@ -43,8 +41,24 @@ class RemoteVariables:
         Raises:
             TimeoutError: the kernel did not answer within `seconds`.
         """
-        call = f"look(globals_, {tuple(names)!r})"
-        program = f"{self._program}\n\nimport json\nresult_ = json.dumps({call})"
+        told = await self._ask("looking", f"look(globals_, {tuple(names)!r})", seconds)
+        return variables_of(told or ())
+
+    async def table(self, name: str, most: int, *, seconds: float = 5.0) -> dict[str, Any]:
+        """A table as `handing.hand_over` tells it; empty for a kernel of another language.
+
+        Raises:
+            TimeoutError: the kernel did not answer within `seconds`.
+        """
+        call = f"hand_over(globals_[{name!r}], {most})"
+        told = await self._ask("handing", call, seconds)
+        return told if isinstance(told, dict) else {}
+
+    async def _ask(self, module: str, call: str, seconds: float) -> Any:
+        """The value of a call of a module of ours that is run in the kernel."""
+        package = resources.files("manyhands_jupyter.context")
+        text = package.joinpath(f"{module}.py").read_text(encoding="utf-8")
+        program = f"{text}\n\nimport json\nresult_ = json.dumps({call})"
         expression = (
             f"(lambda own: (exec({program!r}, own), own['result_'])[1])"
             "({'__name__': 'manyhands_look', 'globals_': globals()})"
@@ -70,7 +84,7 @@ class RemoteVariables:
                     break
         seen = reply["content"].get("user_expressions", {}).get("seen", {})
         text = seen.get("data", {}).get("text/plain", "")
-        return variables_of(json.loads(ast.literal_eval(text))) if text else []
+        return json.loads(ast.literal_eval(text)) if text else None
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from jupyterlab_chat.models import Message, NewMessage
 if TYPE_CHECKING:
     from jupyterlab_chat.models import BaseChatModel
 
-__all__ = ["KEY", "Board"]
+__all__ = ["KEY", "Board", "put"]
 
 #: Under this key of a message's metadata lies what our lab extension draws.
 KEY = "manyhands"
@@ -86,6 +86,20 @@ class Board:
             raw_time=False,
             metadata=metadata,
         )
+
+
+def put(chat: BaseChatModel, message: Message, told: dict[str, Any], body: str = "") -> None:
+    """Change what is told with a message that is over, and its text unless `body` is empty."""
+    chat.update_message(
+        Message(
+            id=message.id,
+            body=body or message.body,
+            time=message.time,
+            sender=message.sender,
+            raw_time=False,
+            metadata={**(message.metadata or {}), KEY: told},
+        )
+    )
 
 
 def _pusher(chat: BaseChatModel) -> Callable[[Message], None] | None:

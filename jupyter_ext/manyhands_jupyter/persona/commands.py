@@ -56,6 +56,8 @@ class Said:
 def read(body: str) -> Said:
     """Read a message; a slash followed by no word (a path, a fraction) is a plain question."""
     text = body.strip()
+    if text.rstrip("?").lower() == "what did you see":
+        return Said(Name.SEEN, "")
     word, _, rest = text.partition(" ")
     if not text.startswith("/") or not word[1:].isalpha():
         return Said(Name.ASK, text)

@@ -19,7 +19,7 @@ from manyhands_jupyter.persona.cells_text import Cell, cells_text, middle, noteb
 from manyhands_jupyter.persona.companions import notebook_commands
 from manyhands_jupyter.server.tabs import Tabs
 
-__all__ = ["Attached", "around", "attached"]
+__all__ = ["Around", "Attached", "around", "attached"]
 
 #: Characters of an attached text file.
 _FILE = 8_000
@@ -39,19 +39,34 @@ class Attached:
     context: dict[str, str]
 
 
-async def around(message: Message, tabs: Tabs) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The notebook that the sender has open.
+
+    Attributes:
+        kernel_id: of its kernel; empty where there is none or the sender may not use it.
+    """
+
+    context: dict[str, str]
+    kernel_id: str = ""
+
+
+async def around(message: Message, tabs: Tabs) -> Around:
     """The notebook that the sender has open, as their browser shows it; empty when there is none.
 
     Our own lab extension is asked first; where it is switched off, the commands of Jupyter AI.
     """
     tab = tabs.of(message.sender)
     if tab is None:
-        return await _around_by_commands(message)
+        return Around(await _around_by_commands(message))
     try:
         told = await tab.ask("look", {}, _LOOK_S)
     except InputError:
-        return {}
-    return notebook_context(told) if isinstance(told, dict) else {}
+        return Around({})
+    if not isinstance(told, dict):
+        return Around({})
+    kernel_id = str(told.get("kernelId") or "") if tab.sees_kernels else ""
+    return Around(notebook_context(told), kernel_id)
 
 
 async def _around_by_commands(message: Message) -> dict[str, str]:

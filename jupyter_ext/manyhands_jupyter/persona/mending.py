@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyterlab_chat.models import Message
-
-from manyhands_jupyter.persona.board import KEY
+from manyhands_jupyter.persona.board import KEY, put
 
 if TYPE_CHECKING:
     from manyhands.settings import Settings
@@ -45,16 +43,4 @@ async def mend(chat: Any, sender: str, desk: Desk, settings: Settings | None) ->
         tree.doing = ""
         fields = {key: value for key, value in tree.as_json().items() if key != "answer"}
         mended = {**_EMPTY, **told, **fields, "waiting": None}
-        chat.update_message(
-            Message(
-                id=message.id,
-                body=body,
-                time=message.time,
-                sender=sender,
-                raw_time=False,
-                metadata={
-                    **(message.metadata or {}),
-                    KEY: mended,
-                },
-            )
-        )
+        put(chat, message, mended, body)

@@ -48,6 +48,7 @@ class MindPersona(BasePersona):  # type: ignore[misc]
         self._desk: Desk = desk()
         self._settings: Settings | None = None
         self._turn: Turn | None = None
+        self._desk.chats.add(self)
         self.report_slash_commands(
             [
                 CommandOption(name=f"/{name}", description=f"{arguments} · {what}".lstrip(" ·"))
@@ -78,6 +79,7 @@ class MindPersona(BasePersona):  # type: ignore[misc]
 
     async def shutdown(self) -> None:
         await super().shutdown()
+        self._desk.chats.discard(self)
         if self._turn is not None:
             self._turn.stop()
 
@@ -127,7 +129,7 @@ class MindPersona(BasePersona):  # type: ignore[misc]
                     description="What a question sends of the notebook that you have open",
                     current="cell",
                     options=[
-                        SettingOption(id="cell", name="Notebook: the active cell"),
+                        SettingOption(id="cell", name="Notebook: cells and variables"),
                         SettingOption(id="nothing", name="Notebook: nothing"),
                     ],
                 ),
@@ -139,6 +141,19 @@ class MindPersona(BasePersona):  # type: ignore[misc]
         from manyhands_jupyter.persona.mending import mend
 
         await mend(self.chat, self.id, self._desk, self._settings)
+
+    def rated(self, run_id: str, good: bool, reason: str) -> None:
+        """Show a rating with its answer."""
+        from manyhands_jupyter.persona.board import KEY, put
+
+        for message in self.chat.get_messages():
+            told = (message.metadata or {}).get(KEY)
+            if isinstance(told, dict) and told.get("run_id") == run_id:
+                put(
+                    self.chat,
+                    message,
+                    {**told, "rating": "good" if good else "bad", "reason": reason},
+                )
 
     # --- messages ------------------------------------------------------------------------------
 
@@ -163,7 +178,7 @@ class MindPersona(BasePersona):  # type: ignore[misc]
 
     async def _say(self, said: Said, message: Message) -> str:
         """Answer at once in words, or take a turn."""
-        from manyhands_jupyter.persona import jobs, looking
+        from manyhands_jupyter.persona import jobs, looking, variables
 
         assert self._settings is not None
         settings, worker, folder = self._settings, self._desk.worker, self._folder()
@@ -197,16 +212,24 @@ class MindPersona(BasePersona):  # type: ignore[misc]
                 name, task = "verify", said.rest
             await self._take_turn(jobs.hand(name, task.strip(), attached.data), apart=True)
             return ""
-        context = dict(attached.context)
+        question, context = said.rest, dict(attached.context)
+        data: dict[str, Any] = {name: str(path) for name, path in attached.data.items()}
         chosen = self.get_settings()
         if chosen.get("notebook") != "nothing":
-            context |= await looking.around(message, self._desk.tabs)
+            around = await looking.around(message, self._desk.tabs)
+            context |= around.context
+            connection = self._desk.kernel(around.kernel_id) if around.kernel_id else None
+            if connection is not None:
+                seen = await worker.begin(variables.variables(connection, question)).wait()
+                question = seen.question
+                context.update(seen.context)
+                data.update(seen.data)
         role = chosen.get("role") or _AUTO
         await self._take_turn(
             jobs.ask(
-                said.rest,
+                question,
                 self._conversation(),
-                data={name: str(path) for name, path in attached.data.items()},
+                data=data,
                 context=context,
                 role="" if role == _AUTO else role,
                 hands=chosen.get("hands") != "off",
@@ -293,7 +316,7 @@ class MindPersona(BasePersona):  # type: ignore[misc]
 def _load() -> Settings:
     """Import what a turn needs and read the settings; in the minds' thread."""
     from manyhands.settings import load_settings
-    from manyhands_jupyter.persona import jobs, looking  # noqa: F401 - imported for its cost
+    from manyhands_jupyter.persona import jobs, looking, variables  # noqa: F401 - imported for its cost
 
     return load_settings()
 

@@ -8,12 +8,13 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized, ws_authenticated
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
-from jupyter_server.utils import url_path_join
+from jupyter_server.utils import ensure_async, url_path_join
 from tornado import web, websocket
 
 from manyhands import __version__
 from manyhands.broker.contracts import Choice
 from manyhands.errors import ManyhandsError
+from manyhands.redaction import redact
 from manyhands_jupyter.server.desk import desk
 from manyhands_jupyter.server.tabs import Tab
 
@@ -21,6 +22,8 @@ __all__ = ["routes"]
 
 #: What a browser may show of an artifact; everything else is plain text to it.
 _SHOWN = ("image/png", "image/jpeg")
+#: Characters of the reason for a rating.
+_REASON = 1_000
 _ARTIFACT = r"sha256:[0-9a-f]{64}"
 
 
@@ -69,6 +72,33 @@ class ApprovalsHandler(_Handler):
         self.tell(choice=choice)
 
 
+class RatingsHandler(_Handler):
+    """What a person thinks of an answer: `{"run_id": …, "good": true, "reason": …}`."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        from manyhands.settings import load_settings
+        from manyhands_jupyter.rating import rate
+
+        body = self.body()
+        run_id, good, reason = body.get("run_id"), body.get("good"), body.get("reason", "")
+        if not isinstance(run_id, str) or not isinstance(good, bool) or not isinstance(reason, str):
+            raise web.HTTPError(400, "`run_id` and `reason` are texts, `good` is true or false.")
+        if len(reason) > _REASON:
+            raise web.HTTPError(400, f"`reason` has {len(reason)} characters, {_REASON} fit.")
+        reason = redact(reason)
+        try:
+            await desk().worker.call(
+                lambda: rate(load_settings().journal.path, run_id, good, reason, "jupyter")
+            )
+        except ManyhandsError as error:
+            raise web.HTTPError(404, str(error)) from None
+        for chat in list(desk().chats):
+            chat.rated(run_id, good, reason)
+        self.tell(good=good, reason=reason)
+
+
 class StopHandler(_Handler):
     """Stops what goes on in a chat: `{"chat": …}`."""
 
@@ -110,17 +140,21 @@ class TabHandler(WebSocketMixin, websocket.WebSocketHandler, JupyterHandler):
     """The link to a browser tab."""
 
     tab: Tab | None = None
+    _sees_kernels = False
 
     def set_default_headers(self) -> None:
         """A socket has none of the headers of a page."""
 
     @ws_authenticated
     async def get(self, *arguments: str, **fields: str) -> None:
+        self._sees_kernels = await ensure_async(
+            self.authorizer.is_authorized(self, self.current_user, "execute", "kernels")
+        )
         await super().get(*arguments, **fields)
 
     def open(self, *_: str, **__: str) -> None:
         super().open()
-        self.tab = Tab(self.current_user.username, self._say)
+        self.tab = Tab(self.current_user.username, self._say, sees_kernels=self._sees_kernels)
         self.tab.touch()
         desk().tabs.add(self.tab)
 
@@ -154,6 +188,7 @@ def routes(base_url: str) -> list[tuple[str, type[JupyterHandler]]]:
     return [
         (url_path_join(base, "status"), StatusHandler),
         (url_path_join(base, "approvals"), ApprovalsHandler),
+        (url_path_join(base, "ratings"), RatingsHandler),
         (url_path_join(base, "stop"), StopHandler),
         (url_path_join(base, f"artifacts/({_ARTIFACT})"), ArtifactHandler),
         (url_path_join(base, "tab"), TabHandler),

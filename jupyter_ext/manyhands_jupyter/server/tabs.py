@@ -17,11 +17,15 @@ class Tab:
     """One tab; `send` writes a JSON message to it.
 
     Attributes:
+        sees_kernels: whether its user may run code in this server's kernels.
         touched: when the user was last seen in it, by this process's clock.
     """
 
-    def __init__(self, user: str, send: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, user: str, send: Callable[[dict[str, Any]], None], *, sees_kernels: bool = False
+    ) -> None:
         self.user = user
+        self.sees_kernels = sees_kernels
         self.touched = 0.0
         self._send = send
         self._numbers = itertools.count(1)

@@ -37,6 +37,7 @@ export function makeLook(tracker) {
       path: panel.context.path,
       count: widgets.length,
       activeIndex: active,
+      kernelId: kernel ? kernel.id : '',
       kernel: kernel ? `${kernel.name}, ${kernel.status}` : '',
       cells
     };

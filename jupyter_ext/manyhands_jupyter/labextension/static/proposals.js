@@ -103,10 +103,10 @@ export function difference(before, after) {
     if (i < a.length && j < b.length && a[i] === b[j]) {
       lines.push([' ', a[i++]]);
       j++;
-    } else if (j < b.length && (i === a.length || longest[i][j + 1] >= longest[i + 1][j])) {
-      lines.push(['+', b[j++]]);
-    } else {
+    } else if (i < a.length && (j === b.length || longest[i + 1][j] >= longest[i][j + 1])) {
       lines.push(['-', a[i++]]);
+    } else {
+      lines.push(['+', b[j++]]);
     }
   }
   return lines;

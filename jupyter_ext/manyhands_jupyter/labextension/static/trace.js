@@ -1,5 +1,6 @@
 /* What stands above a reply: its state, thoughts, hands, checks, approvals, pictures and cells. */
 import { makeProposals } from './proposals.js';
+import { makeRating } from './rating.js';
 
 const MARKS = { true: '✓', false: '✗', null: '?' };
 const OVER = ['answered', 'asked', 'failed', 'stopped', 'cut'];
@@ -8,12 +9,17 @@ export function makeTrace({ React, request, address, bridge }) {
   const h = React.createElement;
   const { useState } = React;
   const Proposals = makeProposals({ React, bridge });
+  const Rating = makeRating({ React, request });
 
   const Chip = ({ state }) => h('span', { className: `mh-chip mh-is-${state}` }, state);
 
   const seconds = value => (value ? `${value.toFixed(1)} s` : '');
   const tokens = value => (value ? `${value} tokens` : '');
   const joined = (...parts) => parts.filter(Boolean).join(' · ');
+
+  /** Text in which `names` between backticks are shown as code. */
+  const withCode = text =>
+    text.split(/`([^`\n]+)`/).map((part, at) => (at % 2 ? h('code', { key: at }, part) : part));
 
   const Badge = ({ badge }) =>
     h(
@@ -35,13 +41,13 @@ export function makeTrace({ React, request, address, bridge }) {
         h('span', { className: 'mh-quiet' },
           joined(step.model, step.attempt > 1 ? `attempt ${step.attempt}` : '', seconds(step.seconds), tokens(step.tokens)))
       ),
-      step.task ? h('div', { className: 'mh-task', title: step.task }, step.task) : null,
+      step.task ? h('div', { className: 'mh-task', title: step.task }, withCode(step.task)) : null,
       step.doing ? h('div', { className: 'mh-quiet' }, `… ${step.doing}`) : null,
       step.badges.length
         ? h('ul', { className: 'mh-badges' }, step.badges.map((badge, at) => h(Badge, { key: at, badge })))
         : null,
       step.summary && OVER.concat('verified', 'refuted', 'unverified', 'cannot').includes(step.state)
-        ? h('div', { className: 'mh-summary' }, step.summary)
+        ? h('div', { className: 'mh-summary' }, withCode(step.summary))
         : null
     );
 
@@ -85,7 +91,7 @@ export function makeTrace({ React, request, address, bridge }) {
     return h(
       'summary',
       null,
-      h(Chip, { state: told.status || told.state }),
+      h(Chip, { state: told.waiting ? 'waiting' : told.status || told.state }),
       ' ',
       h('span', { className: 'mh-quiet' },
         joined(
@@ -122,17 +128,19 @@ export function makeTrace({ React, request, address, bridge }) {
       'section',
       { className: 'mh-trace', 'aria-label': 'Thoughts and hands' },
       h('details', { open: !over || undefined, key: over ? 'over' : 'live' }, h(Head, { told }), ...parts),
-      !over && told.doing ? h('div', { className: 'mh-doing', role: 'status' }, `… ${told.doing}`) : null,
+      !over && told.doing && !told.waiting ? h('div', { className: 'mh-doing', role: 'status' }, `… ${told.doing}`) : null,
       told.waiting ? h(Approval, { waiting: told.waiting, key: told.waiting.id }) : null,
       ...told.pictures.map(picture => h(Picture, { key: picture.id, picture }))
     );
   }
 
-  /** Below a reply: the cells that it proposes. */
+  /** Below a reply: the cells that it proposes, and what a person thinks of it. */
   function Below({ message }) {
     const told = ours(message);
-    if (!told || !OVER.includes(told.state) || !told.proposals.length) return null;
-    return h(Proposals, { cells: told.proposals });
+    if (!told || !OVER.includes(told.state)) return null;
+    return h('div', { className: 'mh-below' },
+      told.proposals.length ? h(Proposals, { cells: told.proposals }) : null,
+      told.run_id ? h(Rating, { told }) : null);
   }
 
   return { Trace, Below };
