@@ -287,7 +287,7 @@ class Session:
 
     def rate(self, run_id: str, good: bool, reason: str) -> None:
         """Write what a person thinks of an answer into its run."""
-        from manyhands_jupyter.rating import rate
+        from manyhands_jupyter.afterwards import rate
 
         rate(self.settings.journal.path, run_id, good, reason, "notebook")
 

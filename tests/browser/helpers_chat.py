@@ -71,6 +71,9 @@ def _framed(asked: str, prompt: str) -> Reply | str:
             frame(route="direct", answer=f"{seen} Divide by a count:\n\n```python\n{fix}\n```"),
             thinking="The traceback names the line, so the fix is to divide by a count. " * 3,
         )
+    if "takes long" in asked:
+        cell = "import time\nprint('begun', flush=True)\ntime.sleep(300)"
+        return frame(route="direct", answer=f"This takes long:\n\n```python\n{cell}\n```")
     if "which notebook" in asked:
         found = re.search(r"(\S+\.ipynb)", prompt)
         return frame(route="direct", answer=f"You are in {found[1] if found else 'no notebook'}.")

@@ -124,6 +124,35 @@ def test_a_replacement_shows_its_difference_first(page: Page, lab: Lab) -> None:
     assert page.evaluate(source) == "total = 6\nprint(total / 0)"
 
 
+def test_a_proposed_cell_runs_within_a_limit_and_can_be_interrupted(page: Page, lab: Lab) -> None:
+    path = write_notebook(lab, "long.ipynb", "x = 1")
+    open_lab(page, lab)
+    open_notebook(page, path.name)
+    open_chat(page, "long")
+    ask(page, "Propose something that takes long")
+    last_reply(page, "This takes long")
+    proposal = page.locator(".mh-proposal").last
+    proposal.get_by_role("button", name="Run…").click()
+    expect(proposal).to_contain_text("Asked because text from outside was in the context")
+    expect(proposal.get_by_role("button", name="in this session")).to_have_count(0)
+    proposal.get_by_label("Interrupt it after").fill("2")
+    proposal.get_by_role("button", name="Run once").click()
+    expect(proposal).to_contain_text("It has run for")
+    shot(page, "chat-running")
+    expect(proposal).to_contain_text("it was interrupted after 2 s")
+    expect(page.locator(".jp-Notebook .jp-Cell").nth(1)).to_contain_text("KeyboardInterrupt")
+
+    proposal.get_by_role("button", name="Run…").click()
+    proposal.get_by_label("Interrupt it after").fill("60")
+    proposal.get_by_role("button", name="Run once").click()
+    expect(page.locator(".jp-Notebook .jp-Cell").nth(2)).to_contain_text("begun")
+    proposal.get_by_role("button", name="Interrupt").click()
+    expect(proposal).to_contain_text("you interrupted it")
+    for left in (2, 1):  # each insertion is one step of undo
+        page.evaluate("() => window.jupyterapp.commands.execute('notebook:undo-cell-action')")
+        expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(left)
+
+
 def test_an_effect_waits_for_a_person_who_allows_or_denies_it(page: Page, lab: Lab) -> None:
     open_lab(page, lab)
     open_chat(page, "approve")

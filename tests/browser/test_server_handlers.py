@@ -28,6 +28,8 @@ def test_without_the_token_nothing_is_told_and_nothing_approved(lab: Lab) -> Non
     assert refused(lab, "manyhands/stop", {"chat": "x"}, token=False)[0] == 403
     rating = {"run_id": "run_x", "good": True}
     assert refused(lab, "manyhands/ratings", rating, token=False)[0] == 403
+    cell = {"run_id": "run_x", "source": "1", "seconds": 1, "choice": "once"}
+    assert refused(lab, "manyhands/cells", cell, token=False)[0] == 403
     artifact = f"manyhands/artifacts/sha256:{'0' * 64}"
     assert refused(lab, artifact, token=False)[0] == 403
     assert refused(lab, "manyhands/tab", token=False)[0] == 403
@@ -57,6 +59,11 @@ def test_nonsense_is_refused_in_words(lab: Lab) -> None:
     code, told = refused(lab, "manyhands/ratings", {"run_id": "run_x", "good": True})
     assert (code, "run_x" in told) == (404, True)
     assert refused(lab, "manyhands/ratings", {"run_id": "run_x", "good": "yes"})[0] == 400
+    cell = {"run_id": "run_x", "source": "1", "seconds": 1}
+    code, told = refused(lab, "manyhands/cells", cell)
+    assert (code, "run_x" in told) == (409, True)
+    assert refused(lab, "manyhands/cells", {**cell, "choice": "always"})[0] == 400
+    assert refused(lab, "manyhands/cells", {**cell, "seconds": "soon"})[0] == 400
     long = {"run_id": "run_x", "good": True, "reason": "x" * 1_001}
     code, told = refused(lab, "manyhands/ratings", long)
     assert (code, "1001 characters, 1000 fit" in told) == (400, True)

@@ -35,6 +35,7 @@ class Desk:
         chats: the open ones.
         turns: chat id -> what goes on in it.
         approved: chat id -> what its user has approved for the session.
+        cells: user -> what they have approved of running proposed cells.
     """
 
     def __init__(self) -> None:
@@ -44,6 +45,7 @@ class Desk:
         self.chats: set[Chat] = set()
         self.turns: dict[str, LiveTurn] = {}
         self.approved: dict[str, Approved] = {}
+        self.cells: dict[str, Approved] = {}
         self._kernels: Any = None
 
     def connect(self, kernel_manager: Any) -> None:

@@ -79,7 +79,7 @@ class RatingsHandler(_Handler):
     @authorized
     async def post(self) -> None:
         from manyhands.settings import load_settings
-        from manyhands_jupyter.rating import rate
+        from manyhands_jupyter.afterwards import rate
 
         body = self.body()
         run_id, good, reason = body.get("run_id"), body.get("good"), body.get("reason", "")
@@ -97,6 +97,34 @@ class RatingsHandler(_Handler):
         for chat in list(desk().chats):
             chat.rated(run_id, good, reason)
         self.tell(good=good, reason=reason)
+
+
+class CellsHandler(_Handler):
+    """Runs a proposed cell: `{"run_id": …, "source": …, "seconds": …, "choice": once | session}`.
+
+    Without a choice the answer says whether a person must be asked.
+    """
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        from manyhands_jupyter.server.cells import Wanted, run_proposed
+
+        body = self.body()
+        try:
+            choice = Choice(str(body["choice"])) if body.get("choice") else None
+            wanted = Wanted(
+                str(body["run_id"]), str(body["source"]), float(body["seconds"]), choice
+            )
+        except (KeyError, TypeError, ValueError):
+            raise web.HTTPError(
+                400,
+                "`run_id` and `source` are texts, `seconds` a number, `choice` once or session.",
+            ) from None
+        try:
+            self.tell(**await run_proposed(desk(), self.current_user.username, wanted))
+        except ManyhandsError as error:
+            raise web.HTTPError(409, str(error)) from None
 
 
 class StopHandler(_Handler):
@@ -189,6 +217,7 @@ def routes(base_url: str) -> list[tuple[str, type[JupyterHandler]]]:
         (url_path_join(base, "status"), StatusHandler),
         (url_path_join(base, "approvals"), ApprovalsHandler),
         (url_path_join(base, "ratings"), RatingsHandler),
+        (url_path_join(base, "cells"), CellsHandler),
         (url_path_join(base, "stop"), StopHandler),
         (url_path_join(base, f"artifacts/({_ARTIFACT})"), ArtifactHandler),
         (url_path_join(base, "tab"), TabHandler),

@@ -2,6 +2,8 @@
    and the file under the editor is never touched. */
 
 const OUTPUT_CHARACTERS = 20_000;
+/** A proposed cell that prints more is interrupted: a notebook of so much text hangs its page. */
+const PRINTED_CHARACTERS = 1_000_000;
 
 /** `window.manyhandsLab`, version 1. All calls are asynchronous; they reject with a plain message.
  *
@@ -88,15 +90,79 @@ export function makeBridge(tracker, actions) {
     return { cellId: model.id };
   }
 
-  async function runCell({ cellId } = {}) {
+  /** Runs a cell. With limits its kernel is interrupted when the cell itself, not one before it in
+   * the queue, has run for so many seconds or has printed so many characters. */
+  async function runCell({ cellId, seconds = 0, characters = 0 } = {}) {
     const { panel, index } = find(cellId);
     const kernel = panel.sessionContext.session && panel.sessionContext.session.kernel;
     if (!kernel) {
       throw new Error(`'${panel.context.path}' has no kernel. Start one, then run the cell.`);
     }
     const cell = panel.content.widgets[index];
-    const ok = await actions.runCells(panel.content, [cell], panel.sessionContext);
-    return { ...describe(cell, index), ok };
+    const watch = seconds || characters ? watched(cell, kernel, seconds, characters) : null;
+    try {
+      const ok = await actions.runCells(panel.content, [cell], panel.sessionContext);
+      return { ...describe(cell, index), ok, stopped: watch ? watch.stopped() : '' };
+    } finally {
+      if (watch) watch.end();
+    }
+  }
+
+  /** The proposed cell that runs now: `interrupt()` stops it, `seconds()` is how long it has run. */
+  let running = null;
+
+  function watched(cell, kernel, seconds, characters) {
+    let begun = 0;
+    let printed = 0;
+    let why = '';
+    let timer = 0;
+    const interrupt = reason => {
+      if (why || !begun) return;
+      why = reason;
+      kernel.interrupt();
+    };
+    const listen = (_, message) => {
+      const future = cell.outputArea && cell.outputArea.future;
+      if (!future || message.parent_header.msg_id !== future.msg.header.msg_id) return;
+      if (message.header.msg_type === 'execute_input') {
+        begun = Date.now();
+        if (seconds) {
+          timer = setTimeout(() => interrupt(`it was interrupted after ${seconds} s`), 1000 * seconds);
+        }
+      } else if (message.header.msg_type === 'stream' && characters) {
+        printed += message.content.text.length;
+        if (printed > characters) interrupt(`it was interrupted: it printed more than ${characters} characters`);
+      }
+    };
+    kernel.iopubMessage.connect(listen);
+    const mine = {
+      seconds: () => (begun ? (Date.now() - begun) / 1000 : 0),
+      interrupt: () => interrupt('you interrupted it'),
+      stopped: () => why,
+      end: () => {
+        clearTimeout(timer);
+        kernel.iopubMessage.disconnect(listen);
+        if (running === mine) running = null;
+      }
+    };
+    running = mine;
+    return mine;
+  }
+
+  /** Puts a proposed cell below the active one and runs it within limits. */
+  async function runProposed({ source, seconds }) {
+    const made = await insertCell({ source, where: 'below' });
+    const began = Date.now();
+    const ran = await runCell({ cellId: made.cellId, seconds, characters: PRINTED_CHARACTERS });
+    const error = ran.outputs.find(item => item.type === 'error');
+    return {
+      cell_id: made.cellId,
+      ok: ran.ok,
+      seconds: (Date.now() - began) / 1000,
+      output: ran.outputs.filter(item => item.type !== 'error').map(item => item.text).join('\n'),
+      error: error ? `${error.name}: ${error.value}` : '',
+      stopped: ran.stopped
+    };
   }
 
   async function activeCell() {
@@ -107,7 +173,9 @@ export function makeBridge(tracker, actions) {
     return { ...describe(cell, index), path: panel.context.path };
   }
 
-  return { version: 1, insertCell, replaceCell, runCell, activeCell };
+  const progress = () => running;
+
+  return { version: 1, insertCell, replaceCell, runCell, runProposed, progress, activeCell };
 }
 
 /** A cell as plain data; texts are cut, pictures are named and left out. */

@@ -20,7 +20,8 @@ export async function makePlugins(shared) {
     optional: optional(tracker),
     activate: (app, found = null) => {
       window.manyhandsLab = makeBridge(found, notebooks && notebooks.NotebookActions);
-      keepTab({ services, coreutils, answers: makeLook(found) });
+      const { runProposed } = window.manyhandsLab;
+      keepTab({ services, coreutils, answers: { ...makeLook(found), run: runProposed } });
     }
   };
 

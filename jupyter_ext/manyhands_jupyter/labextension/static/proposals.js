@@ -1,12 +1,29 @@
 /* The cells that an answer proposes: insert, replace after a look at the difference, run. */
 
-export function makeProposals({ React, bridge }) {
-  const h = React.createElement;
-  const { useState } = React;
+const LIMIT_S = 60;
 
-  function Proposal({ source, number }) {
+export function makeProposals({ React, bridge, request }) {
+  const h = React.createElement;
+  const { useEffect, useState } = React;
+
+  /** How long the cell has run, with a way to stop it. */
+  function Running() {
+    const [seconds, setSeconds] = useState(0);
+    const progress = () => bridge().progress();
+    useEffect(() => {
+      const timer = setInterval(() => setSeconds(progress() ? progress().seconds() : 0), 250);
+      return () => clearInterval(timer);
+    }, []);
+    return h('div', { className: 'mh-row' },
+      h('span', { className: 'mh-quiet' }, seconds ? `It has run for ${seconds.toFixed(0)} s.` : 'It waits for the kernel.'),
+      h('button', { className: 'mh-button', onClick: () => progress() && progress().interrupt() }, 'Interrupt'));
+  }
+
+  function Proposal({ source, number, runId }) {
     const [said, setSaid] = useState('');
     const [asking, setAsking] = useState(null);
+    const [seconds, setSeconds] = useState(LIMIT_S);
+    const [running, setRunning] = useState(false);
 
     const attempt = work => async () => {
       try {
@@ -27,23 +44,27 @@ export function makeProposals({ React, bridge }) {
       return '';
     });
 
-    const askRun = attempt(async () => {
+    /** The server says whether a person must be asked; what needs no question runs at once. */
+    const run = (choice = '') => attempt(async () => {
       const cell = await bridge().activeCell();
-      setAsking({ what: 'run', path: cell.path, lines: difference('', source) });
-      return '';
+      setAsking(null);
+      setSaid('');
+      setRunning(true);
+      try {
+        const told = await request('cells', { run_id: runId, source, seconds, choice });
+        if (told.verdict !== 'ask') return outcome(told);
+        setAsking({ what: 'run', path: cell.path, why: told.why, session: told.session, lines: difference('', source) });
+        return '';
+      } finally {
+        setRunning(false);
+      }
     });
 
-    const confirm = attempt(async () => {
-      const wanted = asking;
+    const replace = attempt(async () => {
+      const { cellId } = asking;
       setAsking(null);
-      if (wanted.what === 'replace') {
-        await bridge().replaceCell({ cellId: wanted.cellId, source });
-        return 'Replaced; undo in the cell takes it back.';
-      }
-      const made = await bridge().insertCell({ source, where: 'below' });
-      setSaid('Running …');
-      const ran = await bridge().runCell({ cellId: made.cellId });
-      return ran.ok ? 'It ran; its output is in the notebook.' : `It failed: ${failure(ran)}`;
+      await bridge().replaceCell({ cellId, source });
+      return 'Replaced; undo in the cell takes it back.';
     });
 
     const button = (label, onClick, more = {}) =>
@@ -56,7 +77,7 @@ export function makeProposals({ React, bridge }) {
         h('span', { className: 'mh-quiet' }, `Proposed cell ${number}: ${source.split('\n')[0].slice(0, 48)}`),
         button('Insert', insert),
         button('Replace…', askReplace),
-        button('Run…', askRun)
+        button('Run…', run(), { disabled: running })
       ),
       asking
         ? h('div', { className: 'mh-approval', role: 'group', 'aria-label': 'Confirm' },
@@ -64,26 +85,41 @@ export function makeProposals({ React, bridge }) {
               asking.what === 'run'
                 ? `Insert this cell into ${asking.path} and run it in your kernel?`
                 : 'Replace the active cell?'),
+            asking.why ? h('div', { className: 'mh-quiet' }, `Asked because ${asking.why}.`) : null,
             h('pre', { className: 'mh-preview' },
               asking.lines.map(([mark, line], at) =>
                 h('div', { key: at, className: `mh-line-${mark === '+' ? 'new' : mark === '-' ? 'old' : 'same'}` }, `${mark} ${line}`))),
+            asking.what === 'run'
+              ? h('label', { className: 'mh-row mh-quiet' }, 'Interrupt it after',
+                  h('input', {
+                    className: 'mh-seconds', type: 'number', min: 1, value: seconds,
+                    onChange: event => setSeconds(Math.max(1, Number(event.target.value) || LIMIT_S))
+                  }), 'seconds')
+              : null,
             h('div', { className: 'mh-row' },
-              button(asking.what === 'run' ? 'Run once' : 'Replace', confirm, { className: 'mh-button mh-confirm' }),
+              asking.what === 'run'
+                ? button('Run once', run('once'), { className: 'mh-button mh-confirm' })
+                : button('Replace', replace, { className: 'mh-button mh-confirm' }),
+              asking.session ? button('Run cells in this session', run('session')) : null,
               button('Cancel', () => setAsking(null))))
         : null,
+      running ? h(Running) : null,
       said ? h('div', { className: 'mh-quiet', role: 'status' }, said) : null
     );
   }
 
-  return function Proposals({ cells }) {
+  return function Proposals({ cells, runId }) {
     return h('div', { className: 'mh-proposals' },
-      cells.map((source, at) => h(Proposal, { key: `${at}:${source}`, source, number: at + 1 })));
+      cells.map((source, at) => h(Proposal, { key: `${at}:${source}`, source, number: at + 1, runId })));
   };
 }
 
-function failure(ran) {
-  const error = ran.outputs.find(item => item.type === 'error');
-  return error ? `${error.name}: ${error.value}` : 'the kernel did not run it.';
+function outcome(told) {
+  if (told.verdict === 'deny') return `Not run: ${told.why}.`;
+  if (told.state !== 'done') return `It did not run: ${told.why}`;
+  if (told.stopped) return `It began, and ${told.stopped}.`;
+  if (!told.ok) return `It failed: ${told.error || 'the kernel did not run it.'}`;
+  return `It ran in ${told.seconds.toFixed(1)} s; its output is in the notebook.`;
 }
 
 /** Lines that stay, go (-) and come (+), by their longest common subsequence. */

@@ -8,7 +8,7 @@ const OVER = ['answered', 'asked', 'failed', 'stopped', 'cut'];
 export function makeTrace({ React, request, address, bridge }) {
   const h = React.createElement;
   const { useState } = React;
-  const Proposals = makeProposals({ React, bridge });
+  const Proposals = makeProposals({ React, bridge, request });
   const Rating = makeRating({ React, request });
 
   const Chip = ({ state }) => h('span', { className: `mh-chip mh-is-${state}` }, state);
@@ -139,7 +139,7 @@ export function makeTrace({ React, request, address, bridge }) {
     const told = ours(message);
     if (!told || !OVER.includes(told.state)) return null;
     return h('div', { className: 'mh-below' },
-      told.proposals.length ? h(Proposals, { cells: told.proposals }) : null,
+      told.proposals.length ? h(Proposals, { cells: told.proposals, runId: told.run_id }) : null,
       told.run_id ? h(Rating, { told }) : null);
   }
 
