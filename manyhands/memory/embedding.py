@@ -53,10 +53,9 @@ def embedder_for(model: str, embedder: object, previous: object) -> Embedder | N
     return None
 
 
-async def embed_query(embedder: Embedder, text: str, dims: int) -> F32:
-    """The unit vector of one query."""
-    found: F32 = unit_vectors(await _asked(embedder, [text]), 1, dims)[0]
-    return found
+async def embed_query(embedder: Embedder, texts: Sequence[str], dims: int) -> F32:
+    """Unit vectors of a query's texts, one a row, by one call."""
+    return unit_vectors(await _asked(embedder, list(texts)), len(texts), dims)
 
 
 async def _asked(embedder: Embedder, texts: list[str]) -> Sequence[Sequence[float]]:

@@ -102,6 +102,7 @@ class HotIndex:
         self.slot_of: dict[int, int] = {}
         self.dead = 0
         self._linked = -1
+        self._names: tuple[int, frozenset[str]] = (0, frozenset())
         self.before: NDArray[np.int64] = np.zeros(0, np.int64)
         self.after: NDArray[np.int64] = np.zeros(0, np.int64)
         self._masks: dict[Filter, NDArray[np.bool_]] = {}
@@ -290,6 +291,16 @@ class HotIndex:
         self.before[order[1:][same]] = order[:-1][same]
         self.after[order[:-1][same]] = order[1:][same]
         self._linked = state
+
+    def first_names(self) -> frozenset[str]:
+        """The first word of each speaker's name, when there are several speakers."""
+        if len(self.speakers.number) != self._names[0]:
+            told = {name.split()[0] for name in self.speakers.number if name.split()}
+            self._names = (
+                len(self.speakers.number),
+                frozenset(told) if len(told) > 1 else frozenset(),
+            )
+        return self._names[1]
 
     def floats(self, views: list[int]) -> F32:
         """Vectors as they lie in the file, in the order asked for; zeros for what is gone."""

@@ -13,6 +13,7 @@ from anyio import to_thread
 from anyio.lowlevel import checkpoint
 
 from manyhands.errors import InputError, ManyhandsError
+from manyhands.memory.bare import bare_of
 from manyhands.memory.derived import rebuild_near, rebuild_words
 from manyhands.memory.embedding import (
     Embedder,
@@ -280,7 +281,8 @@ class Memory:
         if embedder is None or not dims or not query.strip():
             return 0, None
         try:
-            return number, await embed_query(embedder, query, dims)
+            texts = [query, *filter(None, [bare_of(self._searcher.hot, query)])]
+            return number, await embed_query(embedder, texts, dims)
         except (ManyhandsError, OSError) as error:
             self._notice(f"The query is not embedded, words alone are searched: {error}")
             return 0, None
@@ -395,7 +397,7 @@ def _checked(query: object, k: object) -> int:
     """`k` as it is used, when both can be."""
     if not isinstance(query, str):
         raise InputError(f"The query is {query!r}, no text.")
-    most = int(k) if isinstance(k, Integral) else 0
+    most = int(k) if isinstance(k, Integral) and not isinstance(k, bool) else 0
     if not 1 <= most <= MOST_HITS:
         raise InputError(f"k is {k!r}; it must be a number between 1 and {MOST_HITS:,}.")
     return most

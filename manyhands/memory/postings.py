@@ -61,6 +61,7 @@ class Postings:
         self._vocabulary = _Vocabulary()
         self._tokens = array("I")
         self._lengths = Growing(np.int32)
+        self._ends: NDArray[np.int64] = np.zeros(0, np.int64)
         self._folded = 0  # slots in the base
         self._folded_tokens = 0
         self._starts: NDArray[np.int64] = np.zeros(1, np.int64)
@@ -173,6 +174,19 @@ class Postings:
             return self._docs[:0], self._impact[:0]
         start, end = self._starts[term], self._starts[term + 1]
         return self._docs[start:end], self._impact[start:end]
+
+    def opening(self, slots: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+        """The first terms of each slot: array (slots, most); -1 where it is shorter."""
+        if len(self._ends) != len(self):
+            self._ends = np.cumsum(self.lengths, dtype=np.int64)
+        held = self.lengths[slots].astype(np.int64)
+        at = (self._ends[slots] - held)[:, None] + np.arange(most)
+        inside = np.arange(most) < held[:, None]
+        tokens = np.frombuffer(self._tokens, dtype=np.uint32)
+        if not len(tokens):
+            return np.full(at.shape, -1, np.int64)
+        found: NDArray[np.int64] = np.where(inside, tokens[np.where(inside, at, 0)], -1)
+        return found
 
     def frequencies(self, terms: Sequence[int], slots: NDArray[np.int64]) -> F32:
         """How often each term occurs in each slot: array (terms, slots); slot -1 holds nothing."""

@@ -16,7 +16,7 @@ from manyhands.memory.signal_names import SIGNALS, Signal
 __all__ = ["BUILT_IN", "BUILT_IN_VERSION", "Profile", "read_profile"]
 
 #: Raised whenever a weight below changes, so that a ranking can be told by its version.
-BUILT_IN_VERSION = 1
+BUILT_IN_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,13 @@ BUILT_IN: Mapping[Family, Profile] = {
             {
                 _S.WORDS: 0.193,
                 _S.WINDOW: 0.11,
-                _S.VECTOR: 0.11,
-                _S.AFTER: 0.193,
-                _S.PART: 0.275,
+                # With and without the speakers' names, by halves.
+                _S.VECTOR: 0.055,
+                _S.BARE: 0.055,
+                _S.AFTER: 0.097,
+                _S.BARE_AFTER: 0.097,
+                _S.PART: 0.138,
+                _S.BARE_PART: 0.138,
                 _S.COVER: 0.055,
                 _S.NEAR_WORDS: 0.039,
                 _S.NEAR_VECTOR: 0.055,

@@ -21,6 +21,12 @@ class Signal(StrEnum):
     AFTER = "after"
     PART = "part"
     VECTOR_RANK = "vector_rank"
+    BARE = "bare"
+    BARE_AFTER = "bare_after"
+    BARE_PART = "bare_part"
+    HEAD = "head"
+    HEAD_WORDS = "head_words"
+    HEAD_SHARE = "head_share"
     BOTH = "both"
     NEAR_WORDS = "near_words"
     NEAR_VECTOR = "near_vector"
@@ -55,6 +61,12 @@ SIGNALS_TOLD: Mapping[Signal, str] = {
     Signal.AFTER: "cosine with the turn and the two before it",
     Signal.PART: "greatest cosine with a sentence or part",
     Signal.VECTOR_RANK: "1 / (1 + rank / 5) by vectors",
+    Signal.BARE: "the item's cosine with the question without names of speakers and languages",
+    Signal.BARE_AFTER: "the same for the turn and the two before it",
+    Signal.BARE_PART: "the same for its best sentence or part",
+    Signal.HEAD: "cosine with a function's name and what its docstring says first",
+    Signal.HEAD_WORDS: "share of the question's information that its first words hold",
+    Signal.HEAD_SHARE: "share of its first words that the question has",
     Signal.BOTH: "words x vector_scaled",
     Signal.NEAR_WORDS: "the better neighbour's words",
     Signal.NEAR_VECTOR: "the better neighbour's vector",

@@ -36,16 +36,34 @@ _ALL = 1_200
 
 #: Signals for which an item's neighbours are looked at.
 _BESIDE = frozenset({Signal.WINDOW, Signal.NEAR_WORDS, Signal.NEAR_VECTOR})
+_CLOSE = {
+    ViewRole.WHOLE: Signal.VECTOR,
+    ViewRole.AFTER: Signal.AFTER,
+    ViewRole.PART: Signal.PART,
+    ViewRole.HEAD: Signal.HEAD,
+}
+_BARE = {
+    ViewRole.WHOLE: Signal.BARE,
+    ViewRole.AFTER: Signal.BARE_AFTER,
+    ViewRole.PART: Signal.BARE_PART,
+}
+#: First stems of an item that `head_words` looks at: a function's name and its parameters.
+_HEAD = 12
 _AT = {signal: place for place, signal in enumerate(SIGNALS)}
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query as it is looked up."""
+    """A query as it is looked up.
+
+    Attributes:
+        bare: the vector of what is left of it without the names that `bare_of` takes out.
+    """
 
     text: str
     stems: tuple[str, ...]
     vector: F32 | None
+    bare: F32 | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +74,24 @@ class Candidates:
     signals: F32
 
 
-def read_question(text: str, vector: F32 | None) -> Question:
-    """The words that matter, and the vector at unit length."""
+def read_question(text: str, vectors: F32 | None) -> Question:
+    """The words that matter, and the vectors at unit length.
+
+    Args:
+        vectors: of the text and perhaps of what `bare_of` gave for it, one a row.
+    """
     words = text.split()
     kept = stems(
         " ".join(word for word in words if word.strip("?.,!;:'\"").lower() not in STOP_WORDS)
     )
     found = tuple(kept or stems(text))[:64]
-    if vector is not None:
-        norm = float(np.linalg.norm(vector))
-        vector = (vector / norm).astype(np.float32) if norm > 0 else None
-    return Question(text, found, vector)
+    units = [None] if vectors is None else [_unit(row) for row in vectors]
+    return Question(text, found, *units)
+
+
+def _unit(vector: F32) -> F32 | None:
+    norm = float(np.linalg.norm(vector))
+    return (vector / norm).astype(np.float32) if norm > 0 else None
 
 
 def gather(
@@ -93,7 +118,7 @@ def gather(
     _tell_words(hot, terms, slots, around, table, needed)
     if question.vector is not None and hot.vectors is not None:
         sides = around if Signal.NEAR_VECTOR in needed else around[:0]
-        _tell_vectors(hot, question.vector, slots, sides, near_by_vector, table, needed)
+        _tell_vectors(hot, question, slots, sides, near_by_vector, table, needed)
     else:
         # By words alone, what holds none of them, itself or beside it, is no hit.
         said = (table[:, _AT[Signal.WORDS]] > 0) | (table[:, _AT[Signal.WINDOW]] > 0)
@@ -145,6 +170,14 @@ def _tell_words(
         held = own > 0
         table[:, _AT[Signal.COVER]] = terms.idf @ held / max(float(terms.idf.sum()), 1e-6)
         table[:, _AT[Signal.RAREST]] = held[int(terms.idf.argmax())]
+    if needed & {Signal.HEAD_WORDS, Signal.HEAD_SHARE} and len(terms.idf):
+        first = hot.words.opening(slots, _HEAD)
+        asked = np.stack([first == term for term in terms.terms])
+        there = asked.any(axis=2)
+        table[:, _AT[Signal.HEAD_WORDS]] = terms.idf @ there / max(float(terms.idf.sum()), 1e-6)
+        table[:, _AT[Signal.HEAD_SHARE]] = there.sum(axis=0) / np.maximum(
+            (first >= 0).sum(axis=1), 1
+        )
     if not needed & _BESIDE:
         return
     near = np.where(around >= 0, terms.total[around], 0) / best
@@ -162,15 +195,16 @@ def _tell_words(
 
 def _tell_vectors(
     hot: HotIndex,
-    vector: F32,
+    question: Question,
     slots: NDArray[np.int64],
     around: NDArray[np.int64],
     nearest: NDArray[np.int64],
     table: F32,
     needed: frozenset[Signal],
 ) -> None:
-    vectors = hot.vectors
+    vectors, vector = hot.vectors, question.vector
     assert vectors is not None
+    assert vector is not None
     everyone = np.union1d(slots, around[around >= 0]) if len(around) else slots
     first, count = hot.first_row.view[everyone], hot.rows.view[everyone]
     rows = np.repeat(first - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
@@ -183,23 +217,18 @@ def _tell_vectors(
     hit = rows[known] == exact
     close[known[hit]] = vectors.refine(vector, exact[hit], hot.floats)
     owner = np.repeat(np.arange(len(everyone)), count)
-    role = vectors.role[rows]
-    best = {
-        name: _greatest(owner[chosen], close[chosen], len(everyone))
-        for name, chosen in (
-            ("whole", role == ViewRole.WHOLE),
-            ("after", role == ViewRole.AFTER),
-            ("part", (role == ViewRole.SENTENCE) | (role == ViewRole.PART)),
-        )
-    }
-    # An item that has no view of one kind is judged by its best of another.
-    top = np.maximum(np.maximum(best["whole"], best["after"]), best["part"])
-    top = np.where(np.isneginf(top), 0, top)
     at = np.searchsorted(everyone, slots)
-    for signal, name in ((Signal.VECTOR, "whole"), (Signal.AFTER, "after"), (Signal.PART, "part")):
-        found = best[name][at]
-        table[:, _AT[signal]] = np.where(np.isneginf(found), top[at], found)
+    best, top = _by_role(vectors.role[rows], owner, close, len(everyone))
     ours = top[at]
+    for kind, signal in _CLOSE.items():
+        table[:, _AT[signal]] = best[kind][at]
+    if needed & frozenset(_BARE.values()):
+        if question.bare is not None:
+            own = np.isin(everyone[owner], slots)
+            bare = vectors.similar(question.bare, rows[own])
+            best, _ = _by_role(vectors.role[rows[own]], owner[own], bare, len(everyone))
+        for kind, signal in _BARE.items():
+            table[:, _AT[signal]] = best[kind][at]
     # The scale runs from the hundredth best: it is then the same whatever else is a candidate.
     base = max(len(ours) - _SCALE_FROM, 0)
     low, high = float(np.partition(ours, base)[base]), float(ours.max())
@@ -212,6 +241,20 @@ def _tell_vectors(
         table[:, _AT[Signal.NEAR_VECTOR]] = np.maximum(beside.max(axis=0), 0)
     if Signal.THREAD_VECTOR in needed:
         table[:, _AT[Signal.THREAD_VECTOR]] = _best_of_session(hot.session.view[slots], scaled)
+
+
+def _by_role(
+    role: NDArray[np.int8], owner: NDArray[np.int64], close: F32, owners: int
+) -> tuple[dict[ViewRole, F32], F32]:
+    """The greatest similarity of each owner by what the text is of it, and the greatest in all.
+
+    An item that has no text of one role is judged by its best of another.
+    """
+    role = np.where(role == ViewRole.SENTENCE, ViewRole.PART, role)
+    best = {kind: _greatest(owner[role == kind], close[role == kind], owners) for kind in _CLOSE}
+    top = np.maximum.reduce([best[kind] for kind in _CLOSE if kind is not ViewRole.HEAD])
+    top = np.where(np.isneginf(top), 0, top)
+    return {kind: np.where(np.isneginf(found), top, found) for kind, found in best.items()}, top
 
 
 def _tell_rest(

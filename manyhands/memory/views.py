@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 
 from manyhands.memory.records import Family, Item
+from manyhands.memory.words import identifier_parts
 
 __all__ = ["View", "ViewRole", "views_of", "words_of"]
 
@@ -27,6 +28,7 @@ class ViewRole(IntEnum):
     AFTER = 1  # a turn with the two turns before it
     SENTENCE = 2  # one sentence of a turn
     PART = 3  # one part of a long text
+    HEAD = 4  # what a function is called and what its docstring says first
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class View:
     text: str
 
 
+#: The first definition of a piece of code, in the languages that have a word for it.
+_DEFINED = re.compile(r"\b(?:def|class|function|func|fn)\s+(\w+)\s*(\([^)]{0,400}\))?")
+_DOCSTRING = re.compile(r"(\"{3}|'{3})(.*?)(?:\n\s*\n|\1|\Z)", re.DOTALL)
+_NAME = re.compile(r"\w+")
+_DOC_LOOKED_AT, _DOC_KEPT = 4_000, 300
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
 
 
@@ -83,11 +90,26 @@ def views_of(item: Item, before: Sequence[Item]) -> list[View]:
         return _turn_views(item, before)
     head = "\n".join(part for part in (item.context, item.subject) if part)
     whole = f"{head}\n{item.text}" if head else item.text
+    # The head comes last, so that files written without it keep the order of their views.
+    last = _head_of(item.text) if item.family is Family.CODE else []
     if len(whole) <= _PART:
-        return [View(ViewRole.WHOLE, whole)]
+        return [View(ViewRole.WHOLE, whole), *last]
     parts = _cut(item.text, _PART - min(len(head), _PART // 3))
     head = head[: _PART // 3]
-    return [View(ViewRole.PART, f"{head}\n{part}" if head else part) for part in parts]
+    return [View(ViewRole.PART, f"{head}\n{part}" if head else part) for part in parts] + last
+
+
+def _head_of(code: str) -> list[View]:
+    """Its first definition's name in words, with the docstring's first paragraph or parameters."""
+    defined = _DEFINED.search(code[:_DOC_LOOKED_AT])
+    if defined is None:
+        return []
+    name, given = defined.groups()
+    called = " ".join(identifier_parts(name)) or name
+    doc = _DOCSTRING.search(code, defined.end(), defined.end() + _DOC_LOOKED_AT)
+    says = " ".join(doc[2].split())[:_DOC_KEPT] if doc else ""
+    more = f": {says}" if says else f"({', '.join(_NAME.findall(given or ''))})"
+    return [View(ViewRole.HEAD, called + more)]
 
 
 def _turn_views(item: Item, before: Sequence[Item]) -> list[View]:

@@ -52,7 +52,7 @@ async def test_a_fitted_profile_is_kept_and_used_from_then_on(file: Path) -> Non
         assert (family.family, family.pairs, report.unused) == (Family.DIALOGUE, len(pairs), 0)
         assert family.kept == (family.after > family.before)
         profile = (await memory.recall(pairs[0][0]))[0].profile
-        assert profile == ("dialogue fitted-1" if family.kept else "dialogue built-in-1")
+        assert profile == ("dialogue fitted-1" if family.kept else "dialogue built-in-2")
     async with await Memory.open(file, embedder=HashEmbedder()) as memory:
         assert (await memory.recall(pairs[0][0]))[0].profile == profile
 
@@ -69,7 +69,7 @@ async def test_what_is_not_better_is_not_kept(file: Path) -> None:
         (family,) = (await memory.fit(pairs)).families
         assert family.before == 1.0
         assert not family.kept
-        assert (await memory.recall(names[3]))[0].profile == "text built-in-1"
+        assert (await memory.recall(names[3]))[0].profile == "text built-in-2"
 
 
 async def test_too_few_pairs_and_unknown_ids_are_counted_as_unused(file: Path) -> None:
@@ -77,7 +77,7 @@ async def test_too_few_pairs_and_unknown_ids_are_counted_as_unused(file: Path) -
         await memory.add({"id": "one", "kind": "fact", "text": "The walrus sleeps"})
         report = await memory.fit([("walrus", ["one"]), ("walrus", ["nobody"]), ("", ["one"])])
         assert (report.families, report.unused) == ((), 3)
-        assert (await memory.recall("walrus"))[0].profile == "text built-in-1"
+        assert (await memory.recall("walrus"))[0].profile == "text built-in-2"
 
 
 def test_a_signal_that_tells_the_answer_is_learned() -> None:
