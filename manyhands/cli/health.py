@@ -64,6 +64,12 @@ async def examine(
     yield await sandbox(settings)
     yield environment()
     yield database("journal", settings.journal.path)
+    for topic, path in (
+        ("jobs", settings.journal.path.parent / "jobs.db"),
+        ("routing", settings.routing.path),
+    ):
+        if path.exists():
+            yield database(topic, path)
     if settings.memory.enabled:
         yield memory(settings.memory)
 

@@ -83,6 +83,7 @@ def database(topic: str, path: Path, key: str = "") -> Finding:
     import apsw
 
     from manyhands.journal.database import unlock
+    from manyhands.journal.private import open_to_others
 
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
@@ -98,8 +99,16 @@ def database(topic: str, path: Path, key: str = "") -> Finding:
         rows = [f"{error}, or it is encrypted and {topic}.key_env names no key"]
     except apsw.Error as error:
         rows = [str(error)]
+    others = open_to_others(path)
+    if rows == ["ok"] and others:
+        return Finding(
+            topic,
+            Mark.WARNING,
+            f"{path}: whole, but other users of this machine may {others} it",
+            f"chmod 600 '{path}'   (the next run of manyhands does it as well)",
+        )
     if rows == ["ok"]:
-        return Finding(topic, Mark.OK, f"{path}: whole")
+        return Finding(topic, Mark.OK, f"{path}: whole, for this user alone")
     return Finding(
         topic,
         Mark.PROBLEM,

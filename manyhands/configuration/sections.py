@@ -194,6 +194,7 @@ class MemorySettings(Section):
             is never part of it: `PGPASSWORD` or `~/.pgpass` holds it.
         embedder: `tier` (the tier `embed`), `none` (words only), or the URL of a server.
         budget_tokens: at most this much of a prompt is memory.
+        over_http: whether clients of `manyhands mcp --http` may read it and add to it.
         key_env: name of the environment variable that holds the key of an encrypted memory; ""
             for one that is not encrypted. The key itself is never a setting.
     """
@@ -204,6 +205,7 @@ class MemorySettings(Section):
     embedder: str = "tier"
     key_env: str = ""
     budget_tokens: Count = 1200
+    over_http: bool = False
 
     _home = field_validator("path", mode="before")(_expanded)
 

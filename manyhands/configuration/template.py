@@ -20,7 +20,7 @@ _NOTES: dict[str, str] = {
     "isolation where none works; nothing is verified then.",
     "memory": 'What is remembered. embedder: "tier" (the tier embed), "none", or a URL. '
     "key_env: the variable that holds the key, where the file is encrypted. url: a PostgreSQL "
-    "database in place of the file.",
+    "database in place of the file. over_http: whether clients of mcp --http may use it.",
     "journal": "Where runs and their artifacts are kept.",
     "hands": "server: the hands of another machine, http://gpu-box:8765/mcp; its token stands in "
     "the variable that token_env names.",

@@ -167,17 +167,22 @@ class Jobs:
         self._tasks.cancel_scope.cancel()
         await self._stack.__aexit__(kind, error, trace)
 
-    def start(self, principal: str, kind: str, arguments: dict[str, Any], work: Work) -> JobRecord:
+    def start(
+        self, principal: str, kind: str, arguments: dict[str, Any], work: Work, *, about: str = ""
+    ) -> JobRecord:
         """Begin a job, or find the one that the same call has begun before.
 
         A client that lost its answer asks again with the same arguments: it gets the job that
         runs, or the result that nobody has fetched, and nothing is done twice.
 
+        Args:
+            about: what else the call is about; with another, it is another call.
+
         Raises:
             InputError: too many jobs of this principal are open.
         """
         assert self._tasks is not None
-        same = self.store.like(principal, kind, arguments)
+        same = self.store.like(principal, kind, arguments, about)
         if same is not None and same.state is not JobState.CUT:
             return self.get(same.id, principal)
         mine = sum(1 for live in self._live.values() if live.record.principal == principal)
@@ -185,7 +190,8 @@ class Jobs:
             raise InputError(
                 f"{mine} jobs are open already.", hint="Wait for some, or cancel them."
             )
-        live = LiveJob(self.store.add(principal, kind, arguments), self.store, self._notify)
+        record = self.store.add(principal, kind, arguments, about)
+        live = LiveJob(record, self.store, self._notify)
         live.tell("waits for its turn", self.store.usual_s(kind))
         self._live[live.record.id] = live
         self._tasks.start_soon(self._work, live, work)

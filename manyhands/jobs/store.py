@@ -61,7 +61,9 @@ class JobStore:
 
     # --- writing -----------------------------------------------------------------------------
 
-    def add(self, principal: str, kind: str, arguments: dict[str, Any]) -> JobRecord:
+    def add(
+        self, principal: str, kind: str, arguments: dict[str, Any], about: str = ""
+    ) -> JobRecord:
         """Write a new job of this process. Its id holds 128 random bits."""
         record = JobRecord(
             id=f"job_{secrets.token_hex(16)}",
@@ -78,7 +80,7 @@ class JobStore:
                 record.id,
                 principal,
                 kind,
-                digest_of(principal, kind, arguments),
+                digest_of(principal, kind, arguments, about),
                 json.dumps(arguments, ensure_ascii=False),
                 JobState.RUNNING,
                 this_process(),
@@ -145,12 +147,14 @@ class JobStore:
             return None
         return record
 
-    def like(self, principal: str, kind: str, arguments: dict[str, Any]) -> JobRecord | None:
+    def like(
+        self, principal: str, kind: str, arguments: dict[str, Any], about: str = ""
+    ) -> JobRecord | None:
         """The newest job of the same call that nobody has got the result of yet."""
         rows = self._db.execute(
             f"SELECT {_COLUMNS} FROM jobs WHERE digest = ? AND delivered = 0 "  # noqa: S608
             "AND state IN ('running', 'done') AND created > ? ORDER BY created DESC LIMIT 1",
-            (digest_of(principal, kind, arguments), self.clock() - KEPT_S),
+            (digest_of(principal, kind, arguments, about), self.clock() - KEPT_S),
         )
         return _record(rows[0]) if rows else None
 
@@ -207,9 +211,9 @@ _COLUMNS = (
 )
 
 
-def digest_of(principal: str, kind: str, arguments: dict[str, Any]) -> str:
+def digest_of(principal: str, kind: str, arguments: dict[str, Any], about: str) -> str:
     """What makes two calls the same call."""
-    canonical = json.dumps([principal, kind, arguments], sort_keys=True, ensure_ascii=True)
+    canonical = json.dumps([principal, kind, arguments, about], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

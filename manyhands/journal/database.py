@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 
 from manyhands.errors import NewerFormat, StorageError, StorageFull
+from manyhands.journal.private import make_private_folder, tighten
 
 __all__ = ["Database", "Migration", "open_database", "unlock"]
 
@@ -102,7 +103,7 @@ Migration = Callable[[Database], None]
 def open_database(
     path: Path, migrations: Sequence[Migration], *, read_only: bool = False, key: str = ""
 ) -> Database:
-    """Open or create a file and bring it to the newest form.
+    """Open or create a file, for this user alone, and bring it to the newest form.
 
     Args:
         migrations: in order; `user_version` counts those that were applied. Never edited once
@@ -117,7 +118,8 @@ def open_database(
     flags = apsw.SQLITE_OPEN_READONLY
     try:
         if not read_only:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(path.parent)
+            tighten(path)
             flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     except OSError as error:
         raise StorageError(

@@ -18,7 +18,7 @@ from manyhands.journal.database import Database, open_database
 from manyhands.journal.events import BODY, Answered, Event, RunFinished, RunStarted
 from manyhands.journal.records import Conversation, RunRecord, RunState
 
-__all__ = ["Journal", "new_id"]
+__all__ = ["Journal", "new_id", "no_conversation"]
 
 _TOMBSTONE = '{"kind":"note","reason":"context","text":"erased at the user\'s wish"}'
 
@@ -253,10 +253,7 @@ class Journal:
             )
         )
         if not rows:
-            raise InputError(
-                f"No conversation with id {conversation_id!r}.",
-                hint="`manyhands chat --list` shows them.",
-            )
+            raise no_conversation(conversation_id)
         runs = self._runs(
             "JOIN conversation_runs ON run_id = runs.id AND conversation_runs.conversation_id = ?",
             (conversation_id,),
@@ -301,6 +298,13 @@ class Journal:
             (run_id,),
         )
         return [(name, bytes(content)) for name, content in rows]
+
+
+def no_conversation(conversation_id: str) -> InputError:
+    """The fault of an id that names no conversation, or none of who asks."""
+    return InputError(
+        f"No conversation with id {conversation_id!r}.", hint="`manyhands chat --list` shows them."
+    )
 
 
 def _owner() -> str:

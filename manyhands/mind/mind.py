@@ -54,6 +54,8 @@ class Mind:
         approve: asks a person about an effect; without it nothing that needs asking happens.
         observe: called with every event, for instance to write spans; it must not raise.
         background: nobody waits for the answers: what people ask for elsewhere goes first.
+        folder: where its person works: names the project whose memory it uses, and where other
+            MCP servers are started; the process's own when None.
 
     Attributes:
         approvals: what its person has approved for the session; kept from run to run.
@@ -69,6 +71,7 @@ class Mind:
         approve: Approver = deny_all,
         observe: Callable[[Event], None] | None = None,
         background: bool = False,
+        folder: Path | None = None,
     ) -> None:
         from manyhands.roles.loader import load_roles
         from manyhands.settings import load_settings
@@ -80,6 +83,7 @@ class Mind:
         self._approve = approve
         self._observe = observe
         self.background = background
+        self._folder = folder
         self.approvals = Approvals()
 
     def journal(self) -> Journal:
@@ -371,7 +375,7 @@ class Mind:
         """Tools of other MCP servers; one that does not answer is told and left out."""
         if not self.settings.mcpServers:
             return None
-        outside = OutsideTools(self.settings.mcpServers)
+        outside = OutsideTools(self.settings.mcpServers, self._folder)
         for fault in await outside.look():
             await recorder.emit(Note(reason=NoteReason.REMOTE, text=fault))
         return outside if outside.tools else None
@@ -388,5 +392,6 @@ class Mind:
         """Memory, unless it is off or the models only play: scripted words are not remembered."""
         if not self.settings.memory.enabled or self.simulated:
             return None
-        folder = Path(question.save_folder) if question.save_folder else Path.cwd()
+        given = Path(question.save_folder) if question.save_folder else self._folder
+        folder = given if given is not None else Path.cwd()
         return Remembering(self.settings, question.run_id, question.text, folder)

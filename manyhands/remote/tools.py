@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -64,9 +65,16 @@ class OutsideTool:
 
 
 class OutsideTools:
-    """The servers of the settings and what they offer; nothing is started before it is needed."""
+    """The servers of the settings and what they offer; nothing is started before it is needed.
 
-    def __init__(self, servers: Mapping[str, McpServerSettings]) -> None:
+    Args:
+        folder: where a server is started; the process's own when None.
+    """
+
+    def __init__(
+        self, servers: Mapping[str, McpServerSettings], folder: Path | None = None
+    ) -> None:
+        self._folder = folder
         self._servers = {name: one for name, one in servers.items() if not one.disabled}
         self.tools: dict[str, OutsideTool] = {}
 
@@ -133,7 +141,7 @@ class OutsideTools:
 
     async def _list(self, server: str) -> list[OutsideTool]:
         settings = self._servers[server]
-        key = f"{server} {settings.model_dump_json()}"
+        key = f"{server} {self._folder} {settings.model_dump_json()}"
         at, known = _LISTS.get(key, (0.0, []))
         if at and time.monotonic() - at < _FRESH_S:
             return known
@@ -167,6 +175,7 @@ class OutsideTools:
             command=_filled(settings.command, what),
             args=[_filled(one, what) for one in settings.args],
             env={name: _filled(value, what) for name, value in settings.env.items()} or None,
+            cwd=self._folder,
         )
         async with told(f"{what} ({settings.command})", server), Client(parameters) as client:
             yield client

@@ -24,18 +24,15 @@ from manyhands.mind.mind import Mind
 from manyhands.remote.hands import META
 from manyhands.settings import Settings
 from manyhands_mcp import asking
+from manyhands_mcp.caller import LOCAL, Caller
 from manyhands_mcp.limits import Limits
 from manyhands_mcp.replies import tool_result
 from manyhands_mcp.served import Served
 from manyhands_mcp.tables import Tables
 from manyhands_mcp.works import Works
 
-__all__ = ["LOCAL", "TASK", "Door", "TaskCall", "open_door"]
+__all__ = ["TASK", "Door", "TaskCall", "open_door"]
 
-#: Whoever started the server over stdio, or in the same process: the user of this machine.
-LOCAL = "local"
-#: How often the mind may ask back within one call.
-_MOST_QUESTIONS = 4
 #: What may take longer than a client waits, and so is left to `manyhands serve`.
 _LONG = frozenset({*map(str, HandName), "ask_mind"})
 #: How long a call waits for a cancelled job to have ended.
@@ -71,6 +68,7 @@ class Door:
         charts: folder for pictures, beside the journal; None keeps them out of the file system.
         served: hands jobs to `manyhands serve`; None where they are always ours.
         local_only: every client is the user of this machine (stdio, in process).
+        folder: where the server was started; see `Caller`.
     """
 
     def __init__(
@@ -90,6 +88,7 @@ class Door:
         self.limits = limits
         self.tables = tables
         self.local_only = True
+        self.folder = Path.cwd()
         self.charts: Path | None = mind.settings.journal.path.parent / "charts"
 
     @property
@@ -144,22 +143,39 @@ class Door:
         self, ctx: Ctx, kind: str, arguments: dict[str, Any], wait_s: float | None = None
     ) -> ToolReply:
         """Do what a tool is for, as a job: of `manyhands serve` where that runs, else of ours."""
-        person = asking.can_ask(ctx)
+        caller = self.caller(ctx)
         with _told():
-            work = self.works.make(kind, arguments, self.tables, person=person)
-        served = self.served if self.principal(ctx) == LOCAL and kind in _LONG else None
+            work = self.works.make(kind, arguments, caller)
+        served = self.served if caller.principal == LOCAL and kind in _LONG else None
         if served is not None and asking.answered(ctx) is None:
             with _told():
-                job_id = await served.start(kind, arguments, self.tables.folders, person=person)
+                job_id = await served.start(kind, arguments, caller)
             if job_id:
                 return await self._follow_call(ctx, job_id, wait_s)
-        return await self.call(ctx, kind, arguments, work, wait_s)
+        with _told():
+            about = self.works.about(arguments, caller)
+        return await self.call(ctx, kind, arguments, work, wait_s, about=about)
+
+    def caller(self, ctx: Ctx) -> Caller:
+        principal = self.principal(ctx)
+        return Caller(
+            principal=principal,
+            tables=self.tables,
+            folder=self.folder,
+            person=asking.can_ask(ctx),
+            memory=principal == LOCAL or self.settings.memory.over_http,
+        )
 
     async def job(self, ctx: Ctx, job_id: str, action: str, wait_s: float, text: str) -> ToolReply:
         """Wait for, fetch, answer or cancel a job of the same principal."""
         principal = self.principal(ctx)
         with _told():
             record = await self.jobs.now(job_id, principal)
+            given = asking.answered(ctx)
+            if given is not None:  # the same call again, with the person's answer
+                _, question_id, said = given
+                await self.jobs.give(job_id, principal, question_id, said)
+                return await self.follow(ctx, job_id, min(wait_s, self.wait_s(ctx)))
             if action == "cancel":
                 return self.reply(ctx, await self.jobs.stop(job_id, principal, _CANCEL_S))
             if action == "answer":
@@ -192,11 +208,14 @@ class Door:
         arguments: dict[str, Any],
         work: Work,
         wait_s: float | None = None,
+        *,
+        about: str = "",
     ) -> ToolReply:
         """Start a job, or find the same one, and follow it as long as the client waits.
 
         Args:
             wait_s: instead of the time that is known of the client.
+            about: see `Works.about`.
         """
         principal = self.principal(ctx)
         with _told():
@@ -206,7 +225,7 @@ class Door:
                 record = self.jobs.get(job_id, principal)
                 await self.jobs.give(job_id, principal, question_id, said)
             else:
-                record = self.jobs.start(principal, kind, arguments, work)
+                record = self.jobs.start(principal, kind, arguments, work, about=about)
         return await self._follow_call(ctx, record.id, wait_s)
 
     async def _follow_call(self, ctx: Ctx, job_id: str, wait_s: float | None) -> ToolReply:
@@ -304,7 +323,7 @@ async def open_door(
     try:
         with mind.journal() as journal:
             # Scripted models are reached by settings that no other process has.
-            served = None if mind.simulated or own_jobs else Served(mind.settings)
+            served = None if mind.simulated or own_jobs else Served(mind.settings, mind.roles)
             async with Jobs(store, elsewhere=served) as jobs:
                 yield Door(mind, jobs, journal, limits, Tables(tuple(folders)), served)
     finally:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from manyhands.errors import InputError
+from manyhands.journal.private import new_private_file
 
 __all__ = [
     "CLIENTS",
@@ -209,7 +212,7 @@ def state_of(name: str, scope: str, home: Path, here: Path) -> tuple[Path, str]:
     if not path.exists():
         return path, "no file"
     if name == "continue":
-        return path, "configured"
+        return path, "configured" if _names_us(path) else "not configured"
     try:
         document, _ = _read(path)
     except InputError as error:
@@ -264,16 +267,27 @@ def change(
 
 
 def _own_file(path: Path, what: Change, text: str) -> tuple[Path, Done, Path | None]:
+    there = path.exists()
     if what is Change.UNINSTALL:
-        if not path.exists():
+        if not there:
             return path, Done.NOTHING, None
+        kept = _backup(path)  # the user may have added to it
         path.unlink()
-        return path, Done.REMOVED, None
-    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return path, Done.REMOVED, kept
+    if there and path.read_text(encoding="utf-8") == text:
         return path, Done.NOTHING, None
-    backup = _backup(path) if path.exists() else None
+    backup = _backup(path) if there else None
     _write(path, text)
     return path, Done.WRITTEN, backup
+
+
+def _names_us(path: Path) -> bool:
+    """Whether a file of Continue's holds an entry of our name; it is YAML, read by lines."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return any(re.fullmatch(rf"\s+- name:\s*[\"']?{_NAME}[\"']?\s*", line) for line in lines)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], str | None]:
@@ -314,17 +328,20 @@ def _backup(path: Path) -> Path:
     while True:
         suffix = ".manyhands-backup" + (f".{number}" if number else "")
         copy = path.with_name(path.name + suffix)
-        if not copy.exists():
-            shutil.copy2(path, copy)
-            return copy
-        number += 1
+        try:
+            handle = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            number += 1
+            continue
+        with os.fdopen(handle, "wb") as file:
+            file.write(path.read_bytes())
+        shutil.copystat(path, copy)  # only now: the copy is never wider than the file
+        return copy
 
 
 def _write(path: Path, text: str) -> None:
     """The whole file or nothing, with the rights that it had."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.manyhands-new")
-    beside.write_text(text, encoding="utf-8")
-    if path.exists():
-        shutil.copymode(path, beside)
-    beside.replace(path)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
+    with new_private_file(path, mode) as file:
+        file.write(text.encode())

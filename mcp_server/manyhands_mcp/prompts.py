@@ -10,7 +10,8 @@ from mcp.server.mcpserver.prompts.base import Prompt
 from mcp.types import Completion, PromptReference, ResourceTemplateReference
 
 from manyhands.roles.model import Role
-from manyhands_mcp.door import LOCAL, Door
+from manyhands_mcp.caller import LOCAL
+from manyhands_mcp.door import Door
 
 __all__ = ["add_prompts"]
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from manyhands.hands.contracts import Artifact, Evidence, HandName, HandResult
 from manyhands.jobs.records import JobRecord, JobState, QuestionKind
+from manyhands.journal.private import make_private_folder, new_private_file
 from manyhands.mind.answer import Answer
 from manyhands.remote.hands import ids_of
 from manyhands_mcp.limits import cut_middle
@@ -269,6 +270,7 @@ def _packed(
 def _saved(folder: Path, item: Artifact, content: bytes) -> Path:
     path = folder / f"{item.id.removeprefix('sha256:')[:16]}.png"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        make_private_folder(folder)
+        with new_private_file(path) as file:
+            file.write(content)
     return path

@@ -14,7 +14,8 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from manyhands import __version__
 from manyhands.errors import InputError, ManyhandsError
 from manyhands.jobs.records import JobRecord
-from manyhands_mcp.door import LOCAL, Door
+from manyhands_mcp.caller import LOCAL
+from manyhands_mcp.door import Door
 
 __all__ = ["ARTIFACTS", "add_resources", "with_media_type"]
 

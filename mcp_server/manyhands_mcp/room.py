@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from manyhands.mind.mind import Mind
 from manyhands.serve.service import Call, Route, ServeRoom
 from manyhands.settings import Settings
-from manyhands_mcp.door import LOCAL, Door, open_door
+from manyhands_mcp.caller import LOCAL, Caller, house_digest
+from manyhands_mcp.door import Door, open_door
 from manyhands_mcp.tables import Tables
 
 __all__ = ["open_room"]
@@ -28,8 +29,9 @@ class _Start(BaseModel):
 
     kind: str
     arguments: dict[str, Any]
-    folders: tuple[str, ...] = ()
-    person: bool = False
+    data_folders: tuple[str, ...]
+    folder: str
+    person: bool
 
 
 class _Answer(BaseModel):
@@ -45,7 +47,9 @@ async def open_room(settings: Settings) -> AsyncIterator[ServeRoom]:
 
     Whoever has the service's token is the user of this machine, as on standard input.
     """
-    async with open_door(Mind(settings, door="mcp"), own_jobs=True) as door:
+    mind = Mind(settings, door="mcp")
+    house = house_digest(settings, mind.roles)
+    async with open_door(mind, own_jobs=True) as door:
         room = _Room(door)
         yield ServeRoom(
             "jobs",
@@ -56,7 +60,7 @@ async def open_room(settings: Settings) -> AsyncIterator[ServeRoom]:
                 Route("POST", "/v1/jobs/{id}/answer", room.answer),
             ],
             status=lambda: {
-                "journal": str(settings.journal.path),
+                "house": house,
                 "open": len(door.jobs.live(LOCAL)),
             },
             busy=lambda: bool(door.jobs.live(LOCAL)),
@@ -69,9 +73,17 @@ class _Room:
 
     async def start(self, call: Call) -> None:
         given = call.body(_Start)
-        tables = Tables(tuple(Path(folder) for folder in given.folders))
-        work = self._door.works.make(given.kind, given.arguments, tables, person=given.person)
-        record = self._door.jobs.start(LOCAL, given.kind, given.arguments, work)
+        caller = Caller(
+            principal=LOCAL,
+            tables=Tables(tuple(Path(folder) for folder in given.data_folders)),
+            folder=Path(given.folder),
+            person=given.person,
+            memory=True,
+        )
+        works = self._door.works
+        work = works.make(given.kind, given.arguments, caller)
+        about = works.about(given.arguments, caller)
+        record = self._door.jobs.start(LOCAL, given.kind, given.arguments, work, about=about)
         await call.json({"id": record.id})
 
     async def one(self, call: Call) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from manyhands.errors import InputError, ManyhandsError
 from manyhands.jobs.records import JobQuestion, JobRecord, JobState, QuestionKind
+from manyhands.roles.model import Role
 from manyhands.serve.place import Owner, read_owner
 from manyhands.settings import Settings
+from manyhands_mcp.caller import Caller, house_digest
 
 __all__ = ["Served"]
 
@@ -19,13 +21,13 @@ __all__ = ["Served"]
 class Served:
     """The door's side of the jobs that `manyhands serve` owns; see `room.py` for the other."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, roles: Mapping[str, Role]) -> None:
         self._settings = settings
+        self._roles = roles
+        self._said = False
 
-    async def start(
-        self, kind: str, arguments: Mapping[str, Any], folders: Sequence[Path], *, person: bool
-    ) -> str:
-        """Begin a job there; its id, or nothing where no service with our journal runs.
+    async def start(self, kind: str, arguments: Mapping[str, Any], caller: Caller) -> str:
+        """Begin a job there; its id, or nothing where no service with our settings runs.
 
         Raises:
             InputError: the service takes no such job, for instance because too many are open.
@@ -38,20 +40,32 @@ class Served:
         body = {
             "kind": kind,
             "arguments": dict(arguments),
-            "folders": [str(folder) for folder in folders],
-            "person": person,
+            "data_folders": [str(folder) for folder in caller.tables.folders],
+            "folder": str(caller.folder),
+            "person": caller.person,
         }
         async with Channel(owner) as channel:
             try:
                 status = await channel.call("GET", "/v1/status")
                 room = status.get("rooms", {}).get("jobs", {})
-                if room.get("journal") != str(self._settings.journal.path):
+                if room.get("house") != house_digest(self._settings, self._roles):
+                    self._tell_other()
                     return ""
                 return str((await channel.call("POST", "/v1/jobs", body))["id"])
             except OwnerGone:
                 return ""
             except ManyhandsError as error:
                 raise InputError(error.message, hint=error.hint) from error
+
+    def _tell_other(self) -> None:
+        """Once: why the jobs are not left to the service that runs."""
+        if not self._said:
+            self._said = True
+            print(
+                "manyhands: `manyhands serve` has other settings, roles or version than this "
+                "server; jobs stay here and end with it. Start it anew with these settings.",
+                file=sys.stderr,
+            )
 
     async def look(self, record: JobRecord) -> JobRecord:
         """How an open job stands there; as the file has it where nobody answers."""

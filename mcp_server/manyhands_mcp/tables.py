@@ -48,6 +48,23 @@ class Tables:
                 found[_free(called or _plain(path.stem), found)] = path
         return found
 
+    def marks(self, given: Sequence[str]) -> list[str]:
+        """What tells each file from another and from itself after a change; "" for a CSV text.
+
+        Raises:
+            InputError: as `find`.
+        """
+        found = []
+        for item in given:
+            mark = ""
+            if "\n" not in item.strip():
+                path = self.path(item.strip())
+                stat = path.stat()
+                # A change of the content that keeps size and modification time shows in ctime.
+                mark = f"{path} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+            found.append(mark)
+        return found
+
     def path(self, text: str) -> Path:
         """The file that a path names; raises InputError when it is outside, hidden or no file."""
         if not text or "\0" in text or len(text) > 4096:

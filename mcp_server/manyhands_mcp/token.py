@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from manyhands.errors import SettingsError
+from manyhands.journal.private import make_private_folder
 
 __all__ = ["read_token", "token_path"]
 
@@ -28,7 +29,7 @@ def read_token(path: Path) -> str:
         SettingsError: the file can be read by others, belongs to somebody else, is a link, or
             holds no token.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

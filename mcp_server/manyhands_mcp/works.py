@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -18,9 +19,11 @@ from manyhands.jobs.records import QuestionKind
 from manyhands.jobs.runner import LiveJob, Work
 from manyhands.jobs.store import JobStore
 from manyhands.journal.events import Event, ModelLoading
+from manyhands.journal.store import no_conversation
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
 from manyhands.remote.hands import META
+from manyhands_mcp.caller import LOCAL, Caller
 from manyhands_mcp.phases import phase_of
 from manyhands_mcp.replies import Outcome, of_answer, of_hand
 from manyhands_mcp.tables import Tables
@@ -50,28 +53,32 @@ class Works:
         self._mind = mind
         self._store = store
 
-    def make(
-        self, kind: str, arguments: Mapping[str, Any], tables: Tables, *, person: bool
-    ) -> Work:
+    def make(self, kind: str, arguments: Mapping[str, Any], caller: Caller) -> Work:
         """The work of a call.
 
-        Args:
-            person: whether a person can be asked.
-
         Raises:
-            InputError: an argument cannot be used.
+            InputError: an argument cannot be used, or names what is not the caller's.
         """
         match kind:
             case "ask_mind":
-                return self._ask(dict(arguments), tables, person=person)
-            case "recall":
-                return self._recall(arguments)
-            case "remember":
-                return self._remember(arguments, person=person)
+                return self._ask(dict(arguments), caller)
+            case "recall" | "remember":
+                if not caller.memory:
+                    raise InputError(
+                        "Over HTTP the user's memory is neither read nor written.",
+                        hint="memory.over_http = true in this server's settings allows it.",
+                    )
+                if kind == "recall":
+                    return self._recall(arguments, caller)
+                return self._remember(arguments, caller)
             case _ if kind in list(HandName):
-                return self._hand(HandName(kind), dict(arguments), tables)
+                return self._hand(HandName(kind), dict(arguments), caller.tables)
             case _:
                 raise InputError(f"There is no work {kind!r}.")
+
+    def about(self, arguments: Mapping[str, Any], caller: Caller) -> str:
+        """What a call is about beside its arguments: with another, it is another call."""
+        return json.dumps([str(caller.folder), *caller.tables.marks(arguments.get("data", ()))])
 
     def _hand(self, name: HandName, arguments: dict[str, Any], tables: Tables) -> Work:
         from manyhands.mind.single import plan_step, work_one  # heavy: not at start-up
@@ -98,11 +105,13 @@ class Works:
 
         return work
 
-    def _ask(self, arguments: dict[str, Any], tables: Tables, *, person: bool) -> Work:
+    def _ask(self, arguments: dict[str, Any], caller: Caller) -> Work:
+        tables = caller.tables
         question: str = arguments.pop("question")
         data: Sequence[str] = arguments.pop("data", [])
         with _scratch() as scratch:
             tables.find(data, scratch)
+        self._check_owner(arguments.get("conversation_id", ""), caller.principal)
         role = arguments.get("role", "")
         if role and role not in self._mind.roles:
             raise InputError(
@@ -111,19 +120,24 @@ class Works:
 
         async def work(live: LiveJob) -> dict[str, Any]:
             async def approve(effect: Effect, why: str) -> Choice:
-                if not person:
+                if not caller.person:
                     return Choice.NO
                 said = await live.ask(
                     QuestionKind.APPROVAL, f"{effect.summary}? ({why})", effect.preview
                 )
                 return Choice.ONCE if said == "yes" else Choice.NO
 
+            settings = self._mind.settings
+            if not caller.memory:
+                off = settings.memory.model_copy(update={"enabled": False})
+                settings = settings.model_copy(update={"memory": off})
             mind = Mind(
-                self._mind.settings,
+                settings,
                 roles=self._mind.roles,
                 door="mcp",
                 simulated=self._mind.simulated,
                 approve=approve,
+                folder=caller.folder,
             )
             with _scratch() as scratch:
                 files = tables.find(data, scratch)
@@ -131,6 +145,17 @@ class Works:
             return _kept(live, of_answer(answer))
 
         return work
+
+    def _check_owner(self, conversation_id: str, principal: str) -> None:
+        """A conversation that another principal went on with last is as one that is not there."""
+        if not conversation_id:
+            return
+        with self._mind.journal() as journal:
+            runs = journal.conversation(conversation_id).runs
+        if principal == LOCAL:
+            return
+        if not runs or not self._store.owns_run(principal, runs[-1].id):
+            raise no_conversation(conversation_id)
 
     async def _answer(
         self,
@@ -158,22 +183,24 @@ class Works:
         assert answer is not None
         return answer
 
-    def _recall(self, arguments: Mapping[str, Any]) -> Work:
+    def _recall(self, arguments: Mapping[str, Any], caller: Caller) -> Work:
         async def work(live: LiveJob) -> dict[str, Any]:
             from manyhands_mcp import memories  # heavy: not at start-up
 
             live.tell("looks into the memory")
-            found = await memories.recall(self._mind.settings, **arguments)
+            found = await memories.recall(self._mind.settings, caller.folder, **arguments)
             return found.model_dump(mode="json")
 
         return work
 
-    def _remember(self, arguments: Mapping[str, Any], *, person: bool) -> Work:
+    def _remember(self, arguments: Mapping[str, Any], caller: Caller) -> Work:
         async def work(live: LiveJob) -> dict[str, Any]:
             from manyhands_mcp import memories
 
             live.tell("writes to the memory")
-            kept = await memories.remember(self._mind.settings, live, **arguments, person=person)
+            kept = await memories.remember(
+                self._mind.settings, caller.folder, live, **arguments, person=caller.person
+            )
             return kept.model_dump(mode="json")
 
         return work

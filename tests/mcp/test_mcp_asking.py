@@ -115,6 +115,35 @@ async def test_remembering_as_a_fact_needs_the_persons_own_yes(
 
 @pytest.mark.anyio
 @ERAS
+async def test_a_question_that_comes_up_while_job_waits_takes_its_answer(
+    door_on: Any, mode: Any
+) -> None:
+    callback, asked = person("accept", "blue")
+    asks = anyio.Event()
+
+    async def work(live: Any) -> dict[str, Any]:
+        await asks.wait()
+        said = await live.ask(QuestionKind.QUESTION, "Which colour?")
+        return {"status": "ok", "summary": said}
+
+    async with (
+        door_on() as door,
+        Client(build_server(door), mode=mode, elicitation_callback=callback) as client,
+    ):
+        record = door.jobs.start("local", "ask_mind", {}, work)
+        async with anyio.create_task_group() as tasks:
+
+            async def wait() -> None:
+                got = structured(await client.call_tool("job", {"job_id": record.id}))
+                assert got["summary"] == "blue"
+
+            tasks.start_soon(wait)
+            asks.set()
+    assert asked == ["Which colour?"]
+
+
+@pytest.mark.anyio
+@ERAS
 async def test_a_model_cannot_approve_through_job(door_on: Any, mode: Any) -> None:
     said: list[str] = []
 

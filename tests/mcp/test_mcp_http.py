@@ -51,7 +51,7 @@ async def test_many_clients_at_once_each_get_their_own_answer(door_on: Any) -> N
 
         async def one(number: int) -> None:
             async with client_on(port, "auto") as client:
-                got = await client.call_tool("recall", {"query": f"n{number}"})
+                got = await client.call_tool("ask_mind", {"question": f"n{number}"})
                 found[number] = (got.structured_content or {})["job_id"]
 
         async with anyio.create_task_group() as tasks:
@@ -80,4 +80,4 @@ async def test_a_client_that_vanishes_leaves_the_others_and_its_job_alone(door_o
             await stream.send(head.encode() + raw[: len(raw) // 2])
             await stream.aclose()
         async with client_on(port, "auto") as client:
-            assert not (await client.call_tool("recall", {"query": "x"})).is_error
+            assert not (await client.call_tool("ask_mind", {"question": "x"})).is_error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +142,61 @@ def test_the_command_line_prints_installs_and_tells(
     told = run(command, ["status"])
     assert "configured" in told.output
     assert run(command, ["install", "--client", "nobody"]).exit_code == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
+def test_secrets_of_the_file_are_never_readable_by_others_not_even_while_it_is_written(
+    folders: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = CLIENTS["claude-code"].files["user"].path(folders["home"], folders["here"])
+    path.write_text('{"oauth": "secret"}')
+    path.chmod(0o600)
+    begun = []
+    opened = os.fdopen
+
+    def spy(handle: int, *args: Any, **options: Any) -> Any:
+        begun.append(stat.S_IMODE(os.fstat(handle).st_mode))  # nothing is in the file yet
+        return opened(handle, *args, **options)
+
+    monkeypatch.setattr(os, "fdopen", spy)
+    mask = os.umask(0)
+    try:
+        _, _, backup = change("claude-code", "user", Change.INSTALL, COMMAND, **folders)
+    finally:
+        os.umask(mask)
+    assert begun == [0o600, 0o600]  # the copy and the new file
+    assert backup is not None
+    assert backup.stat().st_mode & 0o777 == path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_planted_beside_the_file_is_not_followed(folders: dict[str, Any]) -> None:
+    path = CLIENTS["cursor"].files["user"].path(folders["home"], folders["here"])
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    victim = folders["here"] / "victim"
+    victim.write_text("mine")
+    for name in (f".{path.name}.manyhands-new", f"{path.name}.manyhands-backup"):
+        path.with_name(name).symlink_to(victim)
+    change("cursor", "user", Change.INSTALL, COMMAND, **folders)
+    assert victim.read_text() == "mine"
+
+
+def test_what_a_user_added_to_continues_file_is_kept_in_a_copy(folders: dict[str, Any]) -> None:
+    path, _, _ = change("continue", "user", Change.INSTALL, COMMAND, **folders)
+    with path.open("a") as file:
+        file.write("    env:\n      KEY: mine\n")
+    whole = path.read_text()
+    assert state_of("continue", "user", **folders)[1] == "configured"
+    _, done, backup = change("continue", "user", Change.UNINSTALL, COMMAND, **folders)
+    assert (done, path.exists()) == (Done.REMOVED, False)
+    assert backup is not None
+    assert backup.read_text() == whole
+
+
+def test_a_file_of_continues_without_our_entry_is_told_as_not_configured(
+    folders: dict[str, Any],
+) -> None:
+    path = CLIENTS["continue"].files["user"].path(folders["home"], folders["here"])
+    path.parent.mkdir(parents=True)
+    path.write_text("name: mine\nmcpServers:\n  - name: other\n    command: x\n")
+    assert state_of("continue", "user", **folders)[1] == "not configured"

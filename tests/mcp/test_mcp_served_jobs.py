@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from helpers_mcp import role_of
 from mcp import Client, StdioServerParameters
 from mcp.types import ElicitResult
 
+from manyhands.memory.opening import open_memory, project_of
 from manyhands.rehearsal.script import ScriptedModel
 from manyhands.rehearsal.server import running_server
 from manyhands.settings import Settings
@@ -40,7 +42,8 @@ class Script:
             self.let.wait(120)
         if "paint" in said and "blue" not in said and role_of(request) == "framer":
             return '{"goal": "g", "route": "ask", "question": "Which colour?"}'
-        return json.dumps({"goal": "g", "route": "direct", "answer": "Here it is."})
+        answer = "It melts late." if "tungsten melts" in said else "Here it is."
+        return json.dumps({"goal": "g", "route": "direct", "answer": answer})
 
 
 @pytest.fixture
@@ -66,11 +69,19 @@ class Machine:
             "MANYHANDS_CONFIG": str(folder / "settings.toml"),
             "MANYHANDS_JOURNAL__PATH": str(folder / "journal.db"),
             "MANYHANDS_MEMORY__PATH": str(folder / "memory.db"),
+            "MANYHANDS_MEMORY__EMBEDDER": "none",
             "MANYHANDS_ROUTING__PATH": str(folder / "learning.db"),
             "MANYHANDS_SERVE__FOLDER": str(folder / "serve"),
             "MANYHANDS_SERVE__TIMES": str(folder / "loads.db"),
             "MANYHANDS_BUDGETS__WAIT_UNKNOWN_CLIENT_S": "1",
         }
+
+    def served(self) -> list[bool]:
+        """Of each job, the oldest first, whether the service worked on it."""
+        pid = json.loads((self.folder / "serve" / "serve.json").read_text())["pid"]
+        with sqlite3.connect(self.folder / "jobs.db") as db:
+            rows = db.execute("SELECT owner FROM jobs ORDER BY created").fetchall()
+        return [owner.startswith(f"{pid}:") for (owner,) in rows]
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[anyio.abc.Process]:
@@ -88,14 +99,14 @@ class Machine:
                 if process.returncode is None:
                     process.terminate()
 
-    def client(self, **options: Any) -> Client:
+    def client(self, folder: Path | None = None, settings: Any = (), **options: Any) -> Client:
         """An IDE that starts the server over standard input, and ends it when it leaves."""
         return Client(
             StdioServerParameters(
                 command=sys.executable,
                 args=["-m", "manyhands", "mcp"],
-                env=self.environment,
-                cwd=self.folder,
+                env={**self.environment, **dict(settings)},
+                cwd=folder or self.folder,
             ),
             **options,
         )
@@ -123,6 +134,11 @@ async def finished(client: Client, job_id: str) -> dict[str, Any]:
     return got
 
 
+async def answered(client: Client, question: str) -> dict[str, Any]:
+    got = await call(client, "ask_mind", question=question)
+    return got if got["status"] != "running" else await finished(client, got["job_id"])
+
+
 async def test_a_job_outlives_the_server_that_its_ide_ended(
     machine: Machine, script: Script
 ) -> None:
@@ -148,8 +164,7 @@ async def test_a_served_job_tells_progress_asks_its_person_and_is_cancelled(
         return ElicitResult(action="accept", content={"answer": "blue"})
 
     async with machine.serve(), machine.client(elicitation_callback=answer) as client:
-        got = await call(client, "ask_mind", question="paint it")
-        got = got if got["status"] != "running" else await finished(client, got["job_id"])
+        got = await answered(client, "paint it")
         assert shown == ["Which colour?"]
         assert got["value"] == "Here it is."
 
@@ -179,10 +194,33 @@ async def test_kill_9_of_the_service_hides_no_cut_and_the_next_call_works_here(
         cut = await call(client, "job", job_id=begun["job_id"])
         assert cut["status"] == "cut"
         script.let.set()
-        again = await call(client, "ask_mind", question="something slow")
-        again = again if again["status"] != "running" else await finished(client, again["job_id"])
+        again = await answered(client, "something slow")
         assert again["value"] == "Here it is."
         assert again["job_id"] != begun["job_id"]
+
+
+async def test_a_served_job_has_the_project_and_the_settings_of_who_asked(
+    machine: Machine, settings: Settings
+) -> None:
+    project = machine.folder / "project"
+    project.mkdir()
+    async with open_memory(settings, scope=project_of(project), words_only=True) as memory:
+        await memory.add({"id": "f1", "kind": "fact", "text": "the tungsten melts at 3695 K"})
+    question = "when does our furnace metal melts?"
+    async with machine.serve():  # started in the folder of the tests
+        async with machine.client(project) as client:
+            got = await answered(client, question)
+            assert got["value"] == "It melts late."
+            assert machine.served() == [True]
+        async with machine.client() as client:
+            got = await answered(client, question)
+            assert got["value"] == "Here it is."
+            assert machine.served() == [True, True]
+        other = {"MANYHANDS_MEMORY__ENABLED": "false"}
+        async with machine.client(project, other) as client:
+            got = await answered(client, question)
+            assert got["value"] == "Here it is."
+            assert machine.served() == [True, True, False]
 
 
 def test_the_service_takes_no_job_from_who_has_not_its_token(machine: Machine) -> None:

@@ -134,8 +134,9 @@ async def test_memory_at_this_door_is_of_the_project_the_server_was_started_in(
 ) -> None:
     async with door_on() as door, Client(build_server(door)) as client:
         await call(client, "remember", text="CO2 rises by 2 ppm a year")
-        (tmp_path / "other").mkdir()
-        monkeypatch.chdir(tmp_path / "other")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    async with door_on() as door, Client(build_server(door)) as client:
         found, _, _ = await call(client, "recall", query="CO2")
         assert found["summary"] == "Nothing about that is remembered."
         kept, _, _ = await call(client, "remember", text="CO2 rises by 2 ppm a year")
