@@ -12,11 +12,13 @@ __all__ = ["Thought", "split_thinking"]
 _NAMES = r"(?:think|thinking|thought|reasoning|reflection|scratchpad|seed:think|think_never_used_[0-9a-f]{4,})"  # noqa: E501
 _OPEN = re.compile(
     rf"<(?P<tag>{_NAMES})>|(?P<b>\[THINK\])|(?P<t>◁think▷)|(?P<s><\|START_THINKING\|>)"
-    r"|(?P<g><\|channel>thought\b)|(?P<m><\|begin_of_thought\|>)",
+    r"|(?P<g><\|channel>thought\b)|(?P<m><\|begin_of_thought\|>)"
+    r"|(?P<o><\|think:start\|>)|(?P<p><\|plamo:begin_think:plamo\|>)",
     re.IGNORECASE,
 )
 _CLOSE = re.compile(
-    rf"</(?:{_NAMES})>|\[/THINK\]|<channel\|>|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>",
+    rf"</(?:{_NAMES})>|\[/THINK\]|<channel\|>|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>"
+    r"|<\|think:end\|>|<\|plamo:end_think:plamo\|>",
     re.I,
 )
 _CHANNEL = re.compile(

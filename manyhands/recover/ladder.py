@@ -19,7 +19,7 @@ from manyhands.recover.done import (
     repeats,
 )
 from manyhands.recover.envelopes.bare import find_react, read_last_object, read_whole
-from manyhands.recover.envelopes.marked import Found, find_marked, has_mark, read_item
+from manyhands.recover.envelopes.marked import Found, find_marked, has_mark, read_item, strange_mark
 from manyhands.recover.envelopes.objects import calls_in
 from manyhands.recover.envelopes.pythonic import read_pythonic
 from manyhands.recover.envelopes.spelling import plain_marks
@@ -80,7 +80,19 @@ def recover(message: SentMessage, tools: Mapping[str, JSONSchema]) -> Outcome:
         return _retry(Reason.ANNOUNCED_NO_CALL, text=text)
     if tools and thinking and _ends_in_call(thinking, tools):
         return _retry(Reason.CALL_IN_THINKING, text=text)
+    if not notes and _strange(text, tools):
+        return _retry(Reason.MALFORMED_CALL, text=text, notes=("unknown_mark",))
     return Outcome(Kind.TEXT, notes=notes, text=text)
+
+
+def _strange(text: str, tools: Mapping[str, JSONSchema]) -> bool:
+    """A call in marks that nobody has told us of is asked for again, not taken for an answer."""
+    at = strange_mark(text, tools)
+    if at is None or whole_fence(text) or _shown(text, at):
+        return False
+    before, after = text[:at].strip(), text[at:].strip()
+    hinted = before and (hints_at_documents(before) or documents(before, after))
+    return not hinted or intends(before)
 
 
 def _retry(
@@ -280,7 +292,8 @@ def _envelope(text: str, tools: Mapping[str, JSONSchema]) -> tuple[Found | None,
             return None, ("documentation",)
         if any(_side(candidate, tools) for candidate in found.candidates):
             return None, ("quoted_intent",)
-    if found.broken and before and body[found.end :].strip() and not intends(before):
+    named_last = after in tools  # the text ends with a call's name: it was cut there
+    if found.broken and before and after and not named_last and not intends(before):
         return None, ("mention",)
     if (
         terminal

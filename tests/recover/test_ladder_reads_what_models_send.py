@@ -18,6 +18,7 @@ from manyhands.recover import (
     read_structured,
     recover,
 )
+from manyhands.recover.schema_faults import schema_fault
 
 DATA = Path(__file__).parents[1] / "data"
 SHARED = json.loads((DATA / "tool_calls.json").read_text(encoding="utf-8"))
@@ -67,6 +68,20 @@ EFFECTS = [
     f"commentary to=functions.write_file json{json.dumps(ARGUMENTS)}",
     f"<write_file><path>a.py</path><content>{ARGUMENTS['content']}</content></write_file>",
     str({"name": "write_file", "arguments": ARGUMENTS}),
+    "<ifm|tool_calls><ifm|tool_call>write_file<ifm|arg_key>path</ifm|arg_key><ifm|arg_value>a.py"
+    "</ifm|arg_value><ifm|arg_key>content</ifm|arg_key><ifm|arg_value>"
+    f"{ARGUMENTS['content']}</ifm|arg_value></ifm|tool_call></ifm|tool_calls>",
+    "<|tool_call:start|>write_file\n<|tool_arg:start|>path<|tool_arg:value|>a.py<|tool_arg:end|>\n"
+    f"<|tool_arg:start|>content<|tool_arg:value|>{ARGUMENTS['content']}<|tool_arg:end|>\n"
+    "<|tool_call:end|>",
+    "<|plamo:begin_tool_requests:plamo|><|plamo:begin_tool_request:plamo|>"
+    "<|plamo:begin_tool_name:plamo|>write_file<|plamo:end_tool_name:plamo|>"
+    "<|plamo:begin_tool_arguments:plamo|><|plamo:constrain|>json<|plamo:msg|>"
+    f"{json.dumps(ARGUMENTS)}<|plamo:end_tool_arguments:plamo|><|plamo:end_tool_request:plamo|>"
+    "<|plamo:end_tool_requests:plamo|><|plamo:tag|>",
+    f"<dots_function_call>{OBJECT}</dots_function_call>",
+    f"<|from|>assistant\n<|recipient|>write_file\n<|content|>{json.dumps(ARGUMENTS)}",
+    json.dumps({"functions": [{"name": "write_file", "arguments": ARGUMENTS}]}),
 ]
 
 
@@ -188,7 +203,9 @@ def test_a_long_message_of_marks_is_read(unit):
 
 def test_the_command_line_answers_every_line():
     good = json.dumps({"id": "1", "tools": TOOLS, "message": {"content": OBJECT, "thinking": None}})
+    bad_schema = {"id": "5", "tools": {"x": {"properties": 5}}, "message": {"content": OBJECT}}
     lines = good + "\nnot json\n[]\n" + json.dumps({"id": "4", "message": 3}) + "\n"
+    lines += f"{json.dumps(bad_schema)}\n{'[' * 100_000}\n{good}\n"
     done = subprocess.run(
         [sys.executable, "-m", "manyhands.recover"],
         input=lines,
@@ -197,8 +214,16 @@ def test_the_command_line_answers_every_line():
         check=True,
     )
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [a["outcome"] for a in answers] == ["call", "retry", "retry", "retry"]
-    assert [a["reason"] for a in answers] == [None, "bad_input", "bad_input", "bad_input"]
+    assert [a["outcome"] for a in answers] == ["call", *["retry"] * 5, "call"]
+    assert [a["reason"] for a in answers] == [None, *["bad_input"] * 5, None]
+    told = [answer["detail"] for answer in answers[1:-1]]
+    assert told[0].startswith("line 2: no JSON")
+    assert told[1:4] == [
+        "line 3: a case is an object, not list",
+        "line 4: `message` is an object, not int",
+        "line 5: the schema of tool 'x': `properties` is an object, not int",
+    ]
+    assert told[4].startswith("line 6: no JSON")
     assert answers[0]["calls"] == [{"name": "write_file", "arguments": ARGUMENTS}]
     assert answers[3]["id"] == "4"
 
@@ -236,3 +261,30 @@ def test_a_structured_reply_is_read_or_has_its_reason(content, value, reason):
 )
 def test_code_is_found_in_prose(text, blocks):
     assert [(block.lang, block.text) for block in fenced_blocks(text)] == blocks
+
+
+SCHEMAS = st.recursive(
+    st.none() | st.integers() | st.text(max_size=3) | st.sampled_from(["string", "integer"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "properties", "required", "items", "enum", "anyOf", "x-aliases", "a"]
+            ),  # noqa: E501
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(SCHEMAS)
+def test_a_schema_is_read_or_its_fault_is_named(schema):
+    fault = schema_fault(schema)
+    if fault:
+        return
+    for arguments in ({"a": "1"}, {"a": [{"a": 1}]}, {"path": None}, "text", None):
+        call = {"function": {"name": "x", "arguments": arguments}}
+        recover(SentMessage(tool_calls=(call,)), {"x": schema})

@@ -15,7 +15,7 @@ from manyhands.recover.jsonish import How, parse_at, parse_json
 from manyhands.recover.schema import match_name
 from manyhands.recover.types import Candidate, JSONSchema
 
-__all__ = ["Found", "find_marked", "has_mark", "read_item"]
+__all__ = ["Found", "find_marked", "has_mark", "read_item", "strange_mark"]
 
 _TAGS = (
     r"(?:tool_calls?|toolcalls?|function_calls?|tool_use|use_mcp_tool|tools|tool_code|action"
@@ -76,6 +76,13 @@ _INVENTED = re.compile(
 )
 
 
+#: A mark of a family that nobody has told us of: it has a tool or a function in its name.
+_STRANGE = re.compile(
+    r"<[|｜]?[\w:|▁.-]{0,30}?(?:tool|function)(?:[\w:|▁.-]{0,30}|: ?\w{1,20})[|｜]?>", re.IGNORECASE
+)
+_NEAR = 120
+
+
 @dataclass(frozen=True)
 class Found:
     """Calls at [start, end) of the text; `broken` when a mark was followed by nothing readable."""
@@ -90,6 +97,18 @@ class Found:
 def has_mark(text: str) -> bool:
     """Whether any call mark stands in the text, quoted or not."""
     return _OPEN.search(text) is not None
+
+
+def strange_mark(text: str, tools: Mapping[str, JSONSchema]) -> int | None:
+    """Where an unknown family's mark stands that is not quoted, with a tool's name right behind."""
+    for found in _STRANGE.finditer(text):
+        before = text[max(0, found.start() - 1) : found.start()]
+        if before in ('"', "'", "`", "“") or fence_at(text, found.start()):
+            continue
+        near = text[found.end() : found.end() + _NEAR]
+        if any(word in tools for word in re.findall(r"[A-Za-z_][\w-]*", near)):
+            return found.start()
+    return None
 
 
 def find_marked(text: str, tools: Mapping[str, JSONSchema]) -> Found | None:

@@ -18,7 +18,16 @@ _ARGUMENT_KEYS = (
     "tool_arguments", "tool_parameters", "tool_args", "toolInput", "Arguments", "inputs",
     "parameter", "argument", "function_arguments", "arguments_json",
 )  # fmt: skip
-_LISTS = ("tool_calls", "tool_uses", "function_calls", "calls", "toolCalls", "actions", "tools")
+_LISTS = (
+    "tool_calls",
+    "tool_uses",
+    "function_calls",
+    "calls",
+    "toolCalls",
+    "actions",
+    "tools",
+    "functions",
+)
 _WRAPPERS = (
     "function", "function_call", "functionCall", "tool_call", "toolCall", "tool_use", "call", "tool",  # noqa: E501
     "action",

@@ -20,6 +20,28 @@ _SUFFIX = re.compile(r"<(/?(?:tool_calls?|arg_key|arg_value|tool_sep|think)):[\w
 _SEPARATED = re.compile(r"(<tool_call>\s*[\w.]{1,80})\s*<tool_sep>")
 _OTHER = re.compile(r"<(?:function|invoke|parameter|arg_key|arg_value)\b(?!:)")
 _JSON = re.compile(r"[{\[]\s*[{\"]")
+#: `<ifm|tool_call>` (K2 Horizon), `<dots_function_call>` (dots), `<longcat_arg_key>` (LongCat)
+_PREFIX = re.compile(
+    r"<(/?)(?:[a-z]{2,12}\||(?!start_|end_)[a-z]{2,12}_)"
+    r"(?=(?:tool_calls?|function_calls?|arg_key|arg_value|arg_type)>)"
+)
+_TYPED = re.compile(r"<arg_type>[^<>\n]{0,40}</arg_type>")
+#: `<|tool_arg:start|>path<|tool_arg:value|>x<|tool_arg:end|>` (Solar Open 2), the value as it is
+_SOLAR = (
+    ("<|tool_call:start|>", "<tool_call>"),
+    ("<|tool_call:end|>", "</tool_call>"),
+    ("<|tool_arg:start|>", "<arg_key>"),
+    ("<|tool_arg:value|>", "</arg_key><arg_value>\n"),
+    ("<|tool_arg:end|>", "\n</arg_value>"),
+)
+_PLAMO_CALL = re.compile(r"<\|plamo:(begin|end)_tool_request:plamo\|>")
+_PLAMO_OTHER = re.compile(
+    r"<\|plamo:(?:begin|end)_tool_\w{1,20}:plamo\|>|<\|plamo:constrain\|>json|<\|plamo:\w+\|>"
+)
+#: `<|recipient|>read_file<|content|>{…}` (Functionary v2); to `all` it speaks to the person
+_RECIPIENT = re.compile(
+    r"(?:<\|from\|>\s*assistant\s*)?<\|recipient\|>\s*(?P<to>[\w.-]{1,80})\s*<\|content\|>"
+)
 #: MiniMax-M3 puts this before every tag.
 _MINIMAX = "]<]minimax[>["
 _QWEN_AGENT = (("✿FUNCTION✿", "Action"), ("✿ARGS✿", "Action Input"), ("✿RESULT✿", "Observation"))
@@ -60,6 +82,15 @@ def _plain(text: str) -> str:
     text = text.replace(_MINIMAX, "")
     for flower, word in _QWEN_AGENT:
         text = text.replace(flower, word)
+    if "<|plamo:" in text:
+        opened = _PLAMO_CALL.sub(
+            lambda m: "<tool_call>" if m[1] == "begin" else "</tool_call>", text
+        )
+        text = _PLAMO_OTHER.sub("", opened)
+    for mark, plain in _SOLAR:
+        text = text.replace(mark, plain)
+    text = _RECIPIENT.sub(lambda m: "" if m["to"] == "all" else f"\n>>>{m['to']}\n", text)
+    text = _TYPED.sub("", _PREFIX.sub(_same_mark, text))
     for family in (_NAMESPACE, _BARRED, _SUFFIX):
         found, other = family.search(text), _OTHER.search(text)
         if found and (other is None or found.start() < other.start()):

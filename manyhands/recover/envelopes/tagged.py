@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -159,6 +160,9 @@ def read_key_values(text: str, start: int) -> Read | None:
             continue
         arguments[key["key"]] = _trim(text[at:end])
         at = end + len("</arg_value>")
+    unquoted = _all_json(arguments)
+    if unquoted is not None:
+        arguments, repaired = unquoted, repaired or len(unquoted) == 1
     tail = re.compile(r"\s*</(?:tool_call|user)>").match(text, at)
     rest = text[at:].strip()
     cut = cut or (tail is None and rest.startswith("<arg"))
@@ -166,6 +170,23 @@ def read_key_values(text: str, start: int) -> Read | None:
         Candidate(head["name"], arguments, repaired=repaired or tail is None, cut=cut),
         tail.end() if tail else at,
     )
+
+
+def _all_json(arguments: dict[str, str]) -> dict[str, str] | None:
+    """The values without their quotes, where every one is written as a JSON string (HyperCLOVAX).
+
+    One value alone may as well be a text that stands in quotes.
+    """
+    values: dict[str, str] = {}
+    for key, text in arguments.items():
+        try:
+            value = json.loads(text)
+        except ValueError:
+            return None
+        if not isinstance(value, str):
+            return None
+        values[key] = value
+    return values or None
 
 
 def read_element(text: str, start: int, tools: Collection[str]) -> Read | None:
