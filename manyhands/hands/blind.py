@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.hands.contracts import Spend
+from manyhands.hands.fitting import Piece
 from manyhands.hands.work import Desk, block_of
 from manyhands.journal.events import NoteReason
 
@@ -13,14 +14,15 @@ __all__ = ["PYTHON", "blind_case", "judge_blind", "write_tests"]
 PYTHON = ("python", "py", "python3")
 
 
-async def write_tests(desk: Desk, role: str, task: str) -> tuple[str, Spend]:
+async def write_tests(desk: Desk, role: str, *task: str | Piece) -> tuple[str, Spend]:
     """The tests that a role wrote for a task, and what they cost; empty when it wrote none.
 
     A role whose answer cannot be used is asked once more.
     """
     spend = Spend()
+    prompt = await desk.prompt(role, "", *task)
     for calm in (False, True):
-        spoken = await desk.voice.say(role, task, step=desk.step, calm=calm)
+        spoken = await desk.voice.say(role, prompt, step=desk.step, calm=calm)
         spend += spoken.spend
         tests, fault = block_of(spoken, PYTHON)
         if not fault and "assert" not in tests:

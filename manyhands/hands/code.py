@@ -11,6 +11,7 @@ from manyhands.hands import columns
 from manyhands.hands.bench import evidence_from
 from manyhands.hands.blind import PYTHON, blind_case, judge_blind, write_tests
 from manyhands.hands.contracts import CodeRequest, Evidence, HandName, Spend
+from manyhands.hands.fitting import Piece
 from manyhands.hands.second import (
     compare_second,
     graded,
@@ -24,8 +25,8 @@ from manyhands.hands.work import (
     Hand,
     abstained,
     block_of,
+    described,
     evidence_note,
-    prompt_of,
     rerunnable,
 )
 
@@ -60,11 +61,11 @@ class CodeHand(Hand[CodeRequest]):
     async def prepare(self, request: CodeRequest, desk: Desk) -> None:
         """Have the blind tests and a second program written from the task, never from an answer."""
         task = self._task(request, desk)
-        tests, spend = await write_tests(desk, self.tester, task)
-        second, more = await write_second(desk, task, desk.voice.role(self.tester).tier)
+        tests, spend = await write_tests(desk, self.tester, *task)
+        second, more = await write_second(desk, desk.voice.role(self.tester).tier, *task)
         self._prepared[desk.step] = _Prepared(tests, second, spend + more)
 
-    def _task(self, request: CodeRequest, desk: Desk) -> str:
+    def _task(self, request: CodeRequest, desk: Desk) -> tuple[str | Piece, ...]:
         sources = [desk.sources[name] for name in request.data]
         arguments = (
             "The function gets one argument per data name: a dict that maps each column name to "
@@ -72,18 +73,19 @@ class CodeHand(Hand[CodeRequest]):
             if sources
             else ""
         )
-        return prompt_of(
+        return (
             f"Task: {request.task}",
             f"The function is called `{request.entry_point}`.",
             arguments,
-            "\n".join(source.description for source in sources),
+            *described(sources),
         )
 
     async def draft(self, request: CodeRequest, desk: Desk, tier: str, last: Draft | None) -> Draft:
         if desk.step not in self._prepared:
             await self.prepare(request, desk)
         blind = self._prepared[desk.step]
-        prompt = prompt_of(self._task(request, desk), desk.notes, evidence_note(last))
+        parts = (*self._task(request, desk), *desk.earlier(), *evidence_note(last))
+        prompt = await desk.prompt(self.role, tier, *parts)
         spoken = await desk.voice.say(self.role, prompt, step=desk.step, tier=tier)
         spend = spoken.spend + (blind.spend if last is None else Spend())
         if reason := abstained(spoken):

@@ -15,7 +15,6 @@ from manyhands.hands.work import (
     abstained,
     block_of,
     evidence_note,
-    prompt_of,
     rerunnable,
 )
 
@@ -74,12 +73,14 @@ class MathHand(Hand[MathRequest]):
 
     async def draft(self, request: MathRequest, desk: Desk, tier: str, last: Draft | None) -> Draft:
         given = "\n".join(f"{key} = {value}" for key, value in request.given.items())
-        prompt = prompt_of(
+        prompt = await desk.prompt(
+            self.role,
+            tier,
             f"Task ({request.kind}): {request.task}",
             f"Given:\n{given}" if given else "",
-            desk.notes,
+            *desk.earlier(),
             "End with the final expression alone in one fenced block, in SymPy notation.",
-            evidence_note(last),
+            *evidence_note(last),
         )
         spoken = await desk.voice.say(self.role, prompt, step=desk.step, tier=tier)
         if reason := abstained(spoken):

@@ -14,7 +14,8 @@ from manyhands.hands.bench import evidence_from
 from manyhands.hands.blind import PYTHON, judge_blind
 from manyhands.hands.columns import columns
 from manyhands.hands.contracts import Evidence, Spend
-from manyhands.hands.work import Desk, Source, abstained, block_of, prompt_of, rerunnable
+from manyhands.hands.fitting import Piece
+from manyhands.hands.work import Desk, Source, abstained, block_of, rerunnable
 from manyhands.journal.events import NoteReason
 
 __all__ = ["compare_second", "graded", "held_properties", "task_examples", "write_second"]
@@ -30,12 +31,14 @@ _CHANGES = re.compile(r"in[- ]place|mutat|modif|updat|append to|remove from|sort
 _VARIES = re.compile(r"random|shuffle|sample|today|now\b|current|clock|time of|uuid|id\(", re.I)
 
 
-async def write_second(desk: Desk, task: str, tier: str) -> tuple[str, Spend]:
+async def write_second(desk: Desk, tier: str, *task: str | Piece) -> tuple[str, Spend]:
     """A second program for the task, from the task alone; empty when none came."""
     if not desk.spare():
         return "", Spend()
-    prompt = prompt_of(
-        task,
+    prompt = await desk.prompt(
+        _ROLE,
+        tier,
+        *task,
         "Write this function as plainly as you can: slow and obvious, by brute force where that "
         "works. It is compared with somebody else's. Guard against nothing that the task does not "
         "name.",

@@ -15,8 +15,8 @@ from manyhands.hands.work import (
     Hand,
     abstained,
     block_of,
+    described,
     evidence_note,
-    prompt_of,
 )
 
 __all__ = ["VerifyHand", "agree"]
@@ -95,12 +95,14 @@ class VerifyHand(Hand[VerifyRequest]):
         The id of its case is put into `reruns`.
         """
         source = desk.sources[request.data[0]]
-        prompt = prompt_of(
+        prompt = await desk.prompt(
+            role,
+            tier,
             f"Claim: {request.claim}",
-            source.description,
+            *described([source]),
             "Write `def claim(df) -> bool` for a pandas data frame with these columns. It returns "
             "True when the data bear the claim out, False when they contradict it.",
-            evidence_note(last) if role == self.role else "",
+            *(evidence_note(last) if role == self.role else ()),
         )
         spoken = await desk.voice.say(role, prompt, step=desk.step, tier=tier)
         draft.spend += spoken.spend

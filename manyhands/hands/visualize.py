@@ -13,8 +13,8 @@ from manyhands.hands.work import (
     Hand,
     abstained,
     block_of,
+    described,
     evidence_note,
-    prompt_of,
     rerunnable,
 )
 
@@ -35,13 +35,15 @@ class VisualizeHand(Hand[VisualizeRequest]):
             for key, value in (("x", request.x), ("y", request.y), ("agg", request.agg))
             if value
         ]
-        prompt = prompt_of(
+        prompt = await desk.prompt(
+            self.role,
+            tier,
             f"Task: {request.task}",
             "\n".join(wanted),
             f"The data lie in the file {source.file_name!r} in the working folder.",
-            source.description,
-            desk.notes,
-            evidence_note(last),
+            *described([source]),
+            *desk.earlier(),
+            *evidence_note(last),
         )
         spoken = await desk.voice.say(self.role, prompt, step=desk.step, tier=tier)
         if reason := abstained(spoken):

@@ -123,19 +123,26 @@ class Voice:
     def model_of(self, tier: str) -> str:
         return self._models.place(tier).model
 
-    def room(self, role_name: str) -> int:
+    def room(self, role_name: str, tier: str = "") -> int:
         """Tokens that a prompt to this role may have: the window without the answer's share.
 
         A role whose answer's budget takes more than half of a small window gets half of it.
         """
         role = self.role(role_name)
-        window = self._models.place(role.tier, role.adapter_model).num_ctx
+        window = self._models.place(tier or role.tier, role.adapter_model).num_ctx
         return max(window - role.num_predict, window // 2)
 
-    def tokens(self, text: str, role_name: str) -> int:
+    def free(self, role_name: str, tier: str = "") -> int:
+        """Tokens of the room that system prompt and examples leave to the user's message."""
+        role = self.role(role_name)
+        told = [role.prompt, *(example.content for example in role.messages)]
+        used = sum(self.tokens(text, role_name, tier) + PER_MESSAGE for text in told)
+        return self.room(role_name, tier) - used - PER_MESSAGE
+
+    def tokens(self, text: str, role_name: str, tier: str = "") -> int:
         """How many tokens a text is for the model of a role, by the server's counts so far."""
         role = self.role(role_name)
-        place = self._models.place(role.tier, role.adapter_model)
+        place = self._models.place(tier or role.tier, role.adapter_model)
         return self._meter.tokens(text, place.model)
 
     async def say(

@@ -250,7 +250,7 @@ class Controller:
             request,
             step=step.id,
             sources=self._box.sources,
-            notes=self._notes(step),
+            notes="\n\n".join(self._notes(step)),
             emit=self._box.emit,
             keep=self._box.keep,
         )
@@ -263,9 +263,9 @@ class Controller:
         own = self._box.voice.role(self._hands[step.hand].role).tier
         return self._box.routes.begin(step.hand, request, own)
 
-    def _notes(self, step: PlanStep) -> str:
-        notes = "\n\n".join(self.notes[need] for need in step.needs if need in self.notes)
-        return f"Results of earlier steps:\n{notes}" if notes else self._given
+    def _notes(self, step: PlanStep) -> tuple[str, ...]:
+        notes = tuple(self.notes[need] for need in step.needs if need in self.notes)
+        return notes or ((self._given,) if self._given else ())
 
     def _desk(self, step: PlanStep) -> Desk:
         return Desk(

@@ -11,7 +11,6 @@ from manyhands.broker.broker import Broker
 from manyhands.hands.bench import Bench
 from manyhands.hands.contracts import Artifact, Spend
 from manyhands.hands.places import Emit
-from manyhands.hands.tokens import PER_MESSAGE
 from manyhands.hands.voice import Voice
 from manyhands.hands.work import Source
 from manyhands.mind.packing import Packed
@@ -62,9 +61,7 @@ class Toolbox:
 
     def room(self, role: str) -> Room:
         """What fits into a prompt to a role beside its system prompt, by the server's counts."""
-        prompt = self.voice.role(role).prompt
-        left = self.voice.room(role) - self.voice.tokens(prompt, role) - 2 * PER_MESSAGE
-        return Room(left, lambda text: self.voice.tokens(text, role))
+        return Room(self.voice.free(role), lambda text: self.voice.tokens(text, role))
 
     async def tell_left_out(self, packed: Packed) -> None:
         note = left_out_note(packed)

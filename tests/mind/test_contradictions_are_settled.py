@@ -228,6 +228,8 @@ def script(skeptic: str = IS, first: str = "a", answer: str = "The mean is 2.0."
                 return LIAR if "`average`" in prompt else HONEST
             case "verifier":
                 return IS.format(number_in(prompt))
+            case "skeptic" if "Claim:" not in prompt:
+                return "CANNOT: no second program"
             case "skeptic":
                 return skeptic.format(number_in(prompt))
         return answer
