@@ -270,7 +270,7 @@ SCHEMAS = st.recursive(
         | st.dictionaries(
             st.sampled_from(
                 ["type", "properties", "required", "items", "enum", "anyOf", "x-aliases", "a"]
-            ),  # noqa: E501
+            ),
             inner,
             max_size=4,
         )
