@@ -60,7 +60,8 @@ async def fit_rows(session: Session) -> list[Row]:
         InputError: it could not be run.
     """
     report = await _doctor(session, "--fit")
-    memory = f"{report['vram'] / _GB:.1f} GB on the GPU, {report['ram'] / _GB:.1f} GB of RAM"
+    gpu = f"{report['vram'] / _GB:.1f} GB" if report["vram"] else "no memory"
+    memory = f"{gpu} on a GPU and {report['ram'] / _GB:.1f} GB of RAM"
     rows = [Row(f"What fits in {memory} (computed)", Mark.HEAD)]
     on_cpu = {name for name, tier in session.settings.tiers.items() if tier.num_gpu == 0}
     rows += [_fit_row(one, on_cpu=one["tier"] in on_cpu) for one in report["models"]]
