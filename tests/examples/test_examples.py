@@ -88,7 +88,8 @@ def test_an_example_shows_what_is_committed(both: tuple[NotebookNode, NotebookNo
     committed, anew = both
     for before, now in zip(committed.cells, anew.cells, strict=True):
         was = [shown(output) for output in before.get("outputs", ())]
-        assert [shown(output) for output in now.get("outputs", ())] == was, now.source
+        told = f"{now.source}\n(is that as it should be? MANYHANDS_UPDATE_EXAMPLES=1)"
+        assert [shown(output) for output in now.get("outputs", ())] == was, told
 
 
 def test_an_example_says_that_its_models_were_scripted_and_names_no_machine(
