@@ -15,6 +15,7 @@ from manyhands.errors import (
     ManyhandsError,
     Unreachable,
 )
+from manyhands.jobs.store import JOBS_FILE
 from manyhands.roles.build import RoleState, role_status
 from manyhands.settings import HostKind, Settings, Tier, TierSettings
 
@@ -65,7 +66,7 @@ async def examine(
     yield environment()
     yield database("journal", settings.journal.path)
     for topic, path in (
-        ("jobs", settings.journal.path.parent / "jobs.db"),
+        ("jobs", settings.journal.path.with_name(JOBS_FILE)),
         ("routing", settings.routing.path),
     ):
         if path.exists():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -24,6 +25,12 @@ _AT_ONCE = 8
 _MOST_OPEN = 1_000
 #: How often the file is read for a job that another process works on.
 _LOOK_S = 0.25
+#: The same for one that somebody only wants word of.
+_WATCH_S = 1.0
+#: How often old results are forgotten; a service may live for weeks.
+_SWEEP_S = 3600.0
+
+_log = logging.getLogger(__name__)
 
 
 class Elsewhere(Protocol):
@@ -136,14 +143,22 @@ class Jobs:
     Args:
         most_open: open jobs of one principal; a further one is refused.
         elsewhere: asked about open jobs that another process works on.
+        sweep_s: seconds between two sweeps of the file.
     """
 
     def __init__(
-        self, store: JobStore, *, most_open: int = _MOST_OPEN, elsewhere: Elsewhere | None = None
+        self,
+        store: JobStore,
+        *,
+        most_open: int = _MOST_OPEN,
+        elsewhere: Elsewhere | None = None,
+        sweep_s: float = _SWEEP_S,
     ) -> None:
         self.store = store
         self._elsewhere = elsewhere
         self._most_open = most_open
+        self._sweep_s = sweep_s
+        self._watched: set[str] = set()
         self._live: dict[str, LiveJob] = {}
         self._stack = AsyncExitStack()
         self._tasks: TaskGroup | None = None
@@ -153,6 +168,7 @@ class Jobs:
     async def __aenter__(self) -> Self:
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
         self.store.sweep()
+        self._tasks.start_soon(self._sweep)
         return self
 
     async def __aexit__(
@@ -231,9 +247,47 @@ class Jobs:
             )
         await self._notify(live.record)
 
+    async def _sweep(self) -> None:
+        while True:
+            await anyio.sleep(self._sweep_s)
+            with suppress(StorageError):  # the next one tries again
+                self.store.sweep()
+
     async def _notify(self, record: JobRecord) -> None:
         for listener in self.listeners:
-            await listener(record)
+            try:
+                await listener(record)
+            except Exception:  # who listens must not end the work of others
+                _log.exception("A listener failed at job %s.", record.id)
+
+    def watch(self, job_id: str, principal: str) -> None:
+        """Tell the listeners also about a job that another process works on.
+
+        Raises:
+            InputError: an id that this principal has not.
+        """
+        assert self._tasks is not None
+        record = self.get(job_id, principal)
+        if record.state.open and job_id not in self._live and job_id not in self._watched:
+            self._watched.add(job_id)
+            self._tasks.start_soon(self._watch, job_id, principal)
+
+    async def _watch(self, job_id: str, principal: str) -> None:
+        asked: set[str] = set()
+        try:
+            while True:
+                record = await self.now(job_id, principal)
+                new = {question.id for question in record.questions} - asked
+                if new or not record.state.open:
+                    await self._notify(record)
+                if not record.state.open:
+                    return
+                asked |= new
+                await anyio.sleep(_WATCH_S)
+        except InputError:
+            return  # it was swept or erased
+        finally:
+            self._watched.discard(job_id)
 
     def get(self, job_id: str, principal: str) -> JobRecord:
         """A job as it stands; raises `InputError` for an id that this principal has not."""

@@ -13,8 +13,15 @@ from typing import Any
 from manyhands.jobs.owner import alive, this_process
 from manyhands.jobs.records import JobRecord, JobState
 from manyhands.journal.database import Database, open_database
+from manyhands.redaction import redact, redact_value
 
-__all__ = ["KEPT_S", "JobStore"]
+__all__ = ["JOBS_FILE", "KEPT_S", "JobStore"]
+
+#: It lies beside the journal.
+JOBS_FILE = "jobs.db"
+
+#: A longer text of a call (a table as CSV) is not kept: nothing reads it back.
+_MOST_TEXT = 20_000
 
 #: How long a finished job can be fetched.
 KEPT_S = 24 * 3600.0
@@ -54,7 +61,9 @@ class JobStore:
     @classmethod
     def open(cls, path: Path, clock: Callable[[], float] = time.time) -> JobStore:
         """Open or create the file; raises `StorageError` and its kinds."""
-        return cls(open_database(path, MIGRATIONS), clock)
+        database = open_database(path, MIGRATIONS)
+        database.execute("PRAGMA secure_delete = ON")  # what is swept is also overwritten
+        return cls(database, clock)
 
     def close(self) -> None:
         self._db.close()
@@ -64,13 +73,17 @@ class JobStore:
     def add(
         self, principal: str, kind: str, arguments: dict[str, Any], about: str = ""
     ) -> JobRecord:
-        """Write a new job of this process. Its id holds 128 random bits."""
+        """Write a new job of this process. Its id holds 128 random bits.
+
+        Secrets and long texts among the arguments are not kept; `like` still tells calls apart
+        by them.
+        """
         record = JobRecord(
             id=f"job_{secrets.token_hex(16)}",
             principal=principal,
             kind=kind,
             state=JobState.RUNNING,
-            arguments=arguments,
+            arguments=redact_value(_shortened(arguments)),
             created=self.clock(),
         )
         self._db.execute(
@@ -81,7 +94,7 @@ class JobStore:
                 principal,
                 kind,
                 digest_of(principal, kind, arguments, about),
-                json.dumps(arguments, ensure_ascii=False),
+                json.dumps(record.arguments, ensure_ascii=False),
                 JobState.RUNNING,
                 this_process(),
                 record.created,
@@ -102,7 +115,7 @@ class JobStore:
         error: str = "",
         artifacts: Sequence[str] = (),
     ) -> None:
-        """Write how a job ended; one that has ended before stays as it is."""
+        """Write how a job ended, without secrets; one that has ended before stays as it is."""
         with self._db.transaction():
             self._db.execute(
                 "UPDATE jobs SET state = ?, finished = ?, result = ?, error = ? "
@@ -110,8 +123,8 @@ class JobStore:
                 (
                     state,
                     self.clock(),
-                    json.dumps(result or {}, ensure_ascii=False),
-                    error,
+                    json.dumps(redact_value(result or {}), ensure_ascii=False),
+                    redact(error),
                     job_id,
                 ),
             )
@@ -131,6 +144,22 @@ class JobStore:
             "(finished IS NOT NULL OR created < ?2)",
             (self.clock() - KEPT_S, self.clock() - 7 * KEPT_S),
         )
+
+    def erase(self, runs: Sequence[str] = (), texts: Sequence[str] = ()) -> int:
+        """Remove the jobs of these runs, and those in whose result one of these texts stands.
+
+        The file is then written anew, so that no page of it holds them either.
+        """
+        gone = 0
+        with self._db.transaction():
+            for clause, values in (("run_id = ?", runs), ("instr(result, ?) > 0", texts)):
+                for value in values:
+                    self._db.execute(f"DELETE FROM jobs WHERE {clause}", (value,))  # noqa: S608
+                    gone += int(self._db.execute("SELECT changes()")[0][0])
+        if gone:
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -215,6 +244,16 @@ def digest_of(principal: str, kind: str, arguments: dict[str, Any], about: str) 
     """What makes two calls the same call."""
     canonical = json.dumps([principal, kind, arguments, about], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > _MOST_TEXT:
+        return f"[{len(value):,} characters, not kept]"
+    if isinstance(value, list):
+        return [_shortened(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _shortened(one) for name, one in value.items()}
+    return value
 
 
 def _record(row: Sequence[Any]) -> JobRecord:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from manyhands.jobs.store import JOBS_FILE, JobStore
 from manyhands.journal.database import open_database
-from manyhands.journal.events import Recalled
+from manyhands.journal.events import EffectFinished, Event, Recalled
 from manyhands.journal.store import MIGRATIONS as JOURNAL_MIGRATIONS
 from manyhands.journal.store import Journal
 from manyhands.memory.store import Store
@@ -55,10 +56,10 @@ def erase(store: Store, ids: Sequence[str]) -> Forgotten:
 
 
 def erase_in_journal(journal_file: Path, ids: Sequence[str]) -> tuple[str, ...]:
-    """Replace the payloads of the runs that recalled these memories by tombstones.
+    """Replace the payloads of the runs that recalled or wrote these memories by tombstones.
 
-    The texts that a run saw lie in its events and artifacts; the file is then written anew, so
-    that freed pages hold none of them either.
+    The texts that a run saw lie in its events and artifacts, and in the job that the MCP door
+    kept of it; both files are then written anew, so that freed pages hold none of them either.
 
     Returns:
         The ids of the runs.
@@ -70,10 +71,7 @@ def erase_in_journal(journal_file: Path, ids: Sequence[str]) -> tuple[str, ...]:
         runs = tuple(
             run.id
             for run in journal.runs(limit=_ALL_RUNS)
-            if any(
-                isinstance(event.body, Recalled) and wanted.intersection(event.body.sources)
-                for event in journal.events(run.id)
-            )
+            if any(_tells(event, wanted) for event in journal.events(run.id))
         )
         for run_id in runs:
             journal.erase_run(run_id)
@@ -91,7 +89,22 @@ def erase_in_journal(journal_file: Path, ids: Sequence[str]) -> tuple[str, ...]:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             db.close()
+    jobs_file = journal_file.with_name(JOBS_FILE)
+    if jobs_file.exists():
+        jobs = JobStore.open(jobs_file)
+        try:
+            jobs.erase(runs, [f"memory:{item_id}" for item_id in ids])
+        finally:
+            jobs.close()
     return runs
+
+
+def _tells(event: Event, wanted: set[str]) -> bool:
+    """Whether an event's run has seen one of the memories, or made it."""
+    body = event.body
+    if isinstance(body, Recalled):
+        return bool(wanted.intersection(body.sources))
+    return isinstance(body, EffectFinished) and body.tool == "remember" and body.result in wanted
 
 
 def is_forgotten(store: Store, item_id: str) -> bool:

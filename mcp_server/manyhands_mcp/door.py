@@ -18,7 +18,7 @@ from manyhands.errors import InputError, ManyhandsError
 from manyhands.hands.contracts import OWN_WORD, HandName
 from manyhands.jobs.records import JobRecord, JobState, QuestionKind
 from manyhands.jobs.runner import Jobs, Work
-from manyhands.jobs.store import JobStore
+from manyhands.jobs.store import JOBS_FILE, JobStore
 from manyhands.journal.store import Journal
 from manyhands.mind.mind import Mind
 from manyhands.remote.hands import META
@@ -245,6 +245,8 @@ class Door:
             await ctx.report_progress(elapsed_s, total, record.phase or "begins")
 
         end = anyio.current_time() + seconds
+        with _told():
+            self.jobs.watch(job_id, principal)  # so that who listens for it gets word
         try:
             while True:
                 left = max(0.0, end - anyio.current_time())
@@ -319,7 +321,7 @@ async def open_door(
     budgets = mind.settings.budgets
     if limits is None:
         limits = Limits(known_s=budgets.wait_s, unknown_s=budgets.wait_unknown_client_s)
-    store = JobStore.open(mind.settings.journal.path.parent / "jobs.db")
+    store = JobStore.open(mind.settings.journal.path.with_name(JOBS_FILE))
     try:
         with mind.journal() as journal:
             # Scripted models are reached by settings that no other process has.

@@ -30,6 +30,7 @@ from mcp.types import (
 from pydantic import ConfigDict, Field, ValidationError
 
 from manyhands import __version__
+from manyhands.errors import InputError
 from manyhands.hands.contracts import HandName
 from manyhands.hands.schemas import flat_schema
 from manyhands.jobs.records import JobRecord
@@ -47,6 +48,8 @@ INSTRUCTIONS = (
 )
 
 _JOBS = "manyhands://jobs/"
+#: How long one client is given to take a notification.
+_TELL_S = 5.0
 Task = Annotated[str, Field(min_length=1, max_length=8_000)]
 Question = Annotated[str, Field(min_length=1, max_length=20_000)]
 Data = Annotated[
@@ -252,7 +255,10 @@ class DoorServer(MCPServer):
         if not record.state.open:
             self._subscribers.pop(record.id, None)
         for session in sessions:
-            with suppress(MCPError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            with (
+                anyio.move_on_after(_TELL_S),  # a client that does not read holds up nobody
+                suppress(MCPError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError),
+            ):
                 await session.send_resource_updated(uri)
 
     async def _subscribe(
@@ -260,19 +266,28 @@ class DoorServer(MCPServer):
     ) -> EmptyResult:
         job_id = str(params.uri).removeprefix(_JOBS)
         principal = self._door.principal_of(ctx.request)
+        jobs = self._door.jobs
         # What does not change (any more) needs no word; a job of somebody else is not told apart.
-        if any(record.id == job_id for record in self._door.jobs.live(principal)):
-            self._subscribers.setdefault(job_id, []).append(ctx.session)
+        with suppress(InputError):
+            if jobs.get(job_id, principal).state.open:
+                jobs.watch(job_id, principal)
+                others = self._others(job_id, ctx.session)
+                self._subscribers[job_id] = [*others, ctx.session]
         return EmptyResult()
 
     async def _unsubscribe(
         self, ctx: ServerRequestContext[Any, Any], params: UnsubscribeRequestParams
     ) -> EmptyResult:
         job_id = str(params.uri).removeprefix(_JOBS)
-        principal = self._door.principal_of(ctx.request)
-        if any(record.id == job_id for record in self._door.jobs.live(principal)):
-            self._subscribers.pop(job_id, None)
+        if job_id in self._subscribers:  # its own and no other client's
+            self._subscribers[job_id] = self._others(job_id, ctx.session)
         return EmptyResult()
+
+    def _others(self, job_id: str, session: ServerSession) -> list[ServerSession]:
+        """The subscribers of other connections: a session object is made for every request."""
+        mine = session.client_params  # the handshake's own object, one for each connection
+        subscribers = self._subscribers.get(job_id, [])
+        return [one for one in subscribers if one.client_params is not mine]
 
     async def get_prompt(
         self,

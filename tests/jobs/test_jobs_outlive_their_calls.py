@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from manyhands.errors import InputError
-from manyhands.jobs.records import JobState, QuestionKind
+from manyhands.jobs.records import JobRecord, JobState, QuestionKind
 from manyhands.jobs.runner import Jobs, LiveJob
 from manyhands.jobs.store import KEPT_S, JobStore
 
@@ -246,3 +246,103 @@ async def test_a_fault_that_nobody_foresaw_is_told_apart_from_a_failed_job(store
             for kind, work in (("a", fails), ("b", breaks))
         ]
     assert states == [JobState.FAILED, JobState.BROKEN]
+
+
+def bytes_of(folder: Path) -> bytes:
+    """All that the file of jobs and its log hold."""
+    return b"".join(path.read_bytes() for path in folder.glob("jobs.db*"))
+
+
+KEY = "sk-ant-api03-ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+
+@pytest.mark.anyio
+async def test_no_secret_and_no_long_text_of_a_call_is_kept(
+    store: JobStore, tmp_path: Path
+) -> None:
+    async def leaks(live: LiveJob) -> dict[str, Any]:
+        return {"value": f"your key {KEY}"}
+
+    async def fails(live: LiveJob) -> dict[str, Any]:
+        raise InputError(f"refused: {KEY}")
+
+    table = "x\n" + "secretcell\n" * 5_000
+    async with Jobs(store) as jobs:
+        asked = {"question": f"use {KEY}", "data": [table]}
+        first = jobs.start("ann", "ask_mind", asked, leaks)
+        await jobs.wait(first.id, "ann", 5)
+        assert jobs.start("ann", "ask_mind", asked, leaks).id == first.id
+        other = {**asked, "data": [table + "y"]}
+        assert jobs.start("ann", "ask_mind", other, leaks).id != first.id
+        await jobs.wait(jobs.start("ann", "code", {}, fails).id, "ann", 5)
+    told = [one for one in store.recent("ann") if one.id == first.id]
+    assert told[0].arguments["data"] == [f"[{len(table):,} characters, not kept]"]
+    kept = bytes_of(tmp_path)
+    assert KEY[:20].encode() not in kept
+    assert b"secretcell" not in kept
+
+
+@pytest.mark.anyio
+async def test_a_process_that_lives_for_weeks_forgets_old_results(
+    store: JobStore, clock: Clock, tmp_path: Path
+) -> None:
+    async with Jobs(store, sweep_s=0.01) as jobs:
+        old = jobs.start("ann", "code", {"task": "velvetword"}, quick)
+        await jobs.wait(old.id, "ann", 5)
+        clock.now += KEPT_S + 1
+        with anyio.fail_after(20):
+            while store.recent("ann"):  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+    store.close()
+    assert b"velvetword" not in bytes_of(tmp_path)
+
+
+@pytest.mark.anyio
+async def test_a_listener_that_fails_ends_no_job(
+    store: JobStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard = []
+
+    async def fails(record: JobRecord) -> None:
+        raise RuntimeError("the client's fault")
+
+    async def hears(record: JobRecord) -> None:
+        heard.append(record.id)
+
+    async with Jobs(store) as jobs:
+        jobs.listeners.extend((fails, hears))
+        first = jobs.start("ann", "code", {"n": 1}, quick)
+        await jobs.wait(first.id, "ann", 5)
+        second = jobs.start("ann", "code", {"n": 2}, quick)
+        assert (await jobs.wait(second.id, "ann", 5)).state is JobState.DONE
+    assert heard == [first.id, second.id]
+    assert "the client's fault" in caplog.text
+
+
+@pytest.mark.anyio
+async def test_who_listens_hears_of_a_job_that_another_process_works_on(
+    store: JobStore, tmp_path: Path, clock: Clock
+) -> None:
+    other = JobStore.open(tmp_path / "jobs.db", clock)
+    heard = anyio.Event()
+
+    async def hears(record: JobRecord) -> None:
+        assert record.state is JobState.DONE
+        heard.set()
+
+    async with Jobs(store) as works, Jobs(other) as listens:
+        listens.listeners.append(hears)
+        let = anyio.Event()
+
+        async def waits(live: LiveJob) -> dict[str, Any]:
+            await let.wait()
+            return {}
+
+        job = works.start("ann", "code", {}, waits)
+        with pytest.raises(InputError):
+            listens.watch(job.id, "bob")
+        listens.watch(job.id, "ann")
+        let.set()
+        with anyio.fail_after(20):
+            await heard.wait()
+    other.close()

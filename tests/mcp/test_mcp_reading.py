@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import anyio
 import pytest
 from helpers_mcp import direct
 from manyhands_mcp.limits import TEXT_TOKENS, cut_middle
@@ -140,6 +141,42 @@ async def test_a_job_tells_its_subscribers_when_it_has_ended_in_the_2026_era(
                     assert uri in str(event)
                     break
         assert json.loads(await text_of(client, uri))["state"] == "done"
+
+
+@pytest.mark.anyio
+@pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
+async def test_a_client_that_listens_no_more_takes_nobody_elses_word(door_on: Any) -> None:
+    heard: list[str] = []
+    came = anyio.Event()
+
+    def listening(name: str) -> Any:
+        async def hear(message: Any) -> None:
+            if getattr(message, "method", "") == "notifications/resources/updated":
+                heard.append(name)
+                came.set()
+
+        return hear
+
+    let = anyio.Event()
+
+    async def work(live: Any) -> dict[str, Any]:
+        await let.wait()
+        return {"status": "ok", "summary": "done"}
+
+    async with door_on() as door:
+        server = build_server(door)
+        async with (
+            Client(server, mode="legacy", message_handler=listening("leaves")) as leaves,
+            Client(server, mode="legacy", message_handler=listening("stays")) as stays,
+        ):
+            uri = f"manyhands://jobs/{door.jobs.start('local', 'code', {}, work).id}"
+            for client in (leaves, stays):
+                await client.session.subscribe_resource(uri)
+            await leaves.session.unsubscribe_resource(uri)
+            let.set()
+            with anyio.fail_after(20):
+                await came.wait()
+    assert heard == ["stays"]
 
 
 @pytest.mark.anyio

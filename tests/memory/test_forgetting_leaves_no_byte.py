@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from helpers_memory import HashEmbedder
 
-from manyhands.journal.events import Event, Recalled, RunStarted
+from manyhands.jobs.records import JobState
+from manyhands.jobs.store import JOBS_FILE, JobStore
+from manyhands.journal.events import EffectFinished, Event, Recalled, RunStarted
 from manyhands.journal.store import Journal
 from manyhands.memory import Memory
 from manyhands.memory.erase import is_forgotten, traces_of
@@ -123,6 +125,37 @@ async def test_runs_that_recalled_it_lose_their_texts(file: Path) -> None:
         assert journal.run("run0").question == "(erased)"
         assert journal.run("run1").question == "the harmless question"
         assert len(journal.artifacts_of("run1")) == 1
+
+
+async def test_jobs_that_told_or_wrote_it_are_gone_and_others_stay(file: Path) -> None:
+    journal_file = file.with_name("journal.db")
+    with Journal.open(journal_file) as journal:
+        for run_id in ("run-that-wrote", "run-that-recalled"):
+            started = RunStarted(question=SECRET, door="mcp", conversation_id=run_id)
+            journal.begin_run(run_id, run_id, started)
+        wrote = EffectFinished(
+            tool="remember", digest="d", state="done", detail=SECRET, result="secret-id-4711"
+        )
+        journal.append(Event(run_id="run-that-wrote", seq=2, at=1.0, body=wrote))
+        recalled = Recalled(sources=("secret-id-4711",), tokens=9)
+        journal.append(Event(run_id="run-that-recalled", seq=2, at=1.0, body=recalled))
+    jobs = JobStore.open(file.with_name(JOBS_FILE))  # as a server that goes on has it open
+    told = {"summary": "1 memory", "value": f"[memory:secret-id-4711 · fact]\n{SECRET}"}
+    asked = jobs.add("local", "ask_mind", {"question": f"{SECRET}?"})
+    jobs.began(asked.id, "run-that-recalled")
+    jobs.finish(asked.id, JobState.DONE, result={"value": SECRET})
+    recall = jobs.add("local", "recall", {"query": "x"})
+    jobs.finish(recall.id, JobState.DONE, result=told)
+    other = jobs.add("local", "recall", {"query": "y"})
+    jobs.finish(other.id, JobState.DONE, result={"value": "[memory:c1 · fact]"})
+    async with await Memory.open(file) as memory:
+        await _with_the_secret(memory)
+        forgotten = await memory.forget("secret-id-4711", journal=journal_file)
+    assert set(forgotten.runs) == {"run-that-wrote", "run-that-recalled"}
+    assert [job.id for job in jobs.recent("local")] == [other.id]
+    for path in (journal_file, file.with_name(JOBS_FILE)):
+        assert traces_of(path, NEEDLES) == []
+    jobs.close()
 
 
 def _anywhere(file: Path, content: bytes) -> bool:
