@@ -16,6 +16,8 @@ BUDGET_TOKENS = 1_500
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 #: Characters of one source and of one output; the active cell gets twice as much.
 _PART = 1_200
+#: Characters of an output that are looked at; a tab sends no more.
+_OUTPUT = 20_000
 #: A cell of which fewer tokens would be left is left out.
 _LEAST_TOKENS = 100
 
@@ -72,7 +74,7 @@ def _cell_text(cell: Cell, *, active: bool) -> str:
         middle(redact(cell["source"]), room),
     ]
     for item in cell["outputs"]:
-        text = redact(_ANSI.sub("", str(item.get("text") or "")))
+        text = redact(_ANSI.sub("", middle(str(item.get("text") or ""), _OUTPUT)))
         if item["type"] == "error":
             lines += [f"It failed: {item.get('name')}: {item.get('value')}", _tail(text, room)]
         elif item["type"] == "stream":

@@ -19,6 +19,7 @@ class Name(StrEnum):
     FORGET = "forget"
     ROLES = "roles"
     STATUS = "status"
+    RUNS = "runs"
     SEEN = "seen"
     STOP = "stop"
     RESUME = "resume"
@@ -36,6 +37,7 @@ COMMANDS: dict[Name, tuple[str, str]] = {
     Name.FORGET: ("memory:ID or WORDS", "Forget a memory, or find the one to forget"),
     Name.ROLES: ("", "The roles and what each is for"),
     Name.STATUS: ("", "What runs now, at every door, and which models are loaded"),
+    Name.RUNS: ("", "The latest runs of every door, with how each ended"),
     Name.SEEN: ("", "What the last question sent of your notebook"),
     Name.STOP: ("", "Stop the answer that is being worked on"),
     Name.RESUME: ("", "Go on with the last run that was stopped, cut or failed"),

@@ -25,9 +25,13 @@ from manyhands_jupyter.persona.telling import answer_text, passed_text
 from manyhands_jupyter.persona.turn import Job, Show, Told
 
 __all__ = [
-    "ask", "forget", "hand", "how_it_ended", "remember", "resume", "seen", "status", "window",
+    "ask", "forget", "hand", "how_it_ended", "remember", "resume", "runs", "seen", "status",
+    "window",
 ]  # fmt: skip
 
+#: How many runs are listed, and the characters of each one's question.
+_RUNS = 15
+_QUESTION = 120
 _RESUMABLE = (RunState.CUT, RunState.STOPPED, RunState.FAILED)
 
 
@@ -167,11 +171,29 @@ def seen(settings: Settings, conversation_id: str) -> str:
     return "\n\n".join(parts)
 
 
+def runs(settings: Settings) -> str:
+    """The latest runs of every door, the newest first."""
+    with Journal.open(settings.journal.path) as journal:
+        latest = journal.runs(_RUNS)
+    if not latest:
+        return "Nothing was asked at any door yet."
+    lines = [
+        f"- `{run.id}` ({run.door}) **{run.status or run.state}**: {_line(run.question)}"
+        for run in latest
+    ]
+    return "\n".join([*lines, "", "`manyhands runs show ID` tells all of one."])
+
+
+def _line(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _QUESTION else f"{flat[: _QUESTION - 1]}…"
+
+
 async def status(settings: Settings) -> str:
     """What runs now at every door, and what is loaded on every host."""
     with Journal.open(settings.journal.path) as journal:
         running = [run for run in journal.runs(50) if run.state is RunState.RUNNING]
-    lines = [f"- `{run.id}` ({run.door}): {run.question[:120]}" for run in running]
+    lines = [f"- `{run.id}` ({run.door}): {_line(run.question)}" for run in running]
     parts = ["\n".join(["**Running**", *lines]) if lines else "Nothing runs now."]
     for name, host in settings.hosts.items():
         engine = OllamaEngine(host.url)

@@ -66,7 +66,8 @@ async def around(message: Message, tabs: Tabs) -> Around:
     if not isinstance(told, dict):
         return Around({})
     kernel_id = str(told.get("kernelId") or "") if tab.sees_kernels else ""
-    return Around(notebook_context(told), kernel_id)
+    # Looking for secrets in 20,000 characters of each output takes too long for the server's loop.
+    return Around(await anyio.to_thread.run_sync(notebook_context, told), kernel_id)
 
 
 async def _around_by_commands(message: Message) -> dict[str, str]:
@@ -88,7 +89,8 @@ async def _around_by_commands(message: Message) -> dict[str, str]:
         return {}
     finally:
         tools.target_client_id.reset(token)
-    text = json.dumps(redact_value(cell.get("result") or {}), ensure_ascii=False, indent=1)
+    result = await anyio.to_thread.run_sync(redact_value, cell.get("result") or {})
+    text = json.dumps(result, ensure_ascii=False, indent=1)
     return {"notebook": f"{book.get('path', '')}, the active cell:\n{middle(text, _CELL)}"}
 
 
@@ -119,10 +121,10 @@ async def _cells(message: Message, tabs: Tabs, name: str, path: Path, ids: list[
         try:
             told = await tab.ask("cells", {"path": name, "ids": ids}, _LOOK_S)
             if told:
-                return cells_text(told)
+                return await anyio.to_thread.run_sync(cells_text, told)
         except InputError:
             pass
-    return cells_text(await anyio.to_thread.run_sync(_cells_on_disk, path, ids))
+    return await anyio.to_thread.run_sync(lambda: cells_text(_cells_on_disk(path, ids)))
 
 
 def _cells_on_disk(path: Path, ids: list[str]) -> list[Cell]:

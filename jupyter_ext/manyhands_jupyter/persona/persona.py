@@ -195,6 +195,8 @@ class MindPersona(BasePersona):  # type: ignore[misc]
                 return "\n".join(f"- **{name}**: {what}" for name, what in roles.items())
             case Name.STATUS:
                 return await worker.begin(jobs.status(settings)).wait()
+            case Name.RUNS:
+                return await worker.call(lambda: jobs.runs(settings))
             case Name.SEEN:
                 conversation = self._conversation()
                 return await worker.call(lambda: jobs.seen(settings, conversation))
