@@ -78,7 +78,12 @@ def line_of(body: Body) -> Line | None:
         case Recalled():
             if not body.sources:
                 return None
-            return Line(1, "·", f"memory: {len(body.sources)} relevant notes", Tone.QUIET)
+            notes = (
+                "1 relevant note"
+                if len(body.sources) == 1
+                else f"{len(body.sources)} relevant notes"
+            )
+            return Line(1, "·", f"memory: {notes}", Tone.QUIET)
         case Framed():
             steps = f": {' → '.join(body.order)}" if body.order else ""
             return Line(1, "·", f"{body.goal} [{body.route}{steps}]", Tone.PLAIN)
@@ -130,7 +135,8 @@ def _later_line(body: Body) -> Line | None:
         case EffectDecided():
             mark, tone = ("·", Tone.QUIET) if body.allowed else ("✗", Tone.OPEN)
             verdict = "allowed" if body.allowed else "not allowed"
-            text = f"{body.tool}: {short(body.summary)}, {verdict}: {body.why}"
+            why = f"asked because {body.why}" if body.asked else body.why
+            text = f"{body.tool}: {short(body.summary)}, {verdict} ({why})"
             return Line(1, mark, text, tone)
         case EffectFinished():
             tone = Tone.GOOD if body.state == "done" else Tone.BAD

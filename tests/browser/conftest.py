@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 from helpers_browser import CHROMIUM, Lab
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+# An expectation waits for an event; how long is only a matter of how busy the machine is.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,16 @@ from playwright.sync_api import Page
 
 from manyhands.checks.sandbox.environment import OVERRIDE, hands_python
 
-__all__ = ["EXTENSION", "Lab", "free_port", "open_lab", "open_notebook", "shot"]
+__all__ = [
+    "EXTENSION",
+    "Lab",
+    "contrast",
+    "free_port",
+    "open_lab",
+    "open_notebook",
+    "shot",
+    "wait_for_lab",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTENSION = ROOT / "jupyter_ext" / "manyhands_jupyter" / "labextension"
@@ -143,9 +152,9 @@ class Lab:
                 return
         raise AssertionError(f"JupyterLab did not start:\n{self.log.read_text()[-4000:]}")
 
-    def get(self, path: str, body: Any = None, *, token: bool = True) -> Any:
+    def get(self, path: str, body: Any = None, *, token: bool = True, method: str = "") -> Any:
         """A request to the server's API; its JSON answer. `body` makes it a POST."""
-        request = urllib.request.Request(f"{self.url}/{path}")
+        request = urllib.request.Request(f"{self.url}/{path}", method=method or None)
         if token:
             request.add_header("Authorization", f"token {self.token}")
         if body is not None:
@@ -188,16 +197,16 @@ def wait_for_lab(page: Page, *, with_ours: bool = True) -> None:
     page.add_style_tag(content=".Toastify, #react-toastify-container { display: none !important }")
 
 
-def open_notebook(page: Page, path: str, kernel: str = "python3") -> None:
-    """Open a notebook with a running kernel; `window.panel` is its panel."""
+def open_notebook(page: Page, path: str, kernel: str | None = "python3") -> None:
+    """Open a notebook with a running kernel, or with none; `window.panel` is its panel."""
     page.evaluate(
         """async ([path, kernel]) => {
           const panel = await window.jupyterapp.commands.execute('docmanager:open', {
-            path, factory: 'Notebook', kernel: { name: kernel }
+            path, factory: 'Notebook', kernel: kernel && { name: kernel }
           });
           await panel.context.ready;
           await panel.sessionContext.ready;
-          await panel.sessionContext.session.kernel.info;
+          if (kernel) await panel.sessionContext.session.kernel.info;
           window.panel = panel;
         }""",
         [path, kernel],
@@ -222,3 +231,28 @@ def shot(page: Page, name: str, *, width: int = 0, docs: bool = False) -> Path:
     if docs and os.environ.get("MANYHANDS_UPDATE_IMAGES"):
         shutil.copy(path, ROOT / "docs" / "images" / path.name)
     return path
+
+
+def contrast(page: Page, selector: str) -> float:
+    """The contrast of a text and what lies behind it, by WCAG 2."""
+    found: float = page.locator(selector).first.evaluate(
+        """element => {
+          const parse = text => text.match(/[\\d.]+/g).map(Number);
+          const light = ([r, g, b]) => {
+            const [x, y, z] = [r, g, b].map(value => value / 255)
+              .map(value => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+            return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+          };
+          const front = parse(getComputedStyle(element).color);
+          let behind = element, back = [255, 255, 255];
+          for (; behind; behind = behind.parentElement) {
+            const colour = parse(getComputedStyle(behind).backgroundColor);
+            if (colour.length < 4 || colour[3] > 0) { back = colour; break; }
+          }
+          const alpha = front.length > 3 ? front[3] : 1;
+          const mixed = [0, 1, 2].map(at => front[at] * alpha + back[at] * (1 - alpha));
+          const [high, low] = [light(mixed), light(back)].sort((a, b) => b - a);
+          return (high + 0.05) / (low + 0.05);
+        }"""
+    )
+    return found

@@ -13,12 +13,22 @@ from playwright.sync_api import Locator, Page
 
 from manyhands.cli.demo_models import say as demo
 from manyhands.rehearsal.profile import ZERO
-from manyhands.rehearsal.script import Fault, Reply, ScriptedModel, ScriptedRequest
+from manyhands.rehearsal.script import Fault, Reply, ReplyFn, ScriptedModel, ScriptedRequest
 from manyhands.rehearsal.server import RehearsalServer, running_server
 from manyhands.roles.loader import load_roles
 from manyhands.settings import load_settings
 
-__all__ = ["ask", "last_reply", "models", "open_chat", "replies", "reply_of", "trace_of"]
+__all__ = [
+    "ask",
+    "frame",
+    "last_reply",
+    "models",
+    "open_chat",
+    "replies",
+    "reply_of",
+    "role_of",
+    "trace_of",
+]
 
 PROMPTS = {name: role.prompt for name, role in load_roles().items()}
 #: As our own lab extension tells of an error, and as the commands of Jupyter AI do.
@@ -99,14 +109,14 @@ class _Prompt:
 
 
 @contextmanager
-def models(folder: Path) -> Iterator[RehearsalServer]:
+def models(folder: Path, reply: ReplyFn = reply_of) -> Iterator[RehearsalServer]:
     """The tiers of fresh settings, played on one server."""
     (folder / "tiers.toml").touch()
     tiers = load_settings(path=folder / "tiers.toml", env={}).tiers
     played = {
         tier.model: ScriptedModel(
             name=tier.model,
-            reply=reply_of,
+            reply=reply,
             capabilities=("embedding",) if name == "embed" else ("completion", "thinking"),
             dimensions=64 if name == "embed" else 0,
         )

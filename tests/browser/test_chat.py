@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from helpers_browser import Lab, open_lab, open_notebook, shot, wait_for_lab
+from helpers_browser import Lab, contrast, open_lab, open_notebook, shot, wait_for_lab
 from helpers_chat import ask, last_reply, models, open_chat, trace_of, traces
 from playwright.sync_api import Browser, Page, expect
 
@@ -357,9 +357,9 @@ def test_the_dark_theme_stays_readable_also_at_400_pixels(browser: Browser, lab:
         page.locator(".mh-approval").wait_for()
         page.locator("body[data-jp-theme-light='false']").wait_for(state="attached")
         shot(page, "chat-dark")
-        assert _contrast(page, ".mh-step-head b") >= 4.5
-        assert _contrast(page, ".mh-quiet") >= 4.5
-        assert _contrast(page, ".mh-button") >= 4.5
+        assert contrast(page, ".mh-step-head b") >= 4.5
+        assert contrast(page, ".mh-quiet") >= 4.5
+        assert contrast(page, ".mh-button") >= 4.5
         page.evaluate(
             "async () => { await window.jupyterapp.commands.execute("
             "'application:toggle-left-area'); }"
@@ -380,31 +380,6 @@ def test_the_dark_theme_stays_readable_also_at_400_pixels(browser: Browser, lab:
         last_reply(page, "save_file denied")
     finally:
         context.close()
-
-
-def _contrast(page: Page, selector: str) -> float:
-    """The contrast of a text and what lies behind it, by WCAG 2."""
-    found: float = page.locator(selector).first.evaluate(
-        """element => {
-          const parse = text => text.match(/[\\d.]+/g).map(Number);
-          const light = ([r, g, b]) => {
-            const [x, y, z] = [r, g, b].map(value => value / 255)
-              .map(value => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-            return 0.2126 * x + 0.7152 * y + 0.0722 * z;
-          };
-          const front = parse(getComputedStyle(element).color);
-          let behind = element, back = [255, 255, 255];
-          for (; behind; behind = behind.parentElement) {
-            const colour = parse(getComputedStyle(behind).backgroundColor);
-            if (colour.length < 4 || colour[3] > 0) { back = colour; break; }
-          }
-          const alpha = front.length > 3 ? front[3] : 1;
-          const mixed = [0, 1, 2].map(at => front[at] * alpha + back[at] * (1 - alpha));
-          const [high, low] = [light(mixed), light(back)].sort((a, b) => b - a);
-          return (high + 0.05) / (low + 0.05);
-        }"""
-    )
-    return found
 
 
 def test_an_attached_table_is_drawn_and_the_answer_is_verified(page: Page, lab: Lab) -> None:

@@ -297,3 +297,29 @@ def test_the_example_of_the_page_runs(notebook: Notebook) -> None:
     for cell in example.split("\n\n"):
         shown = notebook.run(cell)
         assert not shown.error, (cell, shown.error)
+
+
+def test_cells_that_are_not_saved_yet_are_seen_and_mended(tmp_path: Path) -> None:
+    path = tmp_path / "work.ipynb"
+    cells = [
+        {"cell_type": "code", "id": name, "source": source, "outputs": []}
+        for name, source in (("first", "saved = 1"), ("ask", "%mind hello"), ("last", "far = 9"))
+    ]
+    path.write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    with running_kernel(tmp_path, JPY_SESSION_NAME=str(path)) as fresh:
+        fresh.run("%load_ext manyhands")
+        fresh.run(f"%mind rehearse {script()}")
+        fresh.run("saved = 1", cell_id="first")
+        fresh.run("print('as yet', 40 + 2)", cell_id="new")
+        fresh.run("1 / 0", cell_id="newer")
+        for asking in ("ask", "not saved either"):
+            fresh.run("%mind hello", cell_id=asking)
+            seen = fresh.run("%mind see").text
+            assert seen.index("saved = 1") < seen.index("as yet 42") < seen.index("1 / 0"), seen
+            assert "far = 9" in seen
+            assert "%mind hello" not in seen
+        fresh.run("%mind fix --to mended", cell_id="ask")
+        assert fresh.value("mended.cells[0].replaces") == "newer"
+        seen = fresh.run("%mind see").text
+        assert seen.index("as yet 42") < seen.index("1 / 0")
+        assert "far = 9" not in seen, "the cell to mend is the last that is shown"

@@ -12,7 +12,7 @@ import anyio
 from pydantic import JsonValue
 
 from manyhands.broker.broker import Broker
-from manyhands.broker.contracts import Approver, Effect, Origin, Rule
+from manyhands.broker.contracts import Approver, Choice, Effect, Origin, Rule
 from manyhands.broker.policy import Approvals
 from manyhands.errors import InputError
 from manyhands.journal.events import Event
@@ -41,12 +41,16 @@ class Bridge:
     """The notebook's front end, as far as the page has our lab extension: it edits and runs cells
     through the shared model, so that edits can be undone.
 
+    Args:
+        home: the cell that asked; new cells come below it.
+
     Attributes:
         page: the tab that was clicked last; the others leave what is asked alone.
     """
 
-    def __init__(self, send: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, send: Callable[[dict[str, Any]], None], home: str = "") -> None:
         self.page = ""
+        self.home = home
         self._send = send
         self._next = 0
         self._open: dict[int, tuple[asyncio.AbstractEventLoop, asyncio.Future[Any]]] = {}
@@ -132,6 +136,10 @@ class Acting:
         cell._acts = self
         self._known[id(cell)] = _Known(run_id, outside)
 
+    def asks_each(self, cell: Proposal) -> bool:
+        """Whether an approval for the session would not count for this one."""
+        return self._known[id(cell)].outside
+
     def connect(self, cell: Proposal, bridge: Bridge | None) -> None:
         """Name the page that shows a proposal; None when it has no lab extension."""
         self._known[id(cell)].bridge = bridge
@@ -178,14 +186,14 @@ class Acting:
     def insert(self, cell: Proposal) -> None:
         bridge = self._known[id(cell)].bridge
         if bridge is not None:
-            bridge.tell("insertCell", {"source": cell.source, "where": "below"})
+            bridge.tell("insertCell", {"source": cell.source, "near": bridge.home})
         else:
             self._session.shell.set_next_input(cell.source)
 
     def replace(self, cell: Proposal) -> None:
         bridge = self._known[id(cell)].bridge
         if bridge is not None and cell.replaces:
-            bridge.tell("replaceCell", {"cellId": cell.replaces, "source": cell.source})
+            bridge.tell("replaceCell", _replacement(cell))
         else:
             self._session.shell.set_next_input(cell.source)
             print("The program is in a new cell: this front end cannot replace one.")
@@ -244,7 +252,12 @@ class Acting:
         )
         origins = {Origin.USER, Origin.MODEL} | ({Origin.OUTSIDE} if known.outside else set())
         settings = self._session.settings
-        outcome = CellOutcome(ran=False, why="not approved")
+        outcome = CellOutcome(ran=False)
+        said: list[Choice] = []
+
+        async def ask(effect: Effect, why: str) -> Choice:
+            said.append(await approve(effect, why))
+            return said[-1]
 
         async def act() -> JsonValue:
             nonlocal outcome
@@ -265,13 +278,15 @@ class Acting:
             events = journal.events(known.run_id)
             writer = Recorder(journal, known.run_id, events[-1].seq, show)
             rules = {_TOOL: self.rule or settings.approvals.run_cell}
-            broker = Broker(writer.emit, approve, rules=rules, approvals=self.approvals)
+            broker = Broker(writer.emit, ask, rules=rules, approvals=self.approvals)
             told = await broker.perform(effect, origins, act)
             for number, picture in enumerate(outcome.pictures):
                 await writer.keep(f"cell-{number}.png", "image/png", picture)
         self.approvals = broker.approvals
         if not outcome.ran:
-            outcome = CellOutcome(ran=False, why=told.detail)
+            denied = Choice.NO in said
+            why = "you did not allow it" if denied else told.detail.removeprefix("not done: ")
+            outcome = CellOutcome(ran=False, why=why)
         cell.outcome = outcome
         return outcome
 
@@ -292,11 +307,12 @@ class Acting:
     async def _run_on_page(self, cell: Proposal, known: _Known, bridge: Bridge) -> CellOutcome:
         """The page puts the cell in and runs it like any other; the recorder keeps the outcome."""
         if cell.replaces:
-            arguments = {"cellId": cell.replaces, "source": cell.source}
-            known.cell_id = str((await bridge.call("replaceCell", arguments, 30))["cellId"])
-        elif not known.cell_id:
-            arguments = {"source": cell.source, "where": "below"}
-            known.cell_id = str((await bridge.call("insertCell", arguments, 30))["cellId"])
+            told = await bridge.call("replaceCell", _replacement(cell), 30)
+        else:
+            # What was put in before is run again only as it was approved.
+            again = {"source": cell.source, "near": bridge.home, "reuse": known.cell_id}
+            told = await bridge.call("insertCell", again, 30)
+        known.cell_id = str(told["cellId"])
         ended: list[tuple[Ran, float]] = []
         forget = self._session.recorder.limit(
             known.cell_id, self.limit_s, lambda ran, took: ended.append((ran, took))
@@ -312,3 +328,8 @@ class Acting:
         return CellOutcome(
             ran=True, ok=ok, error="" if ok else "failed", seconds=time.monotonic() - begun
         )
+
+
+def _replacement(cell: Proposal) -> dict[str, Any]:
+    """What the page needs for a replacement; it refuses when the cell has changed since."""
+    return {"cellId": cell.replaces, "source": cell.source, "expected": cell.before}

@@ -45,8 +45,9 @@ class CellOutcome:
 def outcome_of(ran: Ran, seconds: float, limit_s: float) -> CellOutcome:
     """From what was recorded; an interrupt at the limit says so."""
     error = ran.error
-    if error.startswith("KeyboardInterrupt") and seconds >= limit_s:
-        error = f"stopped at your limit of {limit_s:g} s (%mind limit SECONDS changes it)"
+    if error.startswith("KeyboardInterrupt"):
+        limited = f"stopped at your limit of {limit_s:g} s (%mind limit SECONDS changes it)"
+        error = limited if seconds >= limit_s else "interrupted"
     return CellOutcome(
         ran=True,
         ok=not error,

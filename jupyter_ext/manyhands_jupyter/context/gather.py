@@ -132,34 +132,38 @@ def _cells(
     """The cells to choose from, and which of them it is about.
 
     The order is that of the saved notebook where there is one; what ran in this kernel is newer
-    than the file and replaces it. The cell that asks is left out: it is the question.
+    than the file and replaces it. The cell that asks is left out: it is the question. A cell that
+    is not in the file yet stands before the one that asks: it is what the user has just worked on.
+    Nothing comes after a cell that the question is about: its text speaks of the last one.
     """
     asking = recorder.now()
     ran = [one for one in recorder.cells() if one.finished or one is about]
     if own is not None:
         ran = [one for one in ran if not own.match(one.source) or one is about]
-    live = {one.cell_id: of_run(one) for one in ran if one.cell_id and one.source.strip()}
+    ran = [one for one in ran if one.source.strip()]
+    live = {one.cell_id: of_run(one) for one in ran if one.cell_id}
     path = notebook_path(namespace)
     saved = read_notebook(path) if path is not None else []
     known = {cell.id for cell in saved}
-    if saved and (asking in known or any(cell_id in known for cell_id in live)):
-        wanted = about.cell_id if about is not None and about.cell_id in known else asking
-        order = [
-            live.get(cell.id, cell)
-            for cell in saved
-            if cell.id in (wanted, asking) or own is None or not own.match(cell.source)
-        ]
-        place = next((at for at, cell in enumerate(order) if cell.id == wanted), len(order) - 1)
-        if wanted == asking and about is None:
-            del order[place]
-            place = min(max(0, place - 1), len(order) - 1)
+    if asking not in known and not any(cell_id in known for cell_id in live):
+        order = [of_run(one) for one in ran]
+        last = len(order) - 1
+        place = next((at for at, one in enumerate(ran) if one is about), last)
+        return order[: place + 1], place
+    wanted = about.cell_id if about is not None else ""
+    order = [
+        live.get(cell.id, cell)
+        for cell in saved
+        if cell.id in (wanted, asking) or own is None or not own.match(cell.source)
+    ]
+    place = next((at for at, cell in enumerate(order) if cell.id == asking), len(order))
+    order[place : place + 1] = [cell for cell_id, cell in live.items() if cell_id not in known]
+    place = max(0, place + len(live.keys() - known) - 1)
+    place = min(place, len(order) - 1)
+    if about is None:
         return order, place
-    order = [of_run(one) for one in ran if one.source.strip()]
-    if not order:
-        return [], 0
-    if about is not None:
-        return order, next((at for at, one in enumerate(ran) if one is about), len(order) - 1)
-    return order, len(order) - 1
+    place = next((at for at, cell in enumerate(order) if cell.id == wanted), place)
+    return order[: place + 1], place
 
 
 def _data(name: str, namespace: Mapping[str, Any]) -> Any:

@@ -139,7 +139,14 @@ class Recorder:
 
     def now(self) -> str:
         """The cell that runs: its id in the notebook, or the number of its execution."""
-        return self._cell_id() or str(self._shell.execution_count)
+        return self.here() or str(self._shell.execution_count)
+
+    def here(self) -> str:
+        """The id of the notebook's cell that runs; empty where the front end names none."""
+        get_parent = getattr(self._shell, "get_parent", None)
+        parent = get_parent() if get_parent is not None else {}
+        metadata = parent.get("metadata") or {} if isinstance(parent, dict) else {}
+        return str(metadata.get("cellId") or "")
 
     def last_error(self) -> Ran | None:
         """The newest execution that raised something."""
@@ -158,16 +165,10 @@ class Recorder:
         header = parent.get("header") or {} if isinstance(parent, dict) else {}
         return str(header.get("msg_id") or self._shell.execution_count)
 
-    def _cell_id(self) -> str:
-        get_parent = getattr(self._shell, "get_parent", None)
-        parent = get_parent() if get_parent is not None else {}
-        metadata = parent.get("metadata") or {} if isinstance(parent, dict) else {}
-        return str(metadata.get("cellId") or "")
-
     def _before(self, info: Any) -> None:
         if info.silent:
             return
-        ran = Ran(self._cell_id(), info.raw_cell or "")
+        ran = Ran(self.here(), info.raw_cell or "")
         self._cells[self._key()] = ran
         while len(self._cells) > _CELLS:
             self._cells.popitem(last=False)

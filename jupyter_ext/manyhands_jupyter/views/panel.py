@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import secrets
 import time
 from collections.abc import Callable
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Panel", "PanelShow"]
 
-_HERE = Path(__file__).parent
+_FRONT = Path(__file__).parent / "front"
+#: One module for the page, in the order in which its parts need each other.
+_PARTS = ("nodes.js", "tree.js", "cells.js", "panel.js")
 _CHOICES = {"once": Choice.ONCE, "session": Choice.SESSION, "no": Choice.NO}
 
 
@@ -36,12 +39,13 @@ class Panel(anywidget.AnyWidget):
     """What the page draws; every text in it is shown as text, never as HTML.
 
     Attributes:
-        lab: the page has `window.manyhandsLab`, as its view says.
+        asks: approvals that are waited for; `cell` is the proposed cell's place, -1 for others.
+        home: id of the notebook's cell that asked.
         me, box: ids of this model and its layout, by which the page keeps them in the notebook.
     """
 
-    _esm = _HERE / "panel.js"
-    _css = _HERE / "panel.css"
+    _esm = "\n".join((_FRONT / name).read_text(encoding="utf-8") for name in _PARTS)
+    _css = (_FRONT / "panel.css").read_text(encoding="utf-8")
     tree = traitlets.Dict().tag(sync=True)
     asks = traitlets.List().tag(sync=True)
     cells = traitlets.List().tag(sync=True)
@@ -49,9 +53,18 @@ class Panel(anywidget.AnyWidget):
     message = traitlets.Unicode().tag(sync=True)
     ended = traitlets.Bool(False).tag(sync=True)
     waits = traitlets.Bool(False).tag(sync=True)
-    lab = traitlets.Bool(False).tag(sync=True)
+    home = traitlets.Unicode().tag(sync=True)
     me = traitlets.Unicode().tag(sync=True)
     box = traitlets.Unicode().tag(sync=True)
+
+
+def _in_full(effect: Effect) -> str:
+    """What would be done, argument by argument."""
+    parts = []
+    for name, value in effect.arguments.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        parts.append(f"{name}:\n{text}" if "\n" in text else f"{name}: {text}")
+    return "\n".join(parts)
 
 
 class PanelShow:
@@ -73,10 +86,12 @@ class PanelShow:
         self._reply: Reply | None = None
         self._last = 0.0
         self._ending = False
-        self.panel = Panel(tree=self.tree.as_json(), waits=waits)
+        self._lab = False
+        home = session.recorder.here()
+        self.panel = Panel(tree=self.tree.as_json(), waits=waits, home=home)
         self.panel.me, self.panel.box = self.panel.model_id, self.panel.layout.model_id
         self.panel.on_msg(self._said)
-        self.bridge = Bridge(self.panel.send)
+        self.bridge = Bridge(self.panel.send, home)
         bundle = self.panel._repr_mimebundle_()
         self._view = dict(bundle[0]) if bundle is not None else {}
         self._view["text/plain"] = "manyhands: begins …"
@@ -113,8 +128,15 @@ class PanelShow:
         self._last = time.monotonic()
         self.panel.tree = self.tree.as_json()
 
-    async def approve(self, effect: Effect, why: str) -> Choice:
-        """Ask in the panel; a cell that waits asks with `input`, since clicks cannot reach it."""
+    async def approve(
+        self, effect: Effect, why: str, cell: int = -1, *, each: bool = False
+    ) -> Choice:
+        """Ask in the panel; a cell that waits asks with `input`, since clicks cannot reach it.
+
+        Args:
+            cell: the place of the proposed cell that is asked about.
+            each: an approval for the session would not count, so it is not offered.
+        """
         if self._waits and not self._work().done:
             from manyhands_jupyter.views.shows import PrintShow
 
@@ -127,8 +149,9 @@ class PanelShow:
             "id": ask_id,
             "summary": effect.summary,
             "why": why,
-            "preview": effect.preview,
-            "tool": effect.tool,
+            "preview": effect.preview or _in_full(effect),
+            "cell": cell,
+            "each": each,
         }
         self.panel.asks = [*self.panel.asks, asked]
         try:
@@ -185,10 +208,11 @@ class PanelShow:
                     str(content.get("error") or ""),
                 )
             case "lab":
+                self._lab = True
                 self._connect()
 
     def _connect(self) -> None:
-        bridge = self.bridge if self.panel.lab else None
+        bridge = self.bridge if self._lab else None
         for cell in self._proposals:
             self._session.acting.connect(cell, bridge)
 
@@ -222,7 +246,11 @@ class PanelShow:
         if not 0 <= index < len(self._proposals):
             return
         cell = self._proposals[index]
-        self._tell_cells({index: "waits for your approval"})
+        self._tell_cells(index, "waits for your approval")
+
+        async def approve(effect: Effect, why: str) -> Choice:
+            each = self._session.acting.asks_each(cell)
+            return await self.approve(effect, why, index, each=each)
 
         async def work(_: Work[None]) -> None:
             runs = asyncio.Event()
@@ -235,7 +263,7 @@ class PanelShow:
 
             ticking = asyncio.create_task(self._tick(index, runs))
             try:
-                await self._session.acting.run(cell, self.approve, show=show)
+                await self._session.acting.run(cell, approve, show=show)
             except ManyhandsError as error:
                 self.panel.message = str(error)
             finally:
@@ -250,20 +278,32 @@ class PanelShow:
         limit, begun = self._session.acting.limit_s, time.monotonic()
         while True:
             passed = time.monotonic() - begun
-            self._tell_cells({index: f"runs, {passed:.0f} of at most {limit:g} s"})
+            said = f"runs, {passed:.0f} of at most {limit:g} s"
+            self._tell_cells(index, said, seconds=passed, limit=limit)
             await asyncio.sleep(1.0)
 
-    def _tell_cells(self, states: dict[int, str] | None = None) -> None:
+    def _tell_cells(
+        self, busy: int = -1, state: str = "", *, seconds: float = 0.0, limit: float = 0.0
+    ) -> None:
+        """Show the proposed cells.
+
+        Args:
+            busy: the place of the one that something happens to now; `state` says what.
+            limit: seconds after which its run is interrupted; 0 when it does not run.
+        """
         told = []
         for index, cell in enumerate(self._proposals):
-            outcome = cell.outcome
+            outcome = cell.outcome if index != busy else None
             told.append(
                 {
                     "title": cell.title,
                     "source": cell.source,
                     "diff": cell.diff,
                     "replaces": cell.replaces,
-                    "state": (states or {}).get(index, outcome.summary() if outcome else ""),
+                    "before": cell.before,
+                    "state": outcome.summary() if outcome else state if index == busy else "",
+                    "seconds": seconds if index == busy else 0.0,
+                    "limit": limit if index == busy else 0.0,
                     "output": (outcome.output or outcome.traceback)[-2_000:] if outcome else "",
                     "ok": outcome.ok if outcome else None,
                 }

@@ -41,6 +41,11 @@ export function makeBridge(tracker, actions) {
     throw new Error(`No open notebook has a cell '${cellId}'. It may have been deleted.`);
   }
 
+  function there(cellId) {
+    return panels().some(panel =>
+      panel.content.model && panel.content.widgets.some(cell => cell.model.id === cellId));
+  }
+
   function writable(panel) {
     if (panel.content.model.readOnly || (panel.context.contentsModel || {}).writable === false) {
       throw new Error(`'${panel.context.path}' is read-only; nothing was changed.`);
@@ -56,14 +61,26 @@ export function makeBridge(tracker, actions) {
     if (history) history.stopCapturing();
   }
 
-  async function insertCell({ source, where = 'below', cellType = 'code', cellId } = {}) {
+  /** Put a cell into the notebook.
+   *
+   * @param cellId beside which it goes, the active cell without it.
+   * @param near the same, but where that cell is gone the active one takes its place.
+   * @param reuse id of a cell that was put in before: while it still holds the same source,
+   *   nothing is inserted.
+   */
+  async function insertCell({ source, where = 'below', cellType = 'code', cellId, near, reuse } = {}) {
     if (!['code', 'markdown', 'raw'].includes(cellType)) {
       throw new Error(`There is no cell type '${cellType}': code, markdown or raw.`);
     }
     if (where !== 'below' && where !== 'above') {
       throw new Error(`A cell goes 'below' or 'above', not '${where}'.`);
     }
-    const { panel, index } = find(cellId);
+    if (reuse && there(reuse)) {
+      const { panel, index } = find(reuse);
+      const held = panel.content.widgets[index].model.sharedModel.getSource();
+      if (held === String(source ?? '')) return { cellId: reuse };
+    }
+    const { panel, index } = find(cellId || (near && there(near) ? near : ''));
     writable(panel);
     const notebook = panel.content;
     const at = Math.min(where === 'below' ? index + 1 : index, notebook.widgets.length);
@@ -79,12 +96,18 @@ export function makeBridge(tracker, actions) {
     return { cellId: notebook.widgets[at].model.id };
   }
 
-  async function replaceCell({ cellId, source } = {}) {
+  /** @param expected its text when the difference was drawn; another text is not overwritten. */
+  async function replaceCell({ cellId, source, expected } = {}) {
     const { panel, index } = find(cellId);
     writable(panel);
     const model = panel.content.widgets[index].model;
     if (model.getMetadata('editable') === false) {
       throw new Error(`Cell '${model.id}' is marked as not editable; nothing was changed.`);
+    }
+    const now = model.sharedModel.getSource();
+    if (now === String(source ?? '')) return { cellId: model.id };
+    if (expected !== undefined && now !== expected) {
+      throw new Error('That cell has been changed since; nothing was replaced. Insert the proposal instead.');
     }
     asOneStep(model.sharedModel, () => model.sharedModel.setSource(String(source ?? '')));
     return { cellId: model.id };

@@ -1,0 +1,69 @@
+/* The run as a tree: its state in one line, then its steps with who worked and what checks found. */
+
+const MARKS = { true: '✓', false: '✗', null: '?' };
+const TONES = { true: 'mh-good', false: 'mh-bad', null: 'mh-open' };
+const SAID = { true: 'passed', false: 'failed', null: 'undecided' };
+const STATUS_TONES = { verified: 'mh-good', refuted: 'mh-bad', failed: 'mh-bad' };
+const LIVE = ['running', 'waiting'];
+
+function cost(node) {
+  const parts = [];
+  if (node.model) parts.push(`${node.role} on ${node.model}`);
+  if (node.attempt > 1) parts.push(`attempt ${node.attempt}`);
+  if (node.seconds) parts.push(`${node.seconds.toFixed(1)} s`);
+  if (node.tokens) parts.push(`${node.tokens} tokens`);
+  return parts.join(' · ');
+}
+
+/** What a check found is behind its badge; `opened` holds the keys of those that are open. */
+function drawBadges(step, opened) {
+  const row = make('div', 'mh-checks');
+  const found = make('div');
+  step.badges.forEach((badge, at) => {
+    const key = `${step.id} ${at} ${badge.name}`;
+    const line = make('div', 'mh-found', badge.evidence || 'Nothing more was said.');
+    line.hidden = !opened.has(key);
+    const node = button(`${MARKS[badge.passed]} ${badge.name}`, () => {
+      line.hidden = !line.hidden;
+      node.setAttribute('aria-expanded', String(!line.hidden));
+      opened[line.hidden ? 'delete' : 'add'](key);
+    }, `${badge.name} ${SAID[badge.passed]}: show what was found`, key);
+    node.className = `mh-check ${TONES[badge.passed]}`;
+    node.setAttribute('aria-expanded', String(!line.hidden));
+    node.title = badge.evidence;
+    row.append(node);
+    found.append(line);
+  });
+  return [row, found];
+}
+
+function drawStep(step, opened) {
+  const item = make('li');
+  item.dataset.state = step.state;
+  const head = make('div');
+  head.append(make('span', 'mh-name', `${step.id}${step.hand ? ` · ${step.hand}` : ''} `));
+  head.append(make('span', STATUS_TONES[step.state] || 'mh-quiet', step.state));
+  item.append(head);
+  if (step.task) item.append(make('div', 'mh-quiet', step.task.length > 160 ? `${step.task.slice(0, 159)}…` : step.task));
+  const spent = cost(step);
+  if (spent) item.append(make('div', 'mh-quiet', spent));
+  if (step.doing) item.append(make('div', '', `… ${step.doing}`));
+  if (step.badges.length) item.append(...drawBadges(step, opened));
+  return item;
+}
+
+/** What goes on, in words; the clock is apart from it, so that it is not read out each second. */
+function headline(tree, ended) {
+  if (!ended && LIVE.includes(tree.state)) {
+    const step = tree.steps.find(one => one.state === 'running');
+    return `… ${step ? `${step.id}: ${step.doing || 'works'}` : tree.doing || 'works'}`;
+  }
+  return tree.status ? `${tree.state} · ${tree.status}` : tree.state;
+}
+
+function clock(tree, ended) {
+  if (!ended && LIVE.includes(tree.state)) {
+    return tree.began ? ` · ${Math.max(0, Math.round(Date.now() / 1000 - tree.began))} s` : '';
+  }
+  return tree.seconds ? ` · ${tree.seconds.toFixed(1)} s · ${tree.tokens} tokens` : '';
+}
