@@ -42,6 +42,6 @@ def load_ipython_extension(shell: Any) -> None:
 
         raise UsageError(
             f"The notebook door cannot be loaded: {error.name!r} is not installed. "
-            "Install it with: pip install 'manyhands[jupyter]'"
+            "Install it with: pip install '.[jupyter]' in the clone"
         ) from error
     register(shell)

@@ -43,7 +43,7 @@ def show_control(session: Session) -> None:
 
         print("\n".join(status_lines(session)))
         if not installed:
-            print("(ipywidgets is not installed; the panel: pip install 'manyhands[jupyter]')")
+            print("(ipywidgets is not installed; the panel: pip install '.[jupyter]' in the clone)")
         return
     from IPython.display import display
 

@@ -79,7 +79,7 @@ class OpenAICompatibleEngine(ChatStreams):
         except ImportError:
             raise MissingExtra(
                 f"The host {url} speaks as OpenAI does, which needs the package 'openai'.",
-                hint="pip install 'manyhands[farm]'",
+                hint="pip install '.[farm]' in the clone",
             ) from None
         self.url = url.rstrip("/")
         self._json_mode = json_mode

@@ -304,7 +304,7 @@ def _psycopg() -> Any:
     except ImportError as error:
         raise StorageError(
             "A memory on PostgreSQL needs psycopg, which is not installed.",
-            hint="pip install 'manyhands[farm]'",
+            hint="pip install '.[farm]' in the clone",
         ) from error
     return psycopg
 

@@ -24,7 +24,7 @@ def need_mcp(what: str) -> None:
     """Raise `MissingExtra` where the package that speaks the protocol is not installed."""
     if find_spec("mcp") is None:
         raise MissingExtra(
-            f"{what} needs the package mcp.", hint="pip install 'manyhands[mcp]' adds it."
+            f"{what} needs the package mcp.", hint="pip install '.[mcp]' in the clone adds it."
         )
 
 

@@ -194,7 +194,7 @@ def writer_from_environment() -> Callable[[Event], None] | None:
     except ImportError as error:
         raise MissingExtra(
             "OTEL_* variables ask for traces, but the OpenTelemetry SDK is not installed.",
-            hint="pip install 'manyhands[otel]', or unset them.",
+            hint="pip install '.[otel]' in the clone, or unset them.",
         ) from error
     exporter: SpanExporter
     if wanted == "console":
@@ -205,7 +205,7 @@ def writer_from_environment() -> Callable[[Event], None] | None:
         except ImportError as error:
             raise MissingExtra(
                 "OTEL_* variables ask for OTLP traces, but its exporter is not installed.",
-                hint="pip install 'manyhands[otel]', or set OTEL_TRACES_EXPORTER=console.",
+                hint="pip install '.[otel]' in the clone, or set OTEL_TRACES_EXPORTER=console.",
             ) from error
         exporter = OTLPSpanExporter()
     provider = TracerProvider()

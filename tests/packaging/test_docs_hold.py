@@ -46,6 +46,14 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_no_page_and_no_hint_installs_by_a_name_that_is_another_projects() -> None:
+    """`manyhands` on PyPI is not this project, so everything is installed from the clone."""
+    rooms = [ROOT / name for name in ("manyhands", "mcp_server", "jupyter_ext")]
+    texts = [*PAGES, *(path for room in rooms for path in room.rglob("*.py"))]
+    by_name = re.compile(r"(?:pip|uv tool) install [^\n`#&]*\bmanyhands\b")
+    assert [path.name for path in texts if by_name.search(path.read_text(encoding="utf-8"))] == []
+
+
 def test_the_readmes_python_example_runs(tmp_path: Path) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     (tmp_path / "co2.csv").write_text("year,co2\n2000,369.7\n2001,371.3\n")

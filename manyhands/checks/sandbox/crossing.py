@@ -49,7 +49,7 @@ def read_table(result: SandboxResult, name: str) -> Any:
     except ImportError:
         raise MissingExtra(
             "Arrow tables need pyarrow, which is not installed.",
-            hint="Run `pip install 'manyhands[documents]'`.",
+            hint="Run `pip install '.[documents]'` in the clone.",
         ) from None
     try:
         opener = pa.ipc.open_file if content[:6] == b"ARROW1" else pa.ipc.open_stream

@@ -35,7 +35,7 @@ def _need_mcp() -> None:
 
     if find_spec("mcp") is None:
         raise MissingExtra(
-            "The MCP door is not installed.", hint="pip install 'manyhands[mcp]' adds it."
+            "The MCP door is not installed.", hint="pip install '.[mcp]' in the clone adds it."
         )
 
 
