@@ -12,18 +12,26 @@ import anyio
 import click
 from rich.console import Console
 
+from manyhands.cli.observing import writer_from_environment
+from manyhands.cli.reviewing import approve_at_terminal
 from manyhands.errors import fault_in
 from manyhands.journal.events import Event
 from manyhands.mind.answer import Answer
+from manyhands.mind.mind import Mind
 from manyhands.trace.terminal import TerminalTrace, print_answer
 
-__all__ = ["EXIT_STOPPED", "answer_json", "exit_code", "play", "tell"]
+__all__ = ["EXIT_STOPPED", "answer_json", "exit_code", "play", "tell", "terminal_mind"]
 
 #: The shell's own code for a program that Ctrl-C ended.
 EXIT_STOPPED = 130
 _EXIT_CODES = {"verified": 0, "unverified": 0, "refuted": 0, "cannot": 10, "failed": 11}
 
 Stream = AsyncIterator[Event | Answer]
+
+
+def terminal_mind(console: Console) -> Mind:
+    """The user's mind at the terminal, which asks there before an effect happens."""
+    return Mind(door="cli", approve=approve_at_terminal(console), observe=writer_from_environment())
 
 
 def play(stream: Callable[[], Stream], console: Console, *, quiet: bool) -> Answer:

@@ -9,6 +9,7 @@ from importlib import import_module
 import click
 
 from manyhands import __version__
+from manyhands.clean import clean
 from manyhands.errors import fault_in
 
 __all__ = ["cli", "main"]
@@ -81,7 +82,7 @@ def main() -> None:
         fault = fault_in(error)
         if fault is None:
             raise
-        click.echo(f"manyhands: {fault.message}", err=True)
+        click.echo(clean(f"manyhands: {fault.message}"), err=True)
         if fault.hint:
-            click.echo(f"  → {fault.hint}", err=True)
+            click.echo(clean(f"  → {fault.hint}"), err=True)
         sys.exit(fault.exit_code)

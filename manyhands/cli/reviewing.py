@@ -9,10 +9,10 @@ import anyio
 import click
 from pydantic import ValidationError
 from rich.console import Console
-from rich.text import Text
 
 from manyhands.broker.contracts import Approver, Choice, Effect, deny_all
 from manyhands.mind.frame import Frame
+from manyhands.trace.terminal import plain
 
 __all__ = ["approve_at_terminal", "review_at_terminal"]
 
@@ -28,7 +28,7 @@ def review_at_terminal(console: Console) -> Callable[[Frame], Awaitable[Frame | 
 
 def _ask(console: Console, frame: Frame) -> Frame | None:
     while True:
-        console.print(Text(f"Goal: {frame.goal}"))
+        console.print(plain(f"Goal: {frame.goal}"))
         unknowns = [f"{one.what} ({one.how.replace('_', ' ')})" for one in frame.unknowns]
         for label, said in (
             ("Given", frame.givens),
@@ -37,24 +37,21 @@ def _ask(console: Console, frame: Frame) -> Frame | None:
             ("Checks", frame.checks),
         ):
             if said:
-                console.print(Text(f"{label}: {'; '.join(said)}"))
+                console.print(plain(f"{label}: {'; '.join(said)}"))
         for step in frame.steps:
             needs = f" (needs {', '.join(step.needs)})" if step.needs else ""
-            console.print(Text(f"  {step.id} · {step.hand}: {step.task}{needs}"))
-        choice = click.prompt(
-            "Run this plan?", type=click.Choice(["run", "edit", "stop"]), default="run"
-        )
+            console.print(plain(f"  {step.id} · {step.hand}: {step.task}{needs}"))
+        choice = _chosen("Run this plan?", ["run", "edit", "stop"], "run", unsaid="stop")
         if choice == "run":
             return frame
         if choice == "stop":
             return None
-        edited = click.edit(frame.model_dump_json(indent=2), extension=".json")
-        if edited is None:
-            continue
         try:
-            frame = Frame.model_validate_json(edited)
-        except ValidationError as error:
-            console.print(Text(f"The edited plan cannot be used: {error}", style="yellow"))
+            edited = click.edit(frame.model_dump_json(indent=2), extension=".json")
+            if edited is not None:
+                frame = Frame.model_validate_json(edited)
+        except (ValidationError, click.ClickException) as error:
+            console.print(plain(f"The edited plan cannot be used: {error}", "yellow"))
 
 
 def approve_at_terminal(console: Console) -> Approver:
@@ -71,11 +68,20 @@ def approve_at_terminal(console: Console) -> Approver:
 
 
 def _approve(console: Console, effect: Effect, why: str) -> Choice:
-    console.print(Text(f"\n{effect.tool}: {effect.summary}", style="bold"))
-    console.print(Text(f"  asked because {why}"))
+    console.print(plain(f"\n{effect.tool}: {effect.summary}", "bold"))
+    console.print(plain(f"  asked because {why}"))
     for name, value in effect.arguments.items():
-        console.print(Text(f"  {name}: {str(value)[:300]}"))
+        console.print(plain(f"  {name}: {str(value)[:300]}"))
     if effect.preview:
-        console.print(Text(effect.preview))
-    answer = click.prompt("Allow this?", type=click.Choice(["once", "session", "no"]), default="no")
-    return Choice(answer)
+        console.print(plain(effect.preview))
+    return Choice(_chosen("Allow this?", ["once", "session", "no"], "no", unsaid="no"))
+
+
+def _chosen(question: str, choices: list[str], default: str, *, unsaid: str) -> str:
+    """What the user chose; `unsaid` where the input ends without an answer."""
+    try:
+        answer: str = click.prompt(question, type=click.Choice(choices), default=default)
+    except click.Abort:
+        click.echo("")
+        return unsaid
+    return answer

@@ -207,7 +207,9 @@ class Mind:
                 async for item in items:
                     yield item
 
-    async def resume(self, run_id: str) -> AsyncGenerator[Event | Answer]:
+    async def resume(
+        self, run_id: str, *, review: Review | None = None
+    ) -> AsyncGenerator[Event | Answer]:
         """Go on with a run that was cut or stopped; finished steps are not done again.
 
         Raises:
@@ -239,7 +241,8 @@ class Mind:
             )
             files = open_data(started.data)
             journal.take_over(record.id)
-            async with aclosing(self._play(journal, asked, files, events)) as items:
+            playing = self._play(journal, asked, files, events, review=review)
+            async with aclosing(playing) as items:
                 async for item in items:
                     yield item
 

@@ -7,6 +7,7 @@ import html
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from manyhands.clean import clean
 from manyhands.journal.events import Event, Said
 from manyhands.journal.records import RunRecord
 from manyhands.trace.lines import Tone, line_of
@@ -89,4 +90,4 @@ def _said(body: Said) -> str:
 
 
 def _text(text: str) -> str:
-    return html.escape(text, quote=True)
+    return html.escape(clean(text), quote=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from manyhands.clean import clean
 from manyhands.journal.events import (
     Answered,
     Asked,
@@ -70,7 +71,15 @@ def _tone(status: str) -> Tone:
 
 
 def line_of(body: Body) -> Line | None:
-    """The line for an event; None for events that a trace leaves out."""
+    """The line for an event; None for events that a trace leaves out.
+
+    Nothing that a model or a tool said reaches a terminal as a command of the terminal.
+    """
+    line = _line(body)
+    return replace(line, text=clean(line.text)) if line is not None else None
+
+
+def _line(body: Body) -> Line | None:
     match body:
         case RunStarted():
             data = f" (data: {', '.join(body.data)})" if body.data else ""

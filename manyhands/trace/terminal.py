@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from markdown_it import MarkdownIt
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.markdown import Markdown
@@ -13,11 +14,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from manyhands.clean import clean
 from manyhands.journal.events import AnswerDelta, Event, RunFinished
 from manyhands.mind.answer import Answer
 from manyhands.trace.lines import Line, Tone, begins_anew, line_of, short
 
-__all__ = ["TerminalTrace", "print_answer", "text_of"]
+__all__ = ["TerminalTrace", "plain", "print_answer", "text_of"]
 
 _STYLE = {
     Tone.PLAIN: "",
@@ -29,6 +31,8 @@ _STYLE = {
     Tone.LIVE: "cyan",
 }
 _STATUS_STYLE = {"verified": "green", "refuted": "red", "failed": "red"}
+#: As rich reads Markdown, but without HTML, which rich drops: `vector<int>` is text.
+_READER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
 
 
 def text_of(line: Line) -> RenderableType:
@@ -36,6 +40,11 @@ def text_of(line: Line) -> RenderableType:
     row = Table.grid(padding=(0, 1, 0, 0))
     row.add_row(Text(line.mark), Text(line.text))
     return Padding(row, (0, 0, 0, 2 * line.depth), style=_STYLE[line.tone], expand=False)
+
+
+def plain(text: str, style: str = "") -> Text:
+    """What a model, a tool or a user said, as text: no markup, no command of the terminal."""
+    return Text(clean(text), style=style)
 
 
 class TerminalTrace:
@@ -97,19 +106,27 @@ class TerminalTrace:
     def _written(self) -> RenderableType:
         """The end of the answer so far, as much as surely fits on the screen."""
         most = max(3, self._console.height // 3) * self._console.width
-        text = self._draft[-most:]
-        return Panel(Text(text), title="writing the answer", title_align="left", style="dim")
+        text = plain(self._draft[-most:])
+        return Panel(text, title="writing the answer", title_align="left", style="dim")
+
+
+class _Shown(Markdown):
+    """Markdown of a model: no word of it is taken for HTML and lost."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, hyperlinks=False)
+        self.parsed = _READER.parse(text)
 
 
 def print_answer(console: Console, answer: Answer) -> None:
     """The answer in a frame that names its status, then evidence, claims and open points."""
     if answer.question_back:
-        console.print(Panel(Text(answer.question_back), title="The mind asks", title_align="left"))
+        console.print(Panel(plain(answer.question_back), title="The mind asks", title_align="left"))
         return
     style = _STATUS_STYLE.get(answer.status, "yellow")
     console.print(
         Panel(
-            Markdown(answer.text or "(no text)", hyperlinks=False),
+            _Shown(clean(answer.text) or "(no text)"),
             title=f"Answer · {answer.status}",
             title_align="left",
             border_style=style,
@@ -119,16 +136,16 @@ def print_answer(console: Console, answer: Answer) -> None:
         for check in step.result.evidence:
             mark = {True: "✓", False: "✗", None: "?"}[check.passed]
             where = f" [{check.isolation}]" if check.isolation else ""
-            told = f"{step.id} · {check.name}: {short(check.evidence, 160)}{where}"
+            told = clean(f"{step.id} · {check.name}: {short(check.evidence, 160)}{where}")
             console.print(text_of(Line(1, mark, told, Tone.PLAIN)))
     for claim in answer.claims:
         console.print(
-            Text(f"  {claim.status}: {claim.text}", style=_STATUS_STYLE.get(claim.status, "yellow"))
+            plain(f"  {claim.status}: {claim.text}", _STATUS_STYLE.get(claim.status, "yellow"))
         )
     for effect in answer.effects:
         tone = "green" if effect.state == "done" else "yellow"
         told = effect.summary if effect.state == "done" else f"{effect.summary}: {effect.detail}"
-        console.print(Text(f"  {effect.tool} {effect.state}: {told}", style=tone))
+        console.print(plain(f"  {effect.tool} {effect.state}: {told}", tone))
     for point in answer.open_points:
-        console.print(Text(f"  open: {short(point, 200)}", style="yellow"))
+        console.print(plain(f"  open: {short(point, 200)}", "yellow"))
     console.print(Text(f"  run {answer.run_id}", style="dim"))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from manyhands.clean import clean
 from manyhands.journal.events import (
     AnswerDelta,
     Answered,
@@ -261,7 +262,7 @@ def text_of(tree: Tree) -> str:
     if tree.state not in (TreeState.WAITING, TreeState.RUNNING):
         end = f"  {tree.state} in {tree.seconds:.1f} s, {tree.tokens} tokens"
         lines.append(f"{end}. {tree.error}" if tree.error else end)
-    return "\n".join(lines)
+    return clean("\n".join(lines))
 
 
 def _cost(node: StepNode) -> str:

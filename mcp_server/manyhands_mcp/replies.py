@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 from pydantic import BaseModel, ConfigDict, Field
 
+from manyhands.clean import clean
 from manyhands.hands.contracts import Artifact, Evidence, HandName, HandResult
 from manyhands.jobs.records import JobRecord, JobState, QuestionKind
 from manyhands.journal.private import make_private_folder, new_private_file
@@ -18,7 +18,7 @@ from manyhands.mind.answer import Answer
 from manyhands.remote.hands import ids_of
 from manyhands_mcp.limits import cut_middle
 
-__all__ = ["Outcome", "Reply", "artifact_uri", "clean", "of_answer", "of_hand", "tool_result"]
+__all__ = ["Outcome", "Reply", "artifact_uri", "of_answer", "of_hand", "tool_result"]
 
 #: A picture beyond this comes by link only.
 _MOST_IMAGE = 1_000_000
@@ -224,18 +224,6 @@ def _finished(
             )
         )
     return _packed(reply, lines, tokens, more=more)
-
-
-#: Control characters, and marks that make text read in another order than it is written.
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
-    "\U000e0000-\U000e007f]"
-)
-
-
-def clean(text: str) -> str:
-    """Text without characters that a person does not see but a terminal or a model obeys."""
-    return _HIDDEN.sub("", text)
 
 
 def _packed(

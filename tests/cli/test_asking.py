@@ -3,73 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import resource
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
+from helpers_cli import Stage, direct
 
-from manyhands.rehearsal.script import Reply, ScriptedModel, ScriptedRequest
-from manyhands.rehearsal.server import running_server
+from manyhands.rehearsal.script import Reply, ScriptedRequest
 from manyhands.settings import load_settings
-
-
-@dataclass
-class Stage:
-    """A server whose models say what `say` says, and the command line pointed at it."""
-
-    folder: Path
-    url: str
-    say: Callable[[ScriptedRequest], str | Reply] = lambda request: direct("Yes.")
-    env: dict[str, str] = field(default_factory=dict)
-
-    def environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        return {
-            **kept,
-            "OLLAMA_HOST": self.url,
-            "MANYHANDS_CONFIG": str(self.folder / "config.toml"),
-            "MANYHANDS_JOURNAL__PATH": str(self.folder / "journal.db"),
-            "MANYHANDS_MEMORY__PATH": str(self.folder / "memory.db"),
-            "MANYHANDS_ROUTING__PATH": str(self.folder / "learning.db"),
-            **self.env,
-        }
-
-    def run(self, *args: str, said: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "manyhands", *args],
-            input=said,
-            capture_output=True,
-            text=True,
-            env=self.environment(),
-            cwd=self.folder,
-            timeout=120,
-        )
-
-
-def direct(text: str) -> str:
-    return json.dumps({"goal": "g", "route": "direct", "answer": text})
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    (tmp_path / "config.toml").touch()
-    made: list[Stage] = []
-    tiers = load_settings(tmp_path / "config.toml", env={}).tiers
-    models = [
-        ScriptedModel(name=tier.model, reply=lambda request: made[0].say(request))
-        for tier in tiers.values()
-    ]
-    with running_server(models) as server:
-        made.append(Stage(tmp_path, server.url))
-        yield made[0]
 
 
 def report(done: subprocess.CompletedProcess[str]) -> Mapping[str, object]:
@@ -148,6 +94,53 @@ def test_a_plan_can_be_stopped_before_it_runs(stage: Stage) -> None:
     done = stage.run("ask", "Work it out", "--plan", said="stop\n")
     assert "Run this plan?" in done.stdout
     assert "not approved" in done.stdout
+
+
+def test_a_plan_that_nobody_answers_for_is_not_run(stage: Stage) -> None:
+    step = {"id": "a", "hand": "code", "task": "t", "entry_point": "f"}
+    plan = json.dumps({"goal": "g", "route": "plan", "steps": [step]})
+    stage.say = lambda request: plan
+    done = stage.run("ask", "Work it out", "--plan")
+    assert done.returncode == 10, done.stderr
+    assert "not approved" in done.stdout
+    assert "Traceback" not in done.stderr
+    stage.env["EDITOR"] = "true"
+    edited = stage.run("ask", "Work it out", "--plan", said="edit\n")
+    assert edited.returncode == 10, edited.stderr
+    stage.env["EDITOR"] = "no-such-editor"
+    edited = stage.run("ask", "Work it out", "--plan", said="edit\n")
+    assert "cannot be used" in edited.stdout
+    assert "Traceback" not in edited.stderr
+    talked = stage.run("chat", "--plan", said="Work it out\n")
+    assert talked.returncode == 0, talked.stderr
+
+
+def test_a_plan_can_be_reviewed_when_its_run_goes_on(stage: Stage) -> None:
+    step = {"id": "a", "hand": "code", "task": "t", "entry_point": "f"}
+    plan = json.dumps({"goal": "g", "route": "plan", "steps": [step]})
+    stage.say = lambda request: plan
+    stage.at_terminal(
+        ["ask", "Work it out", "--plan"], [("Run this plan?", "\x03"), ("Stopped", "\n")]
+    )
+    (run,) = json.loads(stage.run("runs", "list", "--json").stdout)
+    assert run["state"] == "stopped"
+    again = stage.run("runs", "resume", run["id"], "--plan", said="stop\n")
+    assert "Run this plan?" in again.stdout
+    assert "not approved" in again.stdout
+
+
+def test_a_run_that_goes_on_asks_again_before_its_effect(stage: Stage) -> None:
+    stage.env["MANYHANDS_APPROVALS__REMEMBER"] = "ask"
+    kept = [{"tool": "remember", "text": "the tide table is in a.csv"}]
+    stage.say = lambda request: json.dumps(
+        {"goal": "g", "route": "direct", "answer": "Kept.", "effects": kept}
+    )
+    stage.at_terminal(["ask", "Remember it"], [("Allow this?", "\x03"), ("Stopped", "\n")])
+    (run,) = json.loads(stage.run("runs", "list", "--json").stdout)
+    assert run["state"] == "stopped"
+    shown = stage.at_terminal(["runs", "resume", run["id"]], [("Allow this?", "once\n")])
+    assert "remember done" in shown
+    assert "tide table" in stage.run("memory", "search", "tide", "--words").stdout
 
 
 def test_a_chat_is_kept_and_resumed(stage: Stage) -> None:

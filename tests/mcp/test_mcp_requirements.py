@@ -14,12 +14,12 @@ from helpers_mcp import stdio_server
 from helpers_requirements import MODERN
 from manyhands_mcp.door import open_door
 from manyhands_mcp.http import running_http, serve_http
-from manyhands_mcp.replies import clean
 from manyhands_mcp.server import build_server
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp.types import ElicitResult
 
+from manyhands.clean import clean
 from manyhands.errors import InputError
 from manyhands.jobs.records import QuestionKind
 from manyhands.jobs.runner import Jobs

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from manyhands.checks.sandbox.clean import clean
 from manyhands.checks.sandbox.png import PngFault, PngRefused, png_size, rewrite_png
 from manyhands.checks.sandbox.specs import (
     SpecFault,
@@ -20,6 +19,7 @@ from manyhands.checks.sandbox.specs import (
     check_vega_lite,
     without_markup,
 )
+from manyhands.clean import clean
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

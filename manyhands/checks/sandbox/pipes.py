@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import anyio
 
-from manyhands.checks.sandbox.clean import clean_bytes
 from manyhands.checks.sandbox.contracts import Limits, RunStatus
 from manyhands.checks.sandbox.scratch import Scratch
 from manyhands.checks.sandbox.supervise import Capped, Outcome, Stop, Tree, classify
+from manyhands.clean import clean_bytes
 from manyhands.errors import InputError, SandboxError
 
 __all__ = ["PIPE_GRACE_S", "Pipes", "Worker", "await_ready", "outcome", "receive", "send"]

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import anyio
 
-from manyhands.checks.sandbox.clean import clean_bytes
 from manyhands.checks.sandbox.contracts import (
     Isolation,
     Limits,
@@ -26,6 +25,7 @@ from manyhands.checks.sandbox.environment import ensure_environment, font_cache
 from manyhands.checks.sandbox.layers import command
 from manyhands.checks.sandbox.scratch import Scratch, collect
 from manyhands.checks.sandbox.supervise import Outcome, Tree
+from manyhands.clean import clean_bytes
 from manyhands.errors import NoIsolation
 
 __all__ = ["Layer", "best", "probe", "run", "run_in", "told"]

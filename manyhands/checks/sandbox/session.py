@@ -21,7 +21,6 @@ from typing import Any
 import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from manyhands.checks.sandbox.clean import clean, clean_bytes
 from manyhands.checks.sandbox.contracts import Isolation, RunStatus, SandboxPolicy
 from manyhands.checks.sandbox.environment import ensure_environment, font_cache
 from manyhands.checks.sandbox.inside import watch
@@ -29,6 +28,7 @@ from manyhands.checks.sandbox.layers import command, inside_path
 from manyhands.checks.sandbox.runner import best
 from manyhands.checks.sandbox.scratch import Scratch
 from manyhands.checks.sandbox.supervise import Tree
+from manyhands.clean import clean, clean_bytes
 from manyhands.errors import SandboxError
 
 __all__ = ["Reply", "Session"]

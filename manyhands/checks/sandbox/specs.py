@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
-from manyhands.checks.sandbox.clean import clean, has_html
+from manyhands.clean import clean, has_html
 
 __all__ = ["SpecFault", "check_plotly", "check_vega_lite", "without_markup"]
 

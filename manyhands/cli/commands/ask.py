@@ -38,18 +38,12 @@ def command(
     """
     from rich.console import Console
 
-    from manyhands.cli.asking import exit_code, play, tell
-    from manyhands.cli.observing import writer_from_environment
-    from manyhands.cli.reviewing import approve_at_terminal, review_at_terminal
-    from manyhands.mind.mind import Mind
+    from manyhands.cli.asking import exit_code, play, tell, terminal_mind
+    from manyhands.cli.reviewing import review_at_terminal
 
     text = sys.stdin.read() if question == "-" else question
     console = Console(stderr=as_json)
-    mind = Mind(
-        door="cli",
-        approve=approve_at_terminal(console),
-        observe=writer_from_environment(),
-    )
+    mind = terminal_mind(console)
     if continue_ and not conversation:
         with mind.journal() as journal:
             latest = journal.conversations(limit=1)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from manyhands.clean import clean
+
 __all__ = ["command"]
 
 _HELP = (
@@ -35,22 +37,16 @@ def command(
     """Talk with the mind. --resume goes on with the last conversation, or with the one named."""
     from rich.console import Console
 
-    from manyhands.cli.asking import play, tell
-    from manyhands.cli.observing import writer_from_environment
-    from manyhands.cli.reviewing import approve_at_terminal, review_at_terminal
+    from manyhands.cli.asking import play, tell, terminal_mind
+    from manyhands.cli.reviewing import review_at_terminal
     from manyhands.errors import ManyhandsError
-    from manyhands.mind.mind import Mind
 
     console = Console()
-    mind = Mind(
-        door="cli",
-        approve=approve_at_terminal(console),
-        observe=writer_from_environment(),
-    )
+    mind = terminal_mind(console)
     with mind.journal() as journal:
         if list_only:
             for item in journal.conversations():
-                click.echo(f"{item.id}  {item.title}")
+                click.echo(clean(f"{item.id}  {item.title}"))
             return
         conversation = journal.fork(fork) if fork else ""
         if resume is not None:
@@ -58,7 +54,7 @@ def command(
             conversation = (latest[0].id if latest else "") if resume == "last" else resume
         if conversation:
             for run in journal.conversation(conversation).runs:
-                click.echo(f"you: {run.question}\nmind: {run.answer or run.state}\n")
+                click.echo(clean(f"you: {run.question}\nmind: {run.answer or run.state}\n"))
     click.echo(_HELP)
     while True:
         try:
@@ -129,7 +125,7 @@ def _command(mind: object, text: str, conversation: str) -> str:
     with mind.journal() as journal:
         if text == "/list":
             for item in journal.conversations():
-                click.echo(f"{item.id}  {item.title}")
+                click.echo(clean(f"{item.id}  {item.title}"))
             return conversation
         if not conversation:
             click.echo("There is nothing to fork yet.")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from manyhands.clean import clean
+
 if TYPE_CHECKING:
     from manyhands.memory import Hit, Memory
 
@@ -93,7 +95,7 @@ def add(
             click.echo(f"  supersedes {other}")
         for row in await memory.contradictions(name):
             if not row.superseded_by:
-                click.echo(f"  stands beside {row.item.id}: {row.item.text[:80]}")
+                click.echo(clean(f"  stands beside {row.item.id}: {row.item.text[:80]}"))
 
     _with_memory(work, everywhere=global_)
 
@@ -166,11 +168,12 @@ def show(item_id: str) -> None:
             ("meta", json.dumps(dict(item.meta), ensure_ascii=False) if item.meta else ""),
         ):  # fmt: skip
             if value:
-                click.echo(f"{name:>13}  {value}")
-        click.echo(f"\n{item.text}")
+                click.echo(clean(f"{name:>13}  {value}"))
+        click.echo(clean(f"\n{item.text}"))
         for other in await memory.contradictions(item.id):
             state = f"superseded by {other.superseded_by}" if other.superseded_by else "holds"
-            click.echo(f"\non the same subject, {state}: {other.item.id}: {other.item.text[:200]}")
+            told = f"\non the same subject, {state}: {other.item.id}: {other.item.text[:200]}"
+            click.echo(clean(told))
 
     _with_memory(work, words_only=True, read_only=True)
 
@@ -374,24 +377,25 @@ def _search(query: str, *, everywhere: bool, words: bool, **where: Any) -> list[
 
 def _show_hit(hit: Hit) -> None:
     from rich.console import Console
-    from rich.text import Text
+
+    from manyhands.trace.terminal import plain
 
     console = Console(highlight=False)
     old = f" · superseded by {hit.superseded_by}" if hit.superseded_by else ""
     copies = f" · and {len(hit.copies)} copies" if hit.copies else ""
-    console.print(Text(f"{hit.score:.3f}  {hit.id}", style="bold"), soft_wrap=True)
+    console.print(plain(f"{hit.score:.3f}  {hit.id}", "bold"), soft_wrap=True)
     told = " · ".join(
         part
         for part in (hit.kind, str(hit.trust), hit.speaker, _day(hit.time), hit.context)
         if part
     )
-    console.print(Text(f"    {told}{old}{copies}", style="dim"), soft_wrap=True)
+    console.print(plain(f"    {told}{old}{copies}", "dim"), soft_wrap=True)
     lines = hit.text.strip().splitlines()
     more = f"  (+{len(lines) - 4} lines)" if len(lines) > 4 else ""
     for line in lines[:4]:
-        console.print(Text(f"    {line[:160]}"), soft_wrap=True)
+        console.print(plain(f"    {line[:160]}"), soft_wrap=True)
     if more:
-        console.print(Text(f"   {more}", style="dim"))
+        console.print(plain(f"   {more}", "dim"))
 
 
 def _told(hit: Hit) -> dict[str, Any]:

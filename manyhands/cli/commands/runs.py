@@ -26,10 +26,10 @@ def list_runs(limit: int, as_json: bool) -> None:
 
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from manyhands.journal.store import Journal
     from manyhands.settings import load_settings
+    from manyhands.trace.terminal import plain
 
     with Journal.open(load_settings().journal.path) as journal:
         runs = journal.runs(limit)
@@ -42,7 +42,7 @@ def list_runs(limit: int, as_json: bool) -> None:
     table = Table("run", "when", "state", "status", "question")
     for run in runs:
         when = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M")
-        table.add_row(run.id, when, run.state, run.status, Text(run.question[:80]))
+        table.add_row(run.id, when, run.state, run.status, plain(run.question[:80]))
     Console().print(table)
 
 
@@ -52,12 +52,11 @@ def list_runs(limit: int, as_json: bool) -> None:
 def show(run_id: str, html: str | None) -> None:
     """A run as a readable tree, with its answer; --html writes it as one self-contained page."""
     from rich.console import Console
-    from rich.text import Text
 
     from manyhands.journal.store import Journal
     from manyhands.settings import load_settings
     from manyhands.trace.lines import line_of
-    from manyhands.trace.terminal import text_of
+    from manyhands.trace.terminal import plain, text_of
 
     console = Console()
     with Journal.open(load_settings().journal.path) as journal:
@@ -75,9 +74,9 @@ def show(run_id: str, html: str | None) -> None:
             line = line_of(event.body)
             if line is not None:
                 console.print(text_of(line), highlight=False)
-    console.print(Text(f"\n{record.state} · {record.status or 'no answer'}", style="bold"))
+    console.print(plain(f"\n{record.state} · {record.status or 'no answer'}", "bold"))
     if record.answer:
-        console.print(Text(record.answer))
+        console.print(plain(record.answer))
 
 
 @command.command("export")
@@ -101,17 +100,19 @@ def export(run_id: str, artifacts: str | None) -> None:
 
 @command.command("resume")
 @click.argument("run_id")
+@click.option("--plan", "show_plan", is_flag=True, help="Show the plan and ask before it runs.")
 @click.option("--json", "as_json", is_flag=True)
-def resume(run_id: str, as_json: bool) -> None:
+def resume(run_id: str, show_plan: bool, as_json: bool) -> None:
     """Go on with a run that was cut or stopped; finished steps are not done again."""
     from rich.console import Console
 
-    from manyhands.cli.asking import exit_code, play, tell
-    from manyhands.mind.mind import Mind
+    from manyhands.cli.asking import exit_code, play, tell, terminal_mind
+    from manyhands.cli.reviewing import review_at_terminal
 
-    mind = Mind(door="cli")
     console = Console(stderr=as_json)
-    answer = play(lambda: mind.resume(run_id), console, quiet=as_json)
+    mind = terminal_mind(console)
+    review = review_at_terminal(console) if show_plan else None
+    answer = play(lambda: mind.resume(run_id, review=review), console, quiet=as_json)
     tell(answer, console, as_json=as_json)
     sys.exit(exit_code(answer))
 

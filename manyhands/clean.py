@@ -1,4 +1,4 @@
-"""Text of an untrusted program made safe to show, to log and to put before a model."""
+"""Text of a program, a model or a tool made safe to show, to log and to put before a model."""
 
 from __future__ import annotations
 
