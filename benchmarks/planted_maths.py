@@ -10,30 +10,17 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from maths_trees import (
-    ONE,
-    Tree,
-    add,
-    call,
-    derive,
-    divide,
-    latex,
-    multiply,
-    number_at,
-    power,
-    text,
-)
+from maths_trees import derive, latex, number_at, text
+from planted_trees import X, agree, differ, mutate, random_tree, rewritten, small_fraction, written
 
 __all__ = ["Case", "make_cases"]
 
-X = "x"
 _TINY = ("1e-6", "1e-9", "1e-15", "1e-20", "1e-30", "1e-35", "1e-50", "1e-80")
-_TRIES = 60
 
 
 @dataclass(frozen=True)
@@ -79,168 +66,6 @@ def _makers() -> list[tuple[Callable[[random.Random], Pair], int]]:
     ]  # fmt: skip
 
 
-# --- trees -------------------------------------------------------------------------------------
-
-
-def _number(dice: random.Random, most: int = 7) -> Fraction:
-    value = Fraction(dice.choice([-1, 1]) * dice.randint(1, most))
-    return value / dice.randint(2, 5) if dice.random() < 0.25 else value
-
-
-def _linear(dice: random.Random) -> Tree:
-    inside = multiply(Fraction(dice.randint(1, 5)), X)
-    return add(inside, _number(dice)) if dice.random() < 0.4 else inside
-
-
-def _piece(dice: random.Random) -> Tree:
-    kind = dice.randrange(11)
-    u = _linear(dice)
-    if kind == 0:
-        return power(X, Fraction(dice.randint(1, 5)))
-    if kind == 1:
-        return call("exp", u)
-    if kind in (2, 3):
-        return call(dice.choice(["sin", "cos"]), u)
-    if kind == 4:
-        return call("log", add(power(X, Fraction(2)), Fraction(dice.randint(1, 6))))
-    if kind == 5:
-        return call("sqrt", add(power(X, Fraction(2)), Fraction(dice.randint(1, 6))))
-    if kind == 6:
-        return call("atan", u)
-    if kind == 7:
-        return divide(ONE, add(power(X, Fraction(2)), Fraction(dice.randint(1, 6))))
-    if kind == 8:
-        return call(dice.choice(["sinh", "cosh", "tanh", "asinh"]), X)
-    if kind == 9:
-        return call("log", X)
-    return call("exp", multiply(Fraction(-1), power(X, Fraction(2))))
-
-
-def _tree(dice: random.Random) -> Tree:
-    terms = []
-    for _ in range(dice.randint(1, 3)):
-        parts = [_piece(dice) for _ in range(dice.choice([1, 1, 2]))]
-        term = multiply(_number(dice), *parts)
-        terms.append(divide(term, add(X, _number(dice))) if dice.random() < 0.12 else term)
-    if dice.random() < 0.15:
-        terms.append(call(dice.choice(["sin", "exp", "cos", "atan"]), call("sin", _linear(dice))))
-    return add(*terms)
-
-
-def _places(tree: Tree, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Tree]]:
-    yield path, tree
-    if isinstance(tree, tuple):
-        for index, part in enumerate(tree[1:], 1):
-            if isinstance(part, (tuple, Fraction)) or part == X:
-                yield from _places(part, (*path, index))
-
-
-def _replaced(tree: Tree, path: tuple[int, ...], new: Tree) -> Tree:
-    if not path:
-        return new
-    at = path[0]
-    return (*tree[:at], _replaced(tree[at], path[1:], new), *tree[at + 1 :])
-
-
-_SWAPS = {
-    "sin": "cos", "cos": "sin", "exp": "cosh", "log": "atan", "atan": "tanh", "sinh": "cosh",
-    "cosh": "sinh", "tanh": "atan", "sqrt": "log", "asinh": "atan", "tan": "sin", "erf": "tanh",
-    "Abs": "sqrt",
-}  # fmt: skip
-
-
-def _mutate(tree: Tree, dice: random.Random) -> tuple[Tree, str]:
-    """One planted error and its name."""
-    places = [(path, part) for path, part in _places(tree)]
-    dice.shuffle(places)
-    kind = dice.choice(
-        ["sign", "factor", "dropped term", "wrong exponent", "swapped function", "constant",
-         "argument", "dropped factor"]
-    )  # fmt: skip
-    for path, part in places:
-        if isinstance(part, Fraction) and kind == "constant" and part != 0:
-            return _replaced(tree, path, part + dice.choice([1, -1, Fraction(1, 2)])), kind
-        if not isinstance(part, tuple):
-            continue
-        head = part[0]
-        if kind == "dropped term" and head == "+":
-            kept = list(part[1:])
-            kept.pop(dice.randrange(len(kept)))
-            return _replaced(tree, path, add(*kept)), kind
-        if kind == "dropped factor" and head == "*":
-            kept = list(part[1:])
-            kept.pop(dice.randrange(len(kept)))
-            return _replaced(tree, path, multiply(*kept)), kind
-        if kind == "sign" and head in ("*", "call", "/", "^"):
-            return _replaced(tree, path, multiply(Fraction(-1), part)), kind
-        if kind == "factor" and head in ("*", "call", "/", "^"):
-            factor = dice.choice([Fraction(2), Fraction(1, 2), Fraction(3, 2), Fraction(101, 100)])
-            return _replaced(tree, path, multiply(factor, part)), kind
-        if kind == "wrong exponent" and head == "^":
-            return _replaced(tree, path, ("^", part[1], part[2] + 1)), kind
-        if kind == "swapped function" and head == "call":
-            return _replaced(tree, path, call(_SWAPS[part[1]], part[2])), kind
-        if kind == "argument" and head == "call":
-            return _replaced(tree, path, call(part[1], multiply(Fraction(2), part[2]))), kind
-    return multiply(Fraction(2), tree), "factor"
-
-
-def _values(one: Tree, two: Tree) -> Iterator[tuple[float, float]]:
-    """Both values at fixed real points where both exist."""
-    for step in range(_TRIES):
-        x = (0.11 + 0.067 * step) * (-1) ** step
-        try:
-            yield number_at(one, {X: x}), number_at(two, {X: x})
-        except (ValueError, ZeroDivisionError, OverflowError, TypeError):
-            continue
-
-
-def _differ(one: Tree, two: Tree) -> bool:
-    """Whether floating point shows a clear difference at three points or more."""
-    clear = [abs(a - b) > 1e-6 * (1 + abs(a) + abs(b)) for a, b in _values(one, two)]
-    return sum(clear) >= 3
-
-
-def _agree(one: Tree, two: Tree) -> bool:
-    found = [abs(a - b) <= 1e-7 * (1 + abs(a) + abs(b)) for a, b in _values(one, two)]
-    return len(found) >= 5 and all(found)
-
-
-def _written(dice: random.Random, *trees: Tree) -> list[str]:
-    write = latex if dice.random() < 0.3 else text
-    return [write(tree) for tree in trees]
-
-
-def _rewritten(tree: Tree, dice: random.Random) -> Tree:
-    """The same function written differently, by identities that hold for all real values."""
-    if not isinstance(tree, tuple):
-        return tree
-    tree = (tree[0], *[_rewritten(part, dice) if i or tree[0] != "call" else part
-                       for i, part in enumerate(tree[1:])])  # fmt: skip
-    if tree[0] in ("+", "*") and dice.random() < 0.5:
-        parts = list(tree[1:])
-        dice.shuffle(parts)
-        tree = (tree[0], *parts)
-    if dice.random() > 0.3:
-        return tree
-    match tree:
-        case ("call", "cos", u):
-            return add(ONE, multiply(Fraction(-2), power(call("sin", divide(u, Fraction(2))), Fraction(2))))  # noqa: E501  # fmt: skip
-        case ("call", "sin", u):
-            half = divide(u, Fraction(2))
-            return multiply(Fraction(2), call("sin", half), call("cos", half))
-        case ("call", "exp", u):
-            return divide(ONE, call("exp", multiply(Fraction(-1), u)))
-        case ("call", "cosh", u):
-            return divide(add(call("exp", u), call("exp", multiply(Fraction(-1), u))), Fraction(2))
-        case ("/", above, below):
-            return multiply(above, power(below, Fraction(-1)))
-        case ("^", base, exponent) if exponent == 2:
-            return multiply(base, base)
-        case _:
-            return tree
-
-
 # --- kinds -------------------------------------------------------------------------------------
 
 
@@ -253,57 +78,57 @@ def _tiny(body: dict[str, Any], key: str, dice: random.Random, times: str = "") 
 
 
 def _antiderivative(dice: random.Random) -> Pair:
-    whole = _tree(dice)
-    f = _rewritten(derive(whole, X), dice)
-    if not _agree(f, derive(whole, X)) or len(text(f)) > 900:
+    whole = random_tree(dice)
+    f = rewritten(derive(whole, X), dice)
+    if not agree(f, derive(whole, X)) or len(text(f)) > 900:
         return None
-    f_text, whole_text = _written(dice, f, whole)
+    f_text, whole_text = written(dice, f, whole)
     body = {"kind": "antiderivative", "f": f_text, "F": whole_text, "var": X}
     right = Case({**body, "F": whole_text + dice.choice(["", "", " + C"])})
     if dice.random() < 0.12:
         return right, _tiny(body, "F", dice, "*x" if "\\" not in whole_text else " x")
-    bad, error = _mutate(whole, dice)
-    if not _differ(derive(bad, X), f):
+    bad, error = mutate(whole, dice)
+    if not differ(derive(bad, X), f):
         return right, None
     write = latex if "\\" in f_text else text
     return right, Case({**body, "F": write(bad)}, error)
 
 
 def _derivative(dice: random.Random) -> Pair:
-    f = _tree(dice)
+    f = random_tree(dice)
     plain = derive(f, X)
-    df = _rewritten(plain, dice)
-    if not _agree(plain, df) or len(text(df)) > 900:
+    df = rewritten(plain, dice)
+    if not agree(plain, df) or len(text(df)) > 900:
         return None
-    f_text, df_text = _written(dice, f, df)
+    f_text, df_text = written(dice, f, df)
     body = {"kind": "derivative", "f": f_text, "df": df_text, "var": X}
     if dice.random() < 0.12:
         return Case(body), _tiny(body, "df", dice)
-    bad, error = _mutate(df, dice)
-    if not _differ(bad, df):
+    bad, error = mutate(df, dice)
+    if not differ(bad, df):
         return Case(body), None
     write = latex if "\\" in f_text else text
     return Case(body), Case({**body, "df": write(bad)}, error)
 
 
 def _identity(dice: random.Random) -> Pair:
-    one = _tree(dice)
-    other = _rewritten(_rewritten(one, dice), dice)
-    if not _agree(one, other) or one == other:
+    one = random_tree(dice)
+    other = rewritten(rewritten(one, dice), dice)
+    if not agree(one, other) or one == other:
         return None
-    left, right = _written(dice, one, other)
+    left, right = written(dice, one, other)
     body = {"kind": "identity", "lhs": left, "rhs": right}
     if dice.random() < 0.2:
         return Case(body), _tiny(body, "rhs", dice)
-    bad, error = _mutate(other, dice)
-    if not _differ(bad, one):
+    bad, error = mutate(other, dice)
+    if not differ(bad, one):
         return Case(body), None
     write = latex if "\\" in left else text
     return Case(body), Case({**body, "rhs": write(bad)}, error)
 
 
 def _integral(dice: random.Random) -> Pair:
-    whole = _tree(dice)
+    whole = random_tree(dice)
     low, high = sorted(dice.sample([Fraction(n, 2) for n in range(1, 9)], 2))
     f = derive(whole, X)
     # Without a pole in between: the sampled function stays small.
@@ -390,7 +215,7 @@ def _sum(dice: random.Random) -> Pair:
 
 def _solution(dice: random.Random) -> Pair:
     if dice.random() < 0.4:
-        roots = [_number(dice) for _ in range(dice.randint(2, 3))]
+        roots = [small_fraction(dice) for _ in range(dice.randint(2, 3))]
         factors = "*".join(f"(x - ({root}))" for root in roots)
         coefficients = [Fraction(1)]
         for root in roots:
@@ -400,7 +225,7 @@ def _solution(dice: random.Random) -> Pair:
         expanded = " + ".join(f"({c})*x**{degree - i}" for i, c in enumerate(coefficients))
         body = {"kind": "solution", "equations": [f"{dice.choice([expanded, factors])} = 0"],
                 "values": {"x": str(dice.choice(roots))}}  # fmt: skip
-        bad = _number(dice)
+        bad = small_fraction(dice)
         value = Fraction(1)
         for root in roots:
             value *= bad - root
@@ -421,8 +246,8 @@ def _solution(dice: random.Random) -> Pair:
             if abs(a * at * at + b * at + c) < 1e-6:
                 return Case(body), None
         return Case(body), Case({**body, "values": {"x": wrong}}, "sign or tiny")
-    x, y = _number(dice), _number(dice)
-    rows = [[_number(dice), _number(dice)] for _ in range(2)]
+    x, y = small_fraction(dice), small_fraction(dice)
+    rows = [[small_fraction(dice), small_fraction(dice)] for _ in range(2)]
     if rows[0][0] * rows[1][1] == rows[0][1] * rows[1][0]:
         return None
     equations = [f"({p})*x + ({q})*y = {p * x + q * y}" for p, q in rows]
@@ -433,7 +258,7 @@ def _solution(dice: random.Random) -> Pair:
 
 def _ode(dice: random.Random) -> Pair:
     p, q, w = dice.randint(1, 5), dice.randint(1, 5), dice.randint(1, 6)
-    a = _number(dice)
+    a = small_fraction(dice)
     forms: list[tuple[str, str, str]] = [
         (f"y'' - ({p + q})*y' + {p * q}*y = 0", f"C1*exp({p}*x) + C2*exp({q}*x)",
          f"C1*exp({p}*x) + C2*exp({q + 11}*x)"),

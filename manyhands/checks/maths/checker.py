@@ -26,7 +26,8 @@ _SLOW = {
     "definite_integral": 3.5, "inequality": 3.0, "integer_claim": 3.0,
 }  # fmt: skip
 _FILES = (
-    "algebra.py", "ball_rules.py", "balls.py", "calculus.py", "domain.py", "equations.py",
+    "algebra.py", "ball_rules.py", "balls.py", "calculus.py", "domain.py",
+    "double_exponential.py", "equations.py",
     "forms.py", "integrals.py", "judge.py", "latex_text.py", "limits.py", "linear.py",
     "maths_worker.py", "notation.py", "points.py", "rules.py", "singular.py", "slopes.py",
     "solutions.py", "statements.py", "sums.py", "tokens.py", "units.py", "vocabulary.py",

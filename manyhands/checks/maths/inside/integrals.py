@@ -1,8 +1,7 @@
 """Definite integrals: with proved error bounds where f is analytic, else by two quadratures.
 
-Sources of the methods: Petras, "Self-validating integration and approximation of piecewise
-analytic functions" (2002), as Arb does it; Takahasi and Mori, "Double exponential formulas for
-numerical integration" (1974).
+Source of the method with bounds: Petras, "Self-validating integration and approximation of
+piecewise analytic functions" (2002), as Arb does it.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from typing import Any
 import sympy as sp
 from balls import Tape, Undefined, holds, is_real, log2, precision, shown, width
 from domain import Assumed
+from double_exponential import DEEP_BITS, SETTLED, sum_of_pieces
 from flint import acb, arb, fmpq
 from judge import (
     Found,
@@ -35,10 +35,8 @@ from statements import integrand, right_of, says_none
 _BITS = 160
 _CLOSE_BITS = 420
 _TINIEST = 5000
-_DEEP_BITS = 512
 #: The error bound that a quadrature must reach to decide alone.
 _NARROW = arb("1e-26")
-_SETTLED = arb("1e-22")
 _NODES, _PANELS = 24, 6
 #: Seconds for each of the numeric ways. What they cannot finish is not given to SymPy either.
 _RIGOROUS_S = 0.25
@@ -144,7 +142,7 @@ def _one(f: Any, var: Any, ends: tuple[Any, Any], claimed: Any, text: Any) -> Fo
                     if outcome[0] != "supported":
                         return outcome
                     return _closer(f, var, tape, ends, claimed, text) or outcome
-    with precision(_DEEP_BITS):
+    with precision(DEEP_BITS):
         return _by_pieces(tape, f, var, ends, (low_end, high_end), claimed, text)
 
 
@@ -285,7 +283,7 @@ def _by_pieces(
     if divergent:
         return _diverges(divergent, wanted, evidence)
     try:
-        total, error = _sum_of_pieces(tape, cuts, end)
+        total, error = sum_of_pieces(tape, cuts, end)
     except Undefined:
         if time.monotonic() > end:
             return "undetermined", "the quadrature takes too long", evidence
@@ -300,7 +298,7 @@ def _by_pieces(
             allowed is not None and gap < allowed + error
         ):
             return "refuted", f"quadrature gives {shown(total, 15)}", evidence
-        if error < scale * _SETTLED:
+        if error < scale * SETTLED:
             return (
                 "supported",
                 f"quadrature agrees; its steps differ by {error.str(2, radius=False)}",
@@ -335,67 +333,3 @@ def _diverges(divergent: list[tuple[str, int, Growth]], wanted: int, evidence: A
     if wanted and signs == {wanted}:
         return "supported", f"it diverges at {point} with that sign", evidence
     return "refuted", f"the integral diverges at {point}", evidence
-
-
-def _sum_of_pieces(tape: Tape, cuts: list[Any], end: float) -> tuple[Any, Any]:
-    total, error = acb(0), arb(0)
-    if cuts[0] is None and cuts[-1] is None and len(cuts) == 2:
-        cuts = [None, arb(0), None]
-    for left, right in itertools.pairwise(cuts):
-        coarse, fine = (_double_exponential(tape, left, right, n, end) for n in (4, 5))
-        for level in (6, 7):
-            if abs(fine - coarse) > _SETTLED**2:
-                coarse, fine = fine, _double_exponential(tape, left, right, level, end)
-        total += fine
-        error += abs(fine - coarse)
-    return total, error.upper()
-
-
-def _double_exponential(tape: Tape, left: Any, right: Any, level: int, end: float) -> Any:
-    """The integral over one piece; None stands for an end at infinity.
-
-    Distances to an end are worked out by themselves, so that nothing is lost close to it.
-    """
-    step = fmpq(1, 2**level)
-    total = acb(0)
-    for direction in (1, -1):
-        small = 0
-        for number in range(0 if direction > 0 else 1, int(6.4 * 2**level)):
-            if time.monotonic() > end:
-                raise Undefined("the quadrature takes too long")
-            point, weight = _node(number * direction, level, left, right)
-            try:
-                term = weight * tape.run([acb(point)])[0]
-            except ZeroDivisionError:
-                raise Undefined("singular at a node") from None
-            if not term.is_finite():
-                if small > 1:
-                    break
-                raise Undefined("not finite at a node")
-            total += term
-            small = small + 1 if log2(abs(term).upper()) < -230 else 0
-            if small > 8:
-                break
-    return total * acb(step)
-
-
-@lru_cache(maxsize=8192)
-def _transform(number: int, level: int) -> tuple[Any, Any, Any, Any]:
-    """Of `u = (π/2) sinh t`, `t = number / 2^level`: a finite piece's distance from its nearer end
-    and weight (both for half the length one), `exp u`, and the weight for a piece without end."""
-    with precision(_DEEP_BITS):
-        t = arb(fmpq(number, 2**level))
-        half = arb.pi() / 2
-        u, du = half * t.sinh(), half * t.cosh()
-        cosh, exp = u.cosh(), u.exp()
-        return (-abs(u)).exp() / cosh, du / cosh**2, exp, du * exp
-
-
-def _node(number: int, level: int, left: Any, right: Any) -> tuple[Any, Any]:
-    away, weight, exp, weight_exp = _transform(number, level)
-    if left is not None and right is not None:
-        half = (right - left) / 2
-        return (right - half * away if number > 0 else left + half * away), half * weight
-    if left is not None:
-        return left + exp, weight_exp
-    return right - exp, weight_exp
