@@ -198,9 +198,22 @@ class ForkServer:
             return await anyio.to_thread.run_sync(told, ended, job, fork.scratch, self._isolation)
         finally:
             self._tasks.start_soon(fork.drop)
+            self._tasks.start_soon(self._top_up)  # now: it would slow the run down
+
+    async def _top_up(self) -> None:
+        """Make the forks that wait for the next callers."""
+        server = self._server
+        with contextlib.suppress(OSError):  # the next run makes its own, and tells
+            while (
+                server is not None
+                and server is self._server
+                and server.tree.process.returncode is None
+                and len(self._waiting) < self._ahead
+            ):
+                self._waiting.append(self._make(server, self._policy.limits))
 
     async def _fork(self, limits: Limits) -> _Fork:
-        """A fork that waits for its program; another one is made for the next caller."""
+        """A fork that waits for its program."""
         server = await self._get()
         found = None
         while self._waiting and found is None and limits == self._policy.limits:
@@ -210,10 +223,7 @@ class ForkServer:
             else:
                 assert self._tasks is not None
                 self._tasks.start_soon(fork.drop)
-        found = found or self._make(server, limits)
-        while len(self._waiting) < self._ahead:
-            self._waiting.append(self._make(server, self._policy.limits))
-        return found
+        return found or self._make(server, limits)
 
     def _make(self, server: Worker, limits: Limits) -> _Fork:
         assert self._tasks is not None

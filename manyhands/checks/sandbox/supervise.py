@@ -29,6 +29,7 @@ _PIPE_GRACE_S = 0.5
 _CHUNK = 1 << 16
 _REFUSED_CODE = 125
 _TASK_MARGIN = 8  # the isolation's own processes
+_FASTEST = 50e9  # bytes per second that no program writes: several cores' memory bandwidth
 
 
 class Capped:
@@ -245,12 +246,14 @@ class Tree:
         if not os.path.isdir("/proc/self/task"):  # noqa: ASYNC240, PTH112
             return
         while not self.ended.is_set():
+            await anyio.sleep(
+                _POLL_S
+            )  # first: nothing is used yet, and who waits would wait longer
             use = watch.tree_use(self.process.pid, limits.memory_bytes)
             if use.memory_bytes > limits.memory_bytes:
                 self.halt(RunStatus.MEM, f"memory_bytes={limits.memory_bytes}")
             elif use.tasks > limits.processes + _TASK_MARGIN:
                 self.halt(RunStatus.ERROR, f"processes={limits.processes}")
-            await anyio.sleep(_POLL_S)
 
     async def watch_disk(self) -> None:
         pause = _DISK_POLL_S
@@ -263,15 +266,21 @@ class Tree:
                 return
             pause = max(_DISK_POLL_S, 5 * (time.monotonic() - started))
 
-    def over_disk(self) -> bool:
-        """Whether the run's files pass their limits; notes it when they do."""
-        stop = self._disk_stop()
+    def over_disk(self, seconds: float = math.inf) -> bool:
+        """Whether the run's files pass their limits; notes it when they do.
+
+        Args:
+            seconds: how long the program ran. What it holds without a name is not looked for
+                when no machine could have written as much as is allowed in that time.
+        """
+        least = min(self.limits.disk_bytes, self.limits.memory_bytes // watch.KERNEL_SHARE)
+        stop = self._disk_stop(nameless=seconds > least / _FASTEST)
         if stop is not None:
             self.halt(stop.status, stop.limit)
         return stop is not None
 
-    def _disk_stop(self) -> Stop | None:
-        alive = self.process.returncode is None
+    def _disk_stop(self, *, nameless: bool = True) -> Stop | None:
+        alive = nameless and self.process.returncode is None
         held = watch.held(self.process.pid) if alive else watch.Held(0, 0)
         limit = disk_limit(self._scratch, self.limits, held.disk_bytes)
         if limit:

@@ -214,8 +214,9 @@ async def _converse(worker: Worker, job: SandboxRun, limits: Limits) -> Outcome:
             if not tree.ended.is_set():
                 tree.halt(RunStatus.TIMEOUT, f"wall_s={limits.wall_s:g}")
             tasks.cancel_scope.cancel()
+        seconds = time.monotonic() - started
         if tree.stop is None:
-            tree.over_disk()  # what the last look missed
-        return outcome(code, pipes, tree.stop, time.monotonic() - started, limits)
+            tree.over_disk(seconds)  # what the last look missed
+        return outcome(code, pipes, tree.stop, seconds, limits)
     finally:
         pipes.close()
