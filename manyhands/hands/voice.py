@@ -14,7 +14,7 @@ from manyhands.engines.contracts import ChatRequest, Delta, DoneReason, Message,
 from manyhands.errors import BudgetExceeded, ContextOverflow, EngineError, RoleError, StreamCut
 from manyhands.hands.contracts import Spend
 from manyhands.hands.places import Emit, ModelPlace, Models, Planned
-from manyhands.hands.tokens import PER_MESSAGE, Meter, expect_tokens
+from manyhands.hands.tokens import PER_MESSAGE, Meter
 from manyhands.journal.events import Generating, Note, NoteReason, Said
 from manyhands.recover import SentMessage
 from manyhands.redaction import redact
@@ -67,8 +67,8 @@ def digest(messages: Sequence[tuple[str, str]], schema: Any) -> str:
     return hashlib.sha256(whole.encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
-def _estimate(request: ChatRequest) -> int:
-    return request.estimate_tokens or 0
+def _texts(messages: Sequence[Message]) -> list[str]:
+    return [message.content for message in messages]
 
 
 def _overflow(role: str, place: ModelPlace, said: str, tokens: int) -> ContextOverflow:
@@ -86,6 +86,7 @@ class Voice:
 
     Args:
         charge: told the cost of every call at once; raises `BudgetExceeded` when none is left.
+        meter: what is known of the models' tokenizers; learns from every call.
     """
 
     def __init__(
@@ -94,12 +95,13 @@ class Voice:
         roles: Mapping[str, Role],
         emit: Emit,
         charge: Callable[[Spend], None],
+        meter: Meter | None = None,
     ) -> None:
         self._models = models
         self._roles = roles
         self._emit = emit
         self._charge = charge
-        self._meter = Meter()
+        self._meter = meter if meter is not None else Meter()
         self._told_budget = False
 
     def role(self, name: str) -> Role:
@@ -176,7 +178,7 @@ class Voice:
         await self._within_budget(step)
         place = self._models.place(tier or role.tier, role.adapter_model)
         request = self._request(role, place, prompt, history, schema, calm=calm)
-        expected = self._expected(request)
+        expected = request.estimate_tokens or 0
         if expected > _SURELY_TOO_LONG * place.num_ctx:
             raise _overflow(role_name, place, f"needs about {expected} tokens", expected)
         started = time.monotonic()
@@ -185,7 +187,7 @@ class Voice:
         )
         usage = reply.usage
         self._mind_the_count(role_name, place, expected, usage.prompt_tokens)
-        self._meter.learn(place.model, _estimate(request), usage.prompt_tokens)
+        self._meter.learn(place.model, _texts(request.messages), usage.prompt_tokens)
         spend = Spend(
             calls=1,
             prompt_tokens=usage.prompt_tokens,
@@ -276,7 +278,7 @@ class Voice:
         return ChatRequest(
             model=place.model,
             messages=messages,
-            estimate_tokens=sum(expect_tokens(one.content) + PER_MESSAGE for one in messages),
+            estimate_tokens=self._meter.prompt_tokens(_texts(messages), place.model),
             num_ctx=place.num_ctx,
             format=schema,
             think=(role.think and not calm) if place.thinks else None,
@@ -293,9 +295,6 @@ class Voice:
                 self._told_budget = True
                 await self.note(NoteReason.BUDGET, f"{error}", step)
             raise
-
-    def _expected(self, request: ChatRequest) -> int:
-        return int(_estimate(request) * self._meter.factor(request.model))
 
     def _mind_the_count(self, role: str, place: ModelPlace, expected: int, counted: int) -> None:
         """A server that ignores `truncate: false` cuts without a word; its count betrays it.

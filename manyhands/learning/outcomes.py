@@ -46,7 +46,14 @@ def m001_outcomes(db: Database) -> None:
     db.execute("CREATE INDEX outcomes_by_task ON outcomes (task, tier, model)")
 
 
-MIGRATIONS = (m001_outcomes,)
+def m002_measures(db: Database) -> None:
+    db.execute(
+        "CREATE TABLE measures (model TEXT PRIMARY KEY, at REAL NOT NULL, state TEXT NOT NULL) "
+        "WITHOUT ROWID"
+    )
+
+
+MIGRATIONS = (m001_outcomes, m002_measures)
 
 
 class Outcomes:
@@ -107,12 +114,23 @@ class Outcomes:
         )
         return [(task, tier, model, Record(*rest)) for task, tier, model, *rest in rows]
 
+    def measures(self) -> list[tuple[str, str]]:
+        """Model -> what is known of its tokenizer, as `hands.tokens.Meter` writes it."""
+        return [(str(m), str(s)) for m, s in self._db.execute("SELECT model, state FROM measures")]
+
+    def keep_measure(self, model: str, state: str, at: float) -> None:
+        """Keep what is known of a model's tokenizer, in place of what was."""
+        with self._db.transaction():
+            self._db.execute("INSERT OR REPLACE INTO measures VALUES (?, ?, ?)", (model, at, state))
+
     def forget(self, task: str = "") -> int:
-        """Forget outcomes of one kind of task, or all; how many there were."""
+        """Forget outcomes of one kind of task, or all and the measures too; how many there were."""
         where, args = ("WHERE task = ?", (task,)) if task else ("", ())
         with self._db.transaction():
             count = self._db.execute(f"SELECT COUNT(*) FROM outcomes {where}", args)[0][0]  # noqa: S608
             self._db.execute(f"DELETE FROM outcomes {where}", args)  # noqa: S608
+            if not task:
+                self._db.execute("DELETE FROM measures")
         return int(count)
 
     def forget_run(self, run_id: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from manyhands.mind import past
 from manyhands.mind.answer import Answer
 from manyhands.mind.budget import SPARE, Purse
 from manyhands.mind.data import DataFile, open_data, sources_of
+from manyhands.mind.measures import kept_meter
 from manyhands.mind.question import Question, Review
 from manyhands.mind.recorder import Recorder, accounted, surely_ended
 from manyhands.mind.remembering import Remembering
@@ -341,13 +342,15 @@ class Mind:
         from manyhands.hands.voice import Voice
 
         async with (
+            AsyncExitStack() as stack,
             TierModels(self.settings, door=self._door, background=self.background) as models,
             Bench(self.settings.sandbox.policy()) as bench,
         ):
+            meter = stack.enter_context(kept_meter(self.settings, learns=not self.simulated))
             outside = await self._outside(recorder) if hands else None
             rules = {**self._rules(), **(outside.rules() if outside is not None else {})}
             toolbox = Toolbox(
-                voice=Voice(models, self.roles, recorder.emit, purse.charge),
+                voice=Voice(models, self.roles, recorder.emit, purse.charge, meter),
                 bench=bench,
                 emit=recorder.emit,
                 keep=recorder.keep,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from manyhands.mind.budget import SPARE, Purse
 from manyhands.mind.controller import Controller
 from manyhands.mind.data import DataFile, open_data, sources_of
 from manyhands.mind.frame import PlanStep, request_of
+from manyhands.mind.measures import kept_meter
 from manyhands.mind.mind import Mind
 from manyhands.mind.recorder import Recorder, accounted
 from manyhands.mind.routes import Routes
@@ -101,11 +102,13 @@ async def _toolbox(
     mind: Mind, recorder: Recorder, purse: Purse, files: Mapping[str, DataFile], door: str
 ) -> AsyncIterator[Toolbox]:
     async with (
+        AsyncExitStack() as stack,
         TierModels(mind.settings, door=door, background=mind.background) as models,
         Bench(mind.settings.sandbox.policy()) as bench,
     ):
+        meter = stack.enter_context(kept_meter(mind.settings, learns=not mind.simulated))
         yield Toolbox(
-            voice=Voice(models, mind.roles, recorder.emit, purse.charge),
+            voice=Voice(models, mind.roles, recorder.emit, purse.charge, meter),
             bench=bench,
             emit=recorder.emit,
             keep=recorder.keep,
