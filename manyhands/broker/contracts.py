@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from manyhands.settings import ApprovalRule as Rule
 
 __all__ = [
+    "MOST_SHOWN",
     "Approver",
     "Choice",
     "Decision",
@@ -24,6 +25,10 @@ __all__ = [
     "Verdict",
     "deny_all",
 ]
+
+
+#: What a person is asked to approve is never cut; what is longer than this is refused instead.
+MOST_SHOWN = 20_000
 
 
 class Origin(StrEnum):
@@ -76,6 +81,25 @@ class Effect:
     arguments: dict[str, JsonValue] = field(default_factory=dict)
     summary: str = ""
     preview: str = ""
+
+    @property
+    def whole(self) -> str:
+        """All that a person must see to approve it: each argument in full, then the preview."""
+        told = [
+            f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+            for name, value in self.arguments.items()
+        ]
+        return "\n".join([*told, self.preview] if self.preview else told)
+
+    @property
+    def too_long(self) -> str:
+        """Why nobody can be asked about it; "" when all of it can be shown."""
+        if len(self.whole) <= MOST_SHOWN:
+            return ""
+        return (
+            f"{self.tool} is not asked about: it has {len(self.whole):,} characters, and at most "
+            f"{MOST_SHOWN:,} can be shown to approve. Ask for a smaller piece."
+        )
 
     @property
     def digest(self) -> str:

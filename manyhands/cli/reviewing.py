@@ -70,10 +70,10 @@ def approve_at_terminal(console: Console) -> Approver:
 def _approve(console: Console, effect: Effect, why: str) -> Choice:
     console.print(plain(f"\n{effect.tool}: {effect.summary}", "bold"))
     console.print(plain(f"  asked because {why}"))
-    for name, value in effect.arguments.items():
-        console.print(plain(f"  {name}: {str(value)[:300]}"))
-    if effect.preview:
-        console.print(plain(effect.preview))
+    if effect.too_long:
+        console.print(plain(effect.too_long, "yellow"))
+        return Choice.NO
+    console.print(plain(effect.whole))
     return Choice(_chosen("Allow this?", ["once", "session", "no"], "no", unsaid="no"))
 
 

@@ -315,7 +315,8 @@ class ApprovalSettings(Section):
         save_file: writing an artifact to a file that the question names.
         remember: writing a statement to memory.
         run_cell: running code in the user's own kernel.
-        other: every other tool with effects, those of other MCP servers among them.
+        other: tools of other MCP servers for which `mcpServers.NAME.approve` says nothing;
+            `never` goes before what it says.
     """
 
     save_file: ApprovalRule = ApprovalRule.ASK
@@ -345,7 +346,7 @@ class McpServerSettings(Section):
         url, headers: where it is.
         type: of the transport, as IDEs write it; the other fields say it already.
         tools: only these of its tools; all when empty.
-        approve: tool -> rule; `ask` for any other.
+        approve: tool -> rule; `approvals.other` for any other.
         timeout_s: of one call.
     """
 

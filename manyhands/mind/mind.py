@@ -381,7 +381,9 @@ class Mind:
         """Tools of other MCP servers; one that does not answer is told and left out."""
         if not self.settings.mcpServers:
             return None
-        outside = OutsideTools(self.settings.mcpServers, self._folder)
+        outside = OutsideTools(
+            self.settings.mcpServers, self._folder, self.settings.approvals.other
+        )
         for fault in await outside.look():
             await recorder.emit(Note(reason=NoteReason.REMOTE, text=fault))
         return outside if outside.tools else None

@@ -69,11 +69,16 @@ class OutsideTools:
 
     Args:
         folder: where a server is started; the process's own when None.
+        other: the rule for tools without one of their own; `never` goes before any.
     """
 
     def __init__(
-        self, servers: Mapping[str, McpServerSettings], folder: Path | None = None
+        self,
+        servers: Mapping[str, McpServerSettings],
+        folder: Path | None = None,
+        other: Rule = Rule.ASK,
     ) -> None:
+        self._other = other
         self._folder = folder
         self._servers = {name: one for name, one in servers.items() if not one.disabled}
         self.tools: dict[str, OutsideTool] = {}
@@ -98,12 +103,18 @@ class OutsideTools:
 
     def rules(self) -> dict[str, Rule]:
         """What the settings say about each tool, for the broker."""
+        return {f"mcp:{name}": self._meant(name) for name in self.tools}
+
+    def _meant(self, name: str) -> Rule:
         meant = {ToolRule.ASK: Rule.ASK, ToolRule.ALWAYS: Rule.TRUSTED, ToolRule.NEVER: Rule.NEVER}
-        return {f"mcp:{name}": meant[self._rule(name)] for name in self.tools}
+        own = self._rule(name)
+        if self._other is Rule.NEVER or own is None:
+            return self._other
+        return meant[own]
 
     def free(self, name: str) -> bool:
         """Whether the user has set that this tool is never asked about."""
-        return self._rule(name) is ToolRule.ALWAYS
+        return self._other is not Rule.NEVER and self._rule(name) is ToolRule.ALWAYS
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> str:
         """Call a tool; gives its text.
@@ -135,9 +146,10 @@ class OutsideTools:
             raise EngineError(f"{name} reports an error: {text[:500]}")
         return text
 
-    def _rule(self, name: str) -> ToolRule:
+    def _rule(self, name: str) -> ToolRule | None:
+        """What `approve` says about a tool; None where it says nothing."""
         server, _, tool = name.partition("/")
-        return self._servers[server].approve.get(tool, ToolRule.ASK)
+        return self._servers[server].approve.get(tool)
 
     async def _list(self, server: str) -> list[OutsideTool]:
         settings = self._servers[server]

@@ -103,6 +103,9 @@ async def _lines(answer: httpx.Response) -> AsyncIterator[dict[str, Any]]:
     async for chunk in answer.aiter_raw():
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
-            found = json.loads(line)
+            try:
+                found = json.loads(line)
+            except ValueError as error:
+                raise OwnerGone("Another process answers at the owner's address.") from error
             if isinstance(found, dict):
                 yield found

@@ -16,7 +16,7 @@ import anyio
 from manyhands import __version__
 from manyhands.configuration.sections import ServeSettings
 from manyhands.serve.place import Owner, OwnerLock, forget_owner, write_owner
-from manyhands.serve.service import ServeRoom, Service
+from manyhands.serve.service import MOST_BODY, ServeRoom, Service
 from manyhands.web.listener import Listener
 
 __all__ = ["DoorOwner", "enter_door_owner", "leave_door_owner", "serving"]
@@ -24,6 +24,9 @@ __all__ = ["DoorOwner", "enter_door_owner", "leave_door_owner", "serving"]
 #: A door that was told to give the part up does not take it again for so long.
 _YIELD_S = 3.0
 _LOOK_S = 0.1
+#: How long a door may take to send a request, and doors and leases at the same time.
+_READ_S = 60.0
+_MOST_CONNECTIONS = 1_000
 
 
 @asynccontextmanager
@@ -33,7 +36,14 @@ async def serving(
     """Own the models while the body runs; who `publish`es must hold the lock."""
     token = secrets.token_hex(32)
     async with Service(token, door, __version__, settings.times, rooms) as service:
-        listener = Listener(service.handle, watch=False)
+        listener = Listener(
+            service.handle,
+            watch=False,
+            admit=service.refusal,
+            most_body=MOST_BODY,
+            read_s=_READ_S,
+            most=_MOST_CONNECTIONS,
+        )
         host, port = await listener.open("127.0.0.1", 0)
         owner = Owner(f"http://{host}:{port}", token, os.getpid(), door, __version__)
         try:

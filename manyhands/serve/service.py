@@ -52,9 +52,10 @@ from manyhands.serve.wire import Announcement, LeaseRequest, Want, told
 from manyhands.web.guard import allows_host, allows_origin, has_token
 from manyhands.web.listener import Connection, HttpRequest
 
-__all__ = ["Call", "Route", "ServeRoom", "Service"]
+__all__ = ["MOST_BODY", "Call", "Route", "ServeRoom", "Service"]
 
-_MOST_BODY = 4 * 1024 * 1024
+#: Bytes of one request.
+MOST_BODY = 4 * 1024 * 1024
 _Parsed = TypeVar("_Parsed", bound=BaseModel)
 
 
@@ -203,7 +204,7 @@ class Service:
 
     async def handle(self, request: HttpRequest, connection: Connection) -> None:
         """Answer one request: who it comes from is checked before anything else."""
-        status, fault = self._refusal(request)
+        status, fault = self.refusal(request)
         if fault:
             await connection.json({"error": {"type": "InputError", "message": fault}}, status)
             return
@@ -226,7 +227,8 @@ class Service:
         body = {"error": {"type": "InputError", "message": message}}
         await connection.json(body, 405 if known else 404)
 
-    def _refusal(self, request: HttpRequest) -> tuple[int, str]:
+    def refusal(self, request: HttpRequest) -> tuple[int, str]:
+        """Status and why a request may not pass, by its head alone; "" when it may."""
         headers = request.headers
         kind = headers.get("content-type", "").partition(";")[0].strip().casefold()
         if not allows_host(headers.get("host", "")):
@@ -237,8 +239,6 @@ class Service:
             return 401, "A bearer token is needed."
         if request.method == "POST" and kind != "application/json":
             return 415, "Only application/json is taken."
-        if len(request.body) > _MOST_BODY:
-            return 413, f"A request has at most {_MOST_BODY:,} bytes."
         return 200, ""
 
     async def _host(self, want: Want) -> HostOwner:

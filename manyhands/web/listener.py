@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 __all__ = ["NDJSON", "Connection", "Handler", "HttpRequest", "Listener", "dumped"]
@@ -46,6 +46,9 @@ class HttpRequest:
     body: bytes
 
 
+Admit = Callable[[HttpRequest], tuple[int, str]]
+
+
 class Connection:
     """One client's connection, as a handler writes to it; `number` counts them from 1."""
 
@@ -57,9 +60,28 @@ class Connection:
         self.number = number
         self.open = True
 
-    async def request(self) -> HttpRequest | None:
-        """The next request; None when the client has left."""
-        return await _read(self._reader)
+    async def request(
+        self, admit: Admit | None = None, most_body: int = _BODY_LIMIT, read_s: float | None = None
+    ) -> HttpRequest | None:
+        """The next request; None when the client has left, is too slow, or was refused.
+
+        Args:
+            admit: see `Listener`.
+        """
+        try:
+            async with asyncio.timeout(read_s):
+                head = await _head(self._reader)
+                if head is None:
+                    return None
+                status, fault = admit(head) if admit is not None else (200, "")
+                if not fault and _length(head) > most_body:
+                    status, fault = 413, f"A request has at most {most_body:,} bytes."
+                if not fault:
+                    return await _with_body(self._reader, head, most_body)
+        except TimeoutError:
+            return None
+        await self.json({"error": {"type": "InputError", "message": fault}}, status)
+        return None  # the rest of it is not read
 
     async def whole(self, status: int, kind: str, body: bytes, *, head_only: bool = False) -> None:
         """A response with a length."""
@@ -132,9 +154,27 @@ class Listener:
     Args:
         watch: cancel a handler as soon as its client has left; a handler that watches itself
             (`Connection.gone`) needs none of it.
+        admit: looks at a request's head, before any of its body is read; gives a status and why
+            the request is refused, or "".
+        most_body: bytes of a body.
+        read_s: how long a client may take to send a request; None for ever.
+        most: connections at the same time; a further one is closed at once.
     """
 
-    def __init__(self, handler: Handler, *, watch: bool = True) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        watch: bool = True,
+        admit: Admit | None = None,
+        most_body: int = _BODY_LIMIT,
+        read_s: float | None = None,
+        most: int | None = None,
+    ) -> None:
+        self._admit = admit
+        self._most_body = most_body
+        self._read_s = read_s
+        self._most = most
         self._handler = handler
         self._watch = watch
         self._clients: set[asyncio.Task[None]] = set()
@@ -156,6 +196,9 @@ class Listener:
         await asyncio.gather(*self._clients, return_exceptions=True)
 
     def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._most is not None and len(self._clients) >= self._most:
+            writer.close()
+            return
         self._taken += 1
         client = asyncio.ensure_future(self._client(Connection(reader, writer, self._taken)))
         self._clients.add(client)
@@ -164,10 +207,18 @@ class Listener:
     async def _client(self, connection: Connection) -> None:
         """Serve one connection; each request ends when its client leaves."""
         try:
-            while connection.open and (request := await connection.request()) is not None:
+            while connection.open:
+                request = await connection.request(self._admit, self._most_body, self._read_s)
+                if request is None:
+                    return
                 work = self._handler(request, connection)
                 await (_until_left(work, connection) if self._watch else work)
-        except (ConnectionError, asyncio.IncompleteReadError, ValueError):
+        except (
+            ConnectionError,
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+            ValueError,
+        ):
             pass  # a client that broke off or never spoke HTTP
         finally:
             connection.close()
@@ -190,7 +241,8 @@ async def _until_left(work: Awaitable[None], connection: Connection) -> None:
             raise result
 
 
-async def _read(reader: asyncio.StreamReader) -> HttpRequest | None:
+async def _head(reader: asyncio.StreamReader) -> HttpRequest | None:
+    """A request without its body; None when the client has left."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
@@ -201,21 +253,25 @@ async def _read(reader: asyncio.StreamReader) -> HttpRequest | None:
         name.strip().lower(): value.strip()
         for name, _, value in (line.partition(":") for line in lines if line)
     }
-    if headers.get("transfer-encoding", "").lower() == "chunked":
-        body = await _chunked_body(reader)
-    else:
-        length = int(headers.get("content-length", "0"))
-        if length > _BODY_LIMIT:
-            raise ValueError("body too large")
-        body = await reader.readexactly(length) if length else b""
-    return HttpRequest(method, path.partition("?")[0], headers, body)
+    return HttpRequest(method, path.partition("?")[0], headers, b"")
 
 
-async def _chunked_body(reader: asyncio.StreamReader) -> bytes:
+def _length(head: HttpRequest) -> int:
+    return int(head.headers.get("content-length", "0"))
+
+
+async def _with_body(reader: asyncio.StreamReader, head: HttpRequest, most: int) -> HttpRequest:
+    if head.headers.get("transfer-encoding", "").lower() == "chunked":
+        return replace(head, body=await _chunked_body(reader, most))
+    length = _length(head)
+    return replace(head, body=await reader.readexactly(length)) if length else head
+
+
+async def _chunked_body(reader: asyncio.StreamReader, most: int) -> bytes:
     body = bytearray()
     while True:
         length = int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16)
-        if len(body) + length > _BODY_LIMIT:
+        if len(body) + length > most:
             raise ValueError("body too large")
         if not length:
             while await reader.readuntil(b"\r\n") != b"\r\n":

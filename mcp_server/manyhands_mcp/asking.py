@@ -54,7 +54,7 @@ def _form(question: JobQuestion) -> ElicitRequestFormParams:
         field = {"type": "string", "title": "Answer", "description": "Your answer"}
     message = f"{question.text}\n\n{question.detail}" if question.detail else question.text
     return ElicitRequestFormParams(
-        message=message[:4_000],
+        message=message,  # never cut: a person approves what they see
         requested_schema={"type": "object", "properties": {_KEY: field}, "required": [_KEY]},
     )
 

@@ -76,6 +76,11 @@ async def running_http(
             server.should_exit = True
 
 
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, asyncio turns the delay of small packets off (40 ms otherwise).
@@ -115,4 +120,11 @@ async def serve_http(
             f"  data folders: {', '.join(map(str, folders)) or 'none'}",
             file=sys.stderr,
         )
+        if not is_loopback(host):
+            names = ", ".join(rules.hosts) or "none but this machine's own"
+            print(
+                "  there is no TLS here: token and tables go in clear, put a proxy before it\n"
+                f"  names that clients may call it by: {names} (--allow-host NAME adds one)",
+                file=sys.stderr,
+            )
         await anyio.sleep_forever()

@@ -122,8 +122,11 @@ class Works:
             async def approve(effect: Effect, why: str) -> Choice:
                 if not caller.person:
                     return Choice.NO
+                if effect.too_long:
+                    live.tell(effect.too_long)
+                    return Choice.NO
                 said = await live.ask(
-                    QuestionKind.APPROVAL, f"{effect.summary}? ({why})", effect.preview
+                    QuestionKind.APPROVAL, f"{effect.summary}? ({why})", effect.whole
                 )
                 return Choice.ONCE if said == "yes" else Choice.NO
 

@@ -21,6 +21,7 @@ from manyhands.serve.owning import serving
 from manyhands.serve.place import Owner, OwnerLock, read_owner, write_owner
 from manyhands.serve.service import Call, Route, ServeRoom, Service
 from manyhands.serve.wire import Want
+from manyhands.web.listener import Connection, HttpRequest, Listener
 
 pytestmark = pytest.mark.anyio
 
@@ -199,3 +200,60 @@ def test_the_command_says_who_owns_the_models_and_ends_it(tmp_path: Path) -> Non
     lock.release()
     assert refused.returncode == 2
     assert "runs already (pid 1)" in refused.stderr
+
+
+async def raw(owner: Owner, sent: bytes) -> bytes:
+    """What comes back until the owner closes the connection."""
+    port = int(owner.url.rpartition(":")[2])
+    got = b""
+    async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+        with anyio.fail_after(20):
+            try:
+                await stream.send(sent)
+                while True:
+                    got += await stream.receive()
+            except (anyio.EndOfStream, anyio.BrokenResourceError):
+                return got
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "status"), [("evil", False, 421), ("localhost", True, 413)]
+)
+async def test_a_body_is_not_read_before_its_head_is_admitted(
+    owner: Owner, host: str, token: bool, status: int
+) -> None:
+    head = f"POST /v1/leases HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100000000\r\n"
+    if token:
+        head += f"Authorization: Bearer {owner.token}\r\nContent-Type: application/json\r\n"
+    # Not one byte of the body follows: who waits for it does not answer.
+    assert (await raw(owner, f"{head}\r\n".encode())).startswith(f"HTTP/1.1 {status}".encode())
+
+
+async def test_a_head_without_end_is_dropped_and_nobody_else_notices(
+    owner: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await raw(owner, b"GET / HTTP/1.1\r\nX: " + b"x" * (3 << 20)) == b""
+    assert (await ask(owner)).status_code == 200
+    assert "never retrieved" not in caplog.text
+
+
+async def test_another_server_at_the_owners_address_is_no_owner() -> None:
+    async def babbles(request: HttpRequest, connection: Connection) -> None:
+        await connection.begin()
+        await connection.chunk(b"hello, who is there?\n")
+        await connection.end()
+
+    listener = Listener(babbles)
+    host, port = await listener.open("127.0.0.1", 0)
+    try:
+        async with Channel(Owner(f"http://{host}:{port}", "t", 1, "serve", "1")) as channel:
+
+            async def read() -> None:
+                async with channel.lines("/v1/leases", {}) as lines:
+                    async for _ in lines:
+                        pass
+
+            with pytest.raises(OwnerGone):
+                await read()
+    finally:
+        await listener.aclose()
