@@ -78,6 +78,12 @@ def main() -> None:
         # Nobody reads on; what is still buffered must not fail again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        click.echo(clean(f"manyhands: {error.filename!r}: {error.strerror}."), err=True)
+        click.echo("  → Check the path and its permissions.", err=True)
+        sys.exit(1)
     except Exception as error:
         fault = fault_in(error)
         if fault is None:

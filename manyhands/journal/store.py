@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from manyhands.errors import InputError
 from manyhands.journal.database import Database, open_database
@@ -198,7 +198,7 @@ class Journal:
 
     def run(self, run_id: str) -> RunRecord:
         """The run with this id or unique beginning of an id; raises `InputError`."""
-        rows = self._runs("WHERE runs.id = ?1 OR runs.id LIKE ?1 || '%' ESCAPE '\\'", (run_id,))
+        rows = self._runs("WHERE substr(runs.id, 1, length(?1)) = ?1", (run_id,))
         exact = [row for row in rows if row.id == run_id]
         found = exact or rows
         if len(found) != 1:
@@ -210,14 +210,14 @@ class Journal:
 
     def runs(self, limit: int = 20) -> list[RunRecord]:
         """The newest runs first."""
-        return self._runs("", ())[:limit]
+        return self._runs("", (), limit)
 
-    def _runs(self, where: str, parameters: Sequence[str]) -> list[RunRecord]:
+    def _runs(self, where: str, parameters: Sequence[str], limit: int = -1) -> list[RunRecord]:
         rows = self._db.execute(  # the clauses are this module's own
             "SELECT runs.id, (SELECT MIN(conversation_id) FROM conversation_runs WHERE run_id = "  # noqa: S608
             "runs.id), question, state, status, answer, started, finished, door, owner FROM runs "
-            f"{where} ORDER BY started DESC, runs.id DESC",
-            tuple(parameters),
+            f"{where} ORDER BY started DESC, runs.id DESC LIMIT ?",
+            (*parameters, limit),
         )
         return [
             RunRecord(
@@ -233,6 +233,28 @@ class Journal:
             )
             for row in rows
         ]
+
+    def whole_id(self, table: Literal["conversations", "artifacts"], beginning: str) -> str:
+        """The id with this unique beginning, or what was given where none begins so.
+
+        Raises:
+            InputError: several do.
+        """
+        found = [
+            str(row[0])
+            for row in self._db.execute(  # the two tables are this module's own
+                f"SELECT id FROM {table} WHERE substr(id, 1, length(?1)) = ?1 "  # noqa: S608
+                "ORDER BY length(id) LIMIT 2",
+                (beginning,),
+            )
+        ]
+        if not found or beginning in found:
+            return beginning
+        if len(found) > 1:
+            raise InputError(
+                f"Several ids of {table} begin with {beginning!r}.", hint="Give more of it."
+            )
+        return found[0]
 
     def events(self, run_id: str) -> list[Event]:
         """A run's written events in order."""

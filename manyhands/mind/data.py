@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,17 +71,22 @@ class DataFile:
         return "\n".join(lines)
 
 
-def open_data(given: Mapping[str, Any] | list[str | Path]) -> dict[str, DataFile]:
+def open_data(given: Mapping[str, Any] | Sequence[str | Path] | str | Path) -> dict[str, DataFile]:
     """Look at each data file; raises `InputError` naming the file and the fault.
 
     Args:
-        given: paths, or name -> path, data frame, or list of rows (dictionaries).
+        given: a path, paths, or name -> path, data frame, or list of rows (dictionaries).
     """
     if isinstance(given, Mapping):
         named = dict(given)
     else:
         named = {}
-        for path in given:
+        for path in [given] if isinstance(given, str | Path) else given:
+            if not isinstance(path, str | Path):
+                raise InputError(
+                    f"Data {path!r} is a {type(path).__name__}, which is no path.",
+                    hint="Name a table: data={'name': table}.",
+                )
             named[_free_name(_plain_name(Path(path).stem), named)] = path
     return {_plain_name(name): _open_one(_plain_name(name), value) for name, value in named.items()}
 

@@ -95,7 +95,7 @@ class Mind:
         self,
         question: str,
         *,
-        data: Mapping[str, Any] | Sequence[str | Path] = (),
+        data: Mapping[str, Any] | Sequence[str | Path] | str | Path = (),
         conversation_id: str = "",
         role: str = "",
         hands: bool = True,
@@ -108,7 +108,7 @@ class Mind:
 
         Args:
             question: in plain words.
-            data: paths, or name -> path, data frame or list of rows.
+            data: a path, paths, or name -> path, data frame or list of rows.
             conversation_id: continues this conversation.
             role: the role that writes the answer.
             hands: whether steps may be run; without, the mind answers directly.
@@ -152,7 +152,7 @@ class Mind:
         self,
         question: str,
         *,
-        data: Mapping[str, Any] | Sequence[str | Path] = (),
+        data: Mapping[str, Any] | Sequence[str | Path] | str | Path = (),
         conversation_id: str = "",
         role: str = "",
         hands: bool = True,
@@ -172,7 +172,7 @@ class Mind:
         if role and role not in self.roles:
             known = ", ".join(sorted(self.roles))
             raise InputError(f"There is no role {role!r}.", hint=f"Roles: {known}.")
-        files = open_data(data if isinstance(data, Mapping) else list(data))
+        files = open_data(data)
         with self.journal() as journal:
             turns = past.turns(journal, conversation_id)
             run_id = new_id("run")

@@ -40,6 +40,19 @@ def test_every_command_that_is_named_exists(page: Path) -> None:
     assert [words for words in named if not known(words.split())] == []
 
 
+def test_the_command_lines_page_names_every_command() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text()
+    context = click.Context(cli)
+    missing = []
+    for name in cli.list_commands(context):
+        rows = "".join(re.findall(rf"^\| `manyhands {name}\b.*$", page, re.M))
+        command = cli.get_command(context, name)
+        parts = command.list_commands(context) if isinstance(command, click.Group) else []
+        missing += [f"{name} {part}" for part in parts if not re.search(rf"\b{part}\b", rows)]
+        missing += [] if rows else [name]
+    assert missing == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text())

@@ -1,4 +1,4 @@
-"""Every recorded shape has its outcome; no cut, no noise and no nesting makes a wrong call."""
+"""Every shape, recorded or composed, has its outcome; cuts, noise and nesting make no wrong call."""
 
 import json
 import subprocess

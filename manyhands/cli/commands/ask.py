@@ -39,15 +39,19 @@ def command(
     from rich.console import Console
 
     from manyhands.cli.asking import exit_code, play, tell, terminal_mind
+    from manyhands.cli.given import check_text, read_stdin
     from manyhands.cli.reviewing import review_at_terminal
 
-    text = sys.stdin.read() if question == "-" else question
+    text = read_stdin() if question == "-" else check_text(question, "The question")
     console = Console(stderr=as_json)
     mind = terminal_mind(console)
     if continue_ and not conversation:
         with mind.journal() as journal:
             latest = journal.conversations(limit=1)
         conversation = latest[0].id if latest else ""
+    elif conversation:
+        with mind.journal() as journal:
+            conversation = journal.whole_id("conversations", conversation)
     answer = play(
         lambda: mind.stream(
             text,

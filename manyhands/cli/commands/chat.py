@@ -38,8 +38,9 @@ def command(
     from rich.console import Console
 
     from manyhands.cli.asking import play, tell, terminal_mind
+    from manyhands.cli.given import check_text
     from manyhands.cli.reviewing import review_at_terminal
-    from manyhands.errors import ManyhandsError
+    from manyhands.errors import InputError, ManyhandsError
 
     console = Console()
     mind = terminal_mind(console)
@@ -48,10 +49,14 @@ def command(
             for item in journal.conversations():
                 click.echo(clean(f"{item.id}  {item.title}"))
             return
-        conversation = journal.fork(fork) if fork else ""
+        conversation = journal.fork(journal.whole_id("conversations", fork)) if fork else ""
         if resume is not None:
             latest = journal.conversations(limit=1)
-            conversation = (latest[0].id if latest else "") if resume == "last" else resume
+            conversation = (
+                (latest[0].id if latest else "")
+                if resume == "last"
+                else journal.whole_id("conversations", resume)
+            )
         if conversation:
             for run in journal.conversation(conversation).runs:
                 click.echo(clean(f"you: {run.question}\nmind: {run.answer or run.state}\n"))
@@ -64,6 +69,11 @@ def command(
             return
         if text == "/quit":
             return
+        try:
+            check_text(text, "The line")
+        except InputError as error:
+            click.echo(str(error), err=True)
+            continue
         if text in ("/new", "/fork", "/list"):
             conversation = _command(mind, text, conversation)
             continue

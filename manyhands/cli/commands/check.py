@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from manyhands.cli.given import read_stdin
+
 if TYPE_CHECKING:
     from manyhands.checks.outcome import CheckOutcome
 
@@ -30,7 +32,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def run(case: str, as_json: bool) -> None:
     """Check the CASE in a JSON file (`-`: standard input); docs/checks.md shows one of each."""
-    text = sys.stdin.read() if case == "-" else _text(Path(case))
+    text = read_stdin() if case == "-" else _text(Path(case))
     _judge(text, as_json=as_json)
 
 
@@ -43,7 +45,7 @@ def rerun(check_id: str, as_json: bool) -> None:
     from manyhands.settings import load_settings
 
     with Journal.open(load_settings().journal.path) as journal:
-        _, _, content = journal.artifact(check_id)
+        _, _, content = journal.artifact(journal.whole_id("artifacts", check_id))
     _judge(content.decode("utf-8", errors="replace"), as_json=as_json)
 
 
@@ -100,7 +102,7 @@ def _subject(name: str, cell: int) -> str:
     from manyhands.settings import load_settings
 
     if name == "-":
-        text = sys.stdin.read()
+        text = read_stdin()
         return cell_of(text, cell) if cell else text
 
     def artifact(artifact_id: str) -> bytes:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from manyhands.cli.given import AMOUNT
+
 if TYPE_CHECKING:
     from manyhands.cli.findings import Finding
     from manyhands.cli.fitting import FitReport
@@ -30,8 +32,8 @@ _ALL = "*"
     metavar="[MODEL]",
     help="What fits into memory: every tier, or one model.",
 )
-@click.option("--vram", type=float, help="With --fit: GB of GPU memory of another machine.")
-@click.option("--ram", type=float, help="With --fit: GB of RAM of another machine.")
+@click.option("--vram", type=AMOUNT, help="With --fit: GB of GPU memory of another machine.")
+@click.option("--ram", type=AMOUNT, help="With --fit: GB of RAM of another machine.")
 @click.option("--num-ctx", type=click.IntRange(256), help="With --fit: another window.")
 @click.option(
     "--kv-type",

@@ -44,9 +44,10 @@ def command(
     from manyhands.cli.evaluation.running import run_tasks
     from manyhands.mind.mind import Mind
 
-    report: Report = run_tasks(Mind(door="eval"), Path(tasks) if tasks else None, only, console)
     path = Path(out)
     temporary = path.with_name(f"{path.name}.part")
+    temporary.touch()  # a report that cannot be written is told before hours of work
+    report: Report = run_tasks(Mind(door="eval"), Path(tasks) if tasks else None, only, console)
     temporary.write_text(report.model_dump_json(indent=2), encoding="utf-8")
     temporary.replace(path)
     console.print(table_of(report))

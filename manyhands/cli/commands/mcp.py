@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from manyhands.cli.given import PORT
+
 __all__ = ["command"]
 
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -43,7 +45,7 @@ def _need_mcp() -> None:
 @_folders
 @click.option("--http", "over_http", is_flag=True, help="Streamable HTTP instead of stdio.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8765, show_default=True)
+@click.option("--port", type=PORT, default=8765, show_default=True)
 @click.option("--allow-host", "hosts", multiple=True, help="A further name in `Host`; repeatable.")
 @click.option("--allow-origin", "origins", multiple=True, help="A web page's origin; repeatable.")
 @click.option("--public-url", default="", help="Where clients reach it from outside.")

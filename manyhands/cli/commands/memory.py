@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from manyhands.clean import clean
+from manyhands.cli.given import read_stdin
+from manyhands.errors import InputError
 
 if TYPE_CHECKING:
     from manyhands.memory import Hit, Memory
@@ -80,7 +81,7 @@ def add(
     """Remember TEXT (`-` reads it from standard input) on your word."""
     import hashlib
 
-    told = sys.stdin.read() if text == "-" else text
+    told = read_stdin() if text == "-" else text
     name = item_id or f"{kind}-{hashlib.blake2b(told.encode(), digest_size=5).hexdigest()}"
 
     async def work(memory: Memory) -> None:
@@ -236,7 +237,6 @@ def encrypt(undo: bool) -> None:
 
     No other process may have it open. The journal is not part of it.
     """
-    from manyhands.errors import InputError
     from manyhands.memory.encrypting import change_key, is_encrypted
     from manyhands.settings import load_settings
 
@@ -282,8 +282,14 @@ def import_(file: str) -> None:
     """Read memories from an export; what is there already stays as it is."""
 
     async def work(memory: Memory) -> None:
-        with click.open_file(file, encoding="utf-8") as lines:
-            written = await memory.import_(lines)
+        try:
+            with click.open_file(file, encoding="utf-8") as lines:
+                written = await memory.import_(lines)
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{file!r} is no export: byte 0x{error.object[error.start]:02x} is not UTF-8.",
+                hint="`manyhands memory export FILE` writes one.",
+            ) from None
         told = (len(written.new), len(written.changed), len(written.same))
         click.echo("{} new, {} changed, {} known already".format(*told))
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from manyhands.cli.given import PORT
+
 __all__ = ["command"]
 
 
@@ -17,7 +19,7 @@ def command() -> None:
 @command.command("serve")
 @click.argument("script", type=click.Path(exists=True, dir_okay=False))
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=11500, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=PORT, default=11500, show_default=True, help="0 takes a free one.")
 def serve(script: str, host: str, port: int) -> None:
     """Serve the models of a SCRIPT in TOML until Ctrl-C (see docs/rehearsal.md)."""
     import threading

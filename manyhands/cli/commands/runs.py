@@ -17,7 +17,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--limit", default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 def list_runs(limit: int, as_json: bool) -> None:
     """The newest runs first."""

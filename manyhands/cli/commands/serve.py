@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
+from manyhands.cli.given import AMOUNT
+
 if TYPE_CHECKING:
     from manyhands.serve.service import ServeRoom, Service
     from manyhands.settings import Settings
@@ -27,7 +29,9 @@ _TAKE_OVER_S = 10.0
 
 
 @click.group("serve", invoke_without_command=True)
-@click.option("--idle", default=0.0, help="End after so many seconds without a door; 0: never.")
+@click.option(
+    "--idle", type=AMOUNT, default=0.0, help="End after so many seconds without a door; 0: never."
+)
 @click.pass_context
 def command(ctx: click.Context, idle: float) -> None:
     """Own the models of this machine for every notebook, IDE and terminal, until it is stopped."""
