@@ -1,4 +1,4 @@
-"""Every shape, recorded or composed, has its outcome; cuts, noise and nesting make no wrong call."""
+"""Every shape, recorded or composed, has its outcome; cuts, noise, nesting make no wrong call."""
 
 import json
 import subprocess
