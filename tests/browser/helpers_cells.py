@@ -46,6 +46,12 @@ def yearly_rise(table):
     years, ppm = table["year"], table["ppm"]
     return round((ppm[-1] - ppm[0]) / (years[-1] - years[0]), 2)
 """
+_SECOND = """
+def yearly_rise(table):
+    rows = sorted(zip(table["year"], table["ppm"]))
+    (begin, low), (end, high) = rows[0], rows[-1]
+    return round((high - low) / (end - begin), 2)
+"""
 _TESTS = """
 def check(candidate):
     assert candidate({"year": [2000, 2010], "ppm": [300.0, 315.0]}) == 1.5
@@ -78,8 +84,9 @@ def reply_in_a_cell(request: ScriptedRequest) -> Reply | str:
         return _framed(asked) or reply_of(request)
     if "yearly rise" not in prompt:
         return reply_of(request)
-    if role in ("tester", "coder"):
-        return f"```python\n{_TESTS if role == 'tester' else _PROGRAM}```\n"
+    programs = {"tester": _TESTS, "coder": _PROGRAM, "skeptic": _SECOND}
+    if role in programs:
+        return f"```python\n{programs[role]}```\n"
     return Reply(_ANSWER, pace_s=0.04)
 
 
@@ -103,6 +110,7 @@ def script() -> str:
         ("You are the framer", _PLAN),
         ("You are the tester", f"```python{_TESTS}```"),
         ("You are the coder", f"```python{_PROGRAM}```"),
+        ("You are the skeptic", f"```python{_SECOND}```"),
     ]
     told = "\n".join(
         f"[[model.reply]]\nsystem = {json.dumps(system)}\nsay = {json.dumps(say)}"

@@ -149,7 +149,7 @@ function render({ model, el }) {
     trace.hidden = !tree.goal && !tree.steps.length && !tree.notes.length;
     const proposed = model.get('cells').map(cell => cell.source);
     if (changed('answer', [tree.answer, proposed])) answer.replaceChildren(prose(tree.answer || '', proposed));
-    rating.root.hidden = !model.get('ended') || !tree.answer || !living;
+    rating.root.hidden = !model.get('ended') || !tree.answer || tree.state === 'failed' || !living;
     rating.draw(tree);
   }
 
