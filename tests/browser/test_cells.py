@@ -339,6 +339,7 @@ def test_the_panel_is_used_with_the_keyboard_alone(page: Page, lab: Lab) -> None
         found.append(page.evaluate(named))
     assert found == [
         "blind_tests passed: show what was found",
+        "second_program passed: show what was found",
         "runs_on_data passed: show what was found",
         "Insert proposed cell below",
         "Run proposed cell after approval",
