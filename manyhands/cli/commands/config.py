@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -27,7 +28,7 @@ def _show(as_json: bool) -> None:
     from manyhands.settings import load_with_origins
 
     loaded = load_with_origins()
-    dumped = loaded.settings.model_dump(mode="json")
+    dumped = _without_secrets(loaded.settings.model_dump(mode="json"))
     if as_json:
         shown = {
             "path": str(loaded.path),
@@ -48,6 +49,19 @@ def _show(as_json: bool) -> None:
             section = key.partition(".")[0]
             click.echo()
         click.echo(f"{key:<{widest}}  {value:<{longest}}  {origin}")
+
+
+def _without_secrets(dumped: dict[str, Any]) -> dict[str, Any]:
+    """What may be shown to others: `env` and `headers` keep only what names a variable."""
+    from manyhands.redaction import MARK, redact_value
+
+    for server in dumped["mcpServers"].values():
+        for table in ("env", "headers"):
+            server[table] = {
+                name: value if "${" in value else MARK for name, value in server[table].items()
+            }
+    shown: dict[str, Any] = redact_value(dumped)
+    return shown
 
 
 def _value(dumped: object, key: str) -> str:
