@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from manyhands.errors import InputError
+from manyhands_jupyter.command_line import run_manyhands
 
 if TYPE_CHECKING:
     from manyhands_jupyter.session import Session
@@ -95,21 +93,11 @@ def _fit_row(one: Mapping[str, Any], *, on_cpu: bool) -> Row:
 
 
 async def _doctor(session: Session, *options: str) -> dict[str, Any]:
-    """The doctor's report; a process of its own, so that looking holds up nobody."""
-    env = dict(os.environ)
-    if session.rehearsal is not None:
-        for name, host in session.settings.hosts.items():
-            env[f"MANYHANDS_HOSTS__{name.upper()}__URL"] = host.url
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "manyhands", "doctor", *options, "--json"),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=env,
-    )
-    out, err = await process.communicate()
+    """The doctor's report."""
+    _, out, err = await run_manyhands(session, "doctor", *options, "--json")
     try:
         report: dict[str, Any] = json.loads(out)
     except ValueError:
-        said = err.decode("utf-8", errors="replace").strip()[-300:]
+        said = err.strip()[-300:]
         raise InputError(f"The doctor did not answer: {said}", hint="manyhands doctor") from None
     return report

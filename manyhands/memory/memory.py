@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +12,7 @@ from anyio import to_thread
 from anyio.lowlevel import checkpoint
 
 from manyhands.errors import InputError, ManyhandsError
+from manyhands.memory.asked import checked_k, listed, pair_of
 from manyhands.memory.bare import bare_of
 from manyhands.memory.derived import rebuild_near, rebuild_words
 from manyhands.memory.embedding import (
@@ -25,8 +25,8 @@ from manyhands.memory.embedding import (
 from manyhands.memory.erase import Forgotten, erase, erase_in_journal
 from manyhands.memory.fitting import FitReport
 from manyhands.memory.hot import Filter
-from manyhands.memory.records import Hit, Trust, id_of, kind_of, read_item, seconds_of
-from manyhands.memory.searching import MOST_HITS, Searcher
+from manyhands.memory.records import Hit, Trust, kind_of, read_item, seconds_of
+from manyhands.memory.searching import Searcher
 from manyhands.memory.signals import read_question
 from manyhands.memory.standing import settle
 from manyhands.memory.statistics import statistics
@@ -250,9 +250,9 @@ class Memory:
             since, until: only what was said or made between; numbers, dates or ISO text.
             budget_tokens: hits together are at most so long; none is cut.
         """
-        k = _checked(query, k)
-        where = None if scope is None else tuple(_listed(scope))
-        what = None if kinds is None else tuple(kind_of(kind) for kind in _listed(kinds))
+        k = checked_k(query, k)
+        where = None if scope is None else tuple(listed(scope))
+        what = None if kinds is None else tuple(kind_of(kind) for kind in listed(kinds))
         try:
             wanted = Filter(where, what, seconds_of(since), seconds_of(until))
         except ValueError as error:
@@ -301,13 +301,7 @@ class Memory:
         Args:
             pairs: questions, each with the ids of the memories that answer it.
         """
-        asked = []
-        for pair in pairs:
-            if not isinstance(pair, Sequence) or len(pair) != 2 or not isinstance(pair[0], str):
-                raise InputError(
-                    f"A pair is {repr(pair)[:80]}.", hint="Give (question, [ids that answer it])."
-                )
-            asked.append((pair[0], _listed(pair[1])))
+        asked = [pair_of(pair) for pair in pairs]
         vectors = [await self._query_vector(query) for query, _ in asked]
         return await to_thread.run_sync(self._searcher.fit, asked, vectors)
 
@@ -346,7 +340,7 @@ class Memory:
         Args:
             journal: the journal's file, whose runs that recalled them lose their payloads too.
         """
-        named = _listed(ids)
+        named = listed(ids)
         done = await to_thread.run_sync(erase, self._store, named)
         if journal is None:
             return done
@@ -384,20 +378,3 @@ class Memory:
         await to_thread.run_sync(self._store.restore, standings)
         await self.embed_new()
         return written
-
-
-def _listed(value: object) -> list[str]:
-    """Ids, kinds or scopes as text: one or several; a whole number is its digits."""
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return [id_of(one) for one in value]
-    return [id_of(value)]
-
-
-def _checked(query: object, k: object) -> int:
-    """`k` as it is used, when both can be."""
-    if not isinstance(query, str):
-        raise InputError(f"The query is {query!r}, no text.")
-    most = int(k) if isinstance(k, Integral) and not isinstance(k, bool) else 0
-    if not 1 <= most <= MOST_HITS:
-        raise InputError(f"k is {k!r}; it must be a number between 1 and {MOST_HITS:,}.")
-    return most

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from manyhands.errors import InputError, StorageError
+from manyhands.errors import StorageError
 from manyhands.journal.database import open_database
 from manyhands.memory.derived import rebuild_near
 from manyhands.memory.lookup import Connection, Lookup
 from manyhands.memory.neardisk import load_extension
 from manyhands.memory.place import is_url, look_at_the_place
-from manyhands.memory.records import Family, Item, Trust, thread_of
+from manyhands.memory.records import Family, Item, Trust
 from manyhands.memory.rows import COLUMNS, Row, row_of, values_of
 from manyhands.memory.schema import MIGRATIONS
 from manyhands.memory.sqlite_lookup import SqliteLookup
+from manyhands.memory.stored import StoredItems
 from manyhands.memory.views import views_of, words_of
 from manyhands.memory.words import stems
 
@@ -40,7 +41,7 @@ class Written:
     superseded: tuple[str, ...] = ()
 
 
-class Store:
+class Store(StoredItems):
     """One memory file, open for reading and, unless read-only, for writing.
 
     Two connections: readers see a steady state while a write is going on, and `data_version`
@@ -62,7 +63,7 @@ class Store:
         self.remote = remote
         self.lookup = lookup
         self._writer = writer
-        self.reader = reader
+        super().__init__(reader)
 
     @property
     def read_only(self) -> bool:
@@ -312,83 +313,6 @@ class Store:
             (item.scope, item.thread, position),
         )
         return [row_of(found) for found in rows]
-
-    def rows(self, pks: Sequence[int], *, db: Connection | None = None) -> list[Row]:
-        """Items by their rows, in the order asked for; what is gone is left out."""
-        found: dict[int, Row] = {}
-        for start in range(0, len(pks), _CHUNK):
-            chunk = pks[start : start + _CHUNK]
-            marks = ",".join("?" * len(chunk))
-            for raw in (db or self.reader).execute(
-                f"SELECT {COLUMNS} FROM item WHERE pk IN ({marks})",  # noqa: S608
-                chunk,
-            ):
-                row = row_of(raw)
-                found[row.pk] = row
-        return [found[pk] for pk in pks if pk in found]
-
-    def get(self, item_id: str) -> Row:
-        """One item.
-
-        Raises:
-            InputError: there is none of that id.
-        """
-        rows = self.reader.execute(f"SELECT {COLUMNS} FROM item WHERE id = ?", (item_id,))  # noqa: S608
-        if not rows:
-            raise InputError(
-                f"There is no memory {item_id!r}.", hint="List them with: manyhands memory search"
-            )
-        return row_of(rows[0])
-
-    def holds(self, item_id: str) -> bool:
-        return bool(self.reader.execute("SELECT 1 FROM item WHERE id = ?", (item_id,)))
-
-    def on_subject_of(self, item_id: str) -> list[Row]:
-        """Other facts on the subject of a fact, newest first."""
-        item = self.get(item_id).item
-        if not item.subject:
-            return []
-        return [
-            row_of(raw)
-            for raw in self.reader.execute(
-                f"SELECT {COLUMNS} FROM item WHERE scope = ? AND subject = ? AND id <> ? "  # noqa: S608
-                "ORDER BY valid_from DESC, pk DESC",
-                (item.scope, item.subject, item_id),
-            )
-        ]
-
-    def all(self, *, scope: str | None = None, after: int = 0, limit: int = 1_000) -> list[Row]:
-        """Items in the order they were first written, a page at a time."""
-        where = "pk > ?"
-        values: list[object] = [after, limit]
-        if scope is not None:
-            where, values = "pk > ? AND scope = ?", [after, scope, limit]
-        return [
-            row_of(raw)
-            for raw in self.reader.execute(
-                f"SELECT {COLUMNS} FROM item WHERE {where} ORDER BY pk LIMIT ?",  # noqa: S608
-                values,
-            )
-        ]
-
-    def ids_from(self, path: str, scope: str) -> dict[str, bytes]:
-        """Ids and fingerprints of the items that were read from a file."""
-        return {
-            str(item_id): bytes(print_)
-            for item_id, print_ in self.reader.execute(
-                "SELECT id, fingerprint FROM item WHERE scope = ? AND thread = ? AND trust = ?",
-                (scope, thread_of(path), Trust.FILE),
-            )
-        }
-
-    def setting(self, name: str) -> str:
-        rows = self.reader.execute("SELECT value FROM setting WHERE name = ?", (name,))
-        return str(rows[0][0]) if rows else ""
-
-    def counts(self) -> Mapping[str, int]:
-        """How many items there are of each kind."""
-        found = self.reader.execute("SELECT kind, count(*) FROM item GROUP BY kind ORDER BY kind")
-        return {str(kind): int(count) for kind, count in found}
 
 
 #: How strong a word is when two facts on one subject disagree.

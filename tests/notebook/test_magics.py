@@ -323,3 +323,32 @@ def test_cells_that_are_not_saved_yet_are_seen_and_mended(tmp_path: Path) -> Non
         seen = fresh.run("%mind see").text
         assert seen.index("as yet 42") < seen.index("1 / 0")
         assert "far = 9" not in seen, "the cell to mend is the last that is shown"
+
+
+def test_memory_is_added_found_corrected_and_forgotten_from_a_cell(
+    notebook: Notebook, folder: Path
+) -> None:
+    def said(line: str) -> str:
+        shown = notebook.run(f"%mind memory {line}")
+        return shown.text + shown.error
+
+    assert "tides: remembered" in said("add The tide table is in data/tides.csv --id tides")
+    assert "tides.csv" in said("search where is the tide table --words")
+    assert "share of the best" in said("why tide table --words")
+    assert "tides: changed" in said('edit tides --text "The tide table has moved."')
+    assert "has moved" in said("show tides")
+    assert "tides" in said("tide table")
+    for waits in ("forget tides", "edit tides", "index . --watch", "search", 'add "unclosed'):
+        assert "Traceback" not in (fault := said(waits))
+        assert fault.strip()
+    assert "has moved" in said("show tides")
+    said(f"export {folder / 'kept.jsonl'}")
+    assert "1 of 1 forgotten" in said("forget tides --yes")
+    assert "no memory 'tides'" in said("show tides")
+    assert "1 new" in said(f"import {folder / 'kept.jsonl'}")
+    assert "fact 1" in said("stats")
+    done = subprocess.run(
+        [sys.executable, "-m", "manyhands", "memory", "show", "tides"],
+        env=environment(folder), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "has moved" in done.stdout

@@ -26,7 +26,8 @@ _HELP = """%mind QUESTION            ask; %%mind asks the whole cell
 %mind fix [hint]          mend the last cell that failed
 %mind explain [question]  explain the last output
 %mind see [RUN]           what was sent with the last question
-%mind status  stop  runs [N]  trace [RUN]  resume [RUN]  roles [NAME]  memory [WORDS]
+%mind status  stop  runs [N]  trace [RUN]  resume [RUN]  roles [NAME]
+%mind memory [WORDS]      what is remembered;  memory add|search|why|show|edit|forget|…  changes it
 %mind good|bad [reason]   rate the last answer
 %mind allow ask|session|never   running proposed cells;  %mind limit SECONDS  per cell
 %mind panel               the control panel
@@ -128,9 +129,13 @@ class MindMagics(Magics):  # type: ignore[misc]
         print("\n".join(role_lines(words.text)))
 
     def _memory(self, words: Words) -> None:
+        from manyhands_jupyter.remembering import is_command, run_command
         from manyhands_jupyter.telling import memory_lines
 
-        print("\n".join(memory_lines(self.session, words.text)))
+        if is_command(words.text):
+            print(run_command(self.session, words.text))
+        else:
+            print("\n".join(memory_lines(self.session, words.text)))
 
     def _resume(self, words: Words) -> None:
         self.session.resume(words.text, words)

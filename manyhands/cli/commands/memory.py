@@ -11,6 +11,7 @@ import click
 
 from manyhands.clean import clean
 from manyhands.cli.given import read_stdin
+from manyhands.cli.hits import day_of, hit_as_json, show_hit
 from manyhands.errors import InputError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _here(everywhere: bool) -> list[str] | None:
 
 
 @command.command("add")
-@click.argument("text")
+@click.argument("text", nargs=-1, required=True)
 @click.option("--kind", default="fact", show_default=True, help="fact, lesson, episode, …")
 @click.option("--id", "item_id", default="", help="Its id; made from the text when not given.")
 @click.option("--subject", default="", help="What a fact is about; a newer one supersedes it.")
@@ -75,13 +76,13 @@ def _here(everywhere: bool) -> list[str] | None:
 @click.option("--source", default="", help="Where it comes from.")
 @click.option("--global", "global_", is_flag=True, help="It belongs to no project.")
 def add(
-    text: str, kind: str, item_id: str, subject: str, tags: tuple[str, ...], source: str,
-    global_: bool,
+    text: tuple[str, ...], kind: str, item_id: str, subject: str, tags: tuple[str, ...],
+    source: str, global_: bool,
 ) -> None:  # fmt: skip
     """Remember TEXT (`-` reads it from standard input) on your word."""
     import hashlib
 
-    told = read_stdin() if text == "-" else text
+    told = read_stdin() if text == ("-",) else " ".join(text)
     name = item_id or f"{kind}-{hashlib.blake2b(told.encode(), digest_size=5).hexdigest()}"
 
     async def work(memory: Memory) -> None:
@@ -102,7 +103,7 @@ def add(
 
 
 @command.command("search")
-@click.argument("query")
+@click.argument("query", nargs=-1, required=True)
 @click.option("-k", default=10, show_default=True, help="At most so many hits.")
 @click.option("--kind", "kinds", multiple=True, help="Only this kind; repeatable.")
 @click.option("--since", default="", help="Only what is newer, e.g. 2026-01-31.")
@@ -112,39 +113,39 @@ def add(
 @click.option("--words", is_flag=True, help="By words alone; no model server is asked.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 def search(
-    query: str, k: int, kinds: tuple[str, ...], since: str, until: str, tokens: int,
+    query: tuple[str, ...], k: int, kinds: tuple[str, ...], since: str, until: str, tokens: int,
     everywhere: bool, words: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Find what is remembered about QUERY, best first."""
     hits = _search(
-        query, k=k, kinds=kinds or None, since=since, until=until,
+        " ".join(query), k=k, kinds=kinds or None, since=since, until=until,
         budget_tokens=tokens or None, everywhere=everywhere, words=words,
     )  # fmt: skip
     if as_json:
-        click.echo(json.dumps([_told(hit) for hit in hits], ensure_ascii=False, indent=2))
+        click.echo(json.dumps([hit_as_json(hit) for hit in hits], ensure_ascii=False, indent=2))
         return
     if not hits:
         click.echo("Nothing is remembered about that here. --everywhere looks in all projects.")
     for hit in hits:
-        _show_hit(hit)
+        show_hit(hit)
 
 
 @command.command("why")
-@click.argument("query")
+@click.argument("query", nargs=-1, required=True)
 @click.option("-k", default=5, show_default=True)
 @click.option("--everywhere", is_flag=True, help="In all projects.")
 @click.option("--words", is_flag=True, help="By words alone; no model server is asked.")
-def why(query: str, k: int, everywhere: bool, words: bool) -> None:
+def why(query: tuple[str, ...], k: int, everywhere: bool, words: bool) -> None:
     """Explain the ranking for QUERY: each signal's part in each score."""
     from manyhands.memory.signal_names import SIGNALS_TOLD, Signal
 
     async def work(memory: Memory) -> None:
-        hits = await memory.recall(query, k=k, scope=_here(everywhere))
-        question = memory.explain(query)
+        hits = await memory.recall(" ".join(query), k=k, scope=_here(everywhere))
+        question = memory.explain(" ".join(query))
         click.echo(f"looked up by the stems: {' '.join(question.stems) or '(none)'}")
         click.echo(f"vectors: {question.model or 'none, words alone'}")
         for hit in hits:
-            _show_hit(hit)
+            show_hit(hit)
             click.echo(f"    profile: {hit.profile}")
             for name in sorted(hit.parts, key=lambda part: -abs(hit.parts[part])):
                 click.echo(f"    {hit.parts[name]:+.3f}  {name:14} {SIGNALS_TOLD[Signal(name)]}")
@@ -163,8 +164,8 @@ def show(item_id: str) -> None:
         for name, value in (
             ("id", item.id), ("kind", item.kind), ("trust", item.trust), ("scope", item.scope),
             ("source", item.source), ("context", item.context), ("speaker", item.speaker),
-            ("time", _day(item.time)), ("added", _day(row.added)), ("subject", item.subject),
-            ("valid from", _day(row.valid_from)), ("valid to", _day(row.valid_to)),
+            ("time", day_of(item.time)), ("added", day_of(row.added)), ("subject", item.subject),
+            ("valid from", day_of(row.valid_from)), ("valid to", day_of(row.valid_to)),
             ("superseded by", row.superseded_by), ("tags", ", ".join(item.tags)),
             ("meta", json.dumps(dict(item.meta), ensure_ascii=False) if item.meta else ""),
         ):  # fmt: skip
@@ -379,46 +380,3 @@ def _search(query: str, *, everywhere: bool, words: bool, **where: Any) -> list[
         return await memory.recall(query, scope=_here(everywhere), **where)
 
     return _with_memory(work, words_only=words, notices=True)
-
-
-def _show_hit(hit: Hit) -> None:
-    from rich.console import Console
-
-    from manyhands.trace.terminal import plain
-
-    console = Console(highlight=False)
-    old = f" · superseded by {hit.superseded_by}" if hit.superseded_by else ""
-    copies = f" · and {len(hit.copies)} copies" if hit.copies else ""
-    console.print(plain(f"{hit.score:.3f}  {hit.id}", "bold"), soft_wrap=True)
-    told = " · ".join(
-        part
-        for part in (hit.kind, str(hit.trust), hit.speaker, _day(hit.time), hit.context)
-        if part
-    )
-    console.print(plain(f"    {told}{old}{copies}", "dim"), soft_wrap=True)
-    lines = hit.text.strip().splitlines()
-    more = f"  (+{len(lines) - 4} lines)" if len(lines) > 4 else ""
-    for line in lines[:4]:
-        console.print(plain(f"    {line[:160]}"), soft_wrap=True)
-    if more:
-        console.print(plain(f"   {more}", "dim"))
-
-
-def _told(hit: Hit) -> dict[str, Any]:
-    return {
-        "id": hit.id, "score": hit.score, "text": hit.text, "kind": hit.kind, "scope": hit.scope,
-        "source": hit.source, "context": hit.context, "time": hit.time, "speaker": hit.speaker,
-        "trust": hit.trust, "parts": dict(hit.parts), "handle": hit.handle,
-        "superseded_by": hit.superseded_by, "copies": list(hit.copies), "meta": dict(hit.meta),
-    }  # fmt: skip
-
-
-def _day(time: float | None) -> str:
-    from datetime import datetime
-
-    if time is None:
-        return ""
-    try:
-        return datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M")
-    except (ValueError, OverflowError, OSError):
-        return f"{time:g} s"
