@@ -95,23 +95,24 @@ def current(steps: Iterable[StepReport]) -> list[StepReport]:
 
 def judge_answer(
     steps: Iterable[StepReport],
-    ungrounded: Iterable[str],
+    loose: Iterable[str],
     wrong: Collection[str] = (),
     contradictions: Sequence[str] = (),
 ) -> tuple[Status, tuple[str, ...]]:
     """Status and open points of an answer that was written from `steps`.
 
     Verified: there is at least one step, each step other than a `verify` is verified, each
-    `verify` is decided, and every number of the text comes from somewhere. A refuted claim does
+    `verify` is decided, and nothing in the text is loose. A refuted claim does
     not count against the answer: finding it out was the work. Otherwise unverified, or the
     steps' own status when none of them brought anything.
 
     Args:
+        loose: what the text says beyond the results (`wording.loose_ends`).
         wrong: steps that another check decided against; they do not count either way.
         contradictions: between results, that no check could decide.
     """
     reports = [report for report in current(steps) if report.id not in wrong]
-    loose = [f"the number {number} stands in no result" for number in ungrounded]
+    loose = list(loose)
     decided = (Status.VERIFIED, Status.REFUTED)
     open_points = [
         f"step {report.id} is {report.result.status}: "

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["numbers_in", "ungrounded"]
+__all__ = ["SMALL", "numbers_in", "ungrounded"]
 
 _NUMBER = re.compile(r"(?<![\w.])[-+\u2212]?\d[\d,\u202f]*(?:\.\d+)?(?:[eE][-+]?\d+)?")
 #: Counting words written as digits ("2 steps") are everywhere and prove nothing.
-_SMALL = 12
+SMALL = 12
 
 
 def numbers_in(text: str) -> list[str]:
@@ -18,17 +18,20 @@ def numbers_in(text: str) -> list[str]:
     return [match.group().rstrip(",") for match in _NUMBER.finditer(plain)]
 
 
-def ungrounded(answer: str, sources: Iterable[str]) -> list[str]:
+def ungrounded(answer: str, sources: Iterable[str], *, small: int = SMALL) -> list[str]:
     """The numbers of `answer` that no number in `sources` rounds to.
 
     A number is grounded if some source number, rounded to as many decimals as the answer shows,
-    equals it (or its hundredth, for per cent). Small whole numbers need no ground.
+    equals it (or its hundredth, for per cent).
+
+    Args:
+        small: whole numbers up to this one need no ground.
     """
     known = [_value(text) for source in sources for text in numbers_in(source)]
     missing = []
     for text in numbers_in(answer):
         value = _value(text)
-        if value is None or (float(value).is_integer() and abs(value) <= _SMALL):
+        if value is None or (float(value).is_integer() and abs(value) <= small):
             continue
         decimals = len(text.partition(".")[2]) if "e" not in text.lower() else 12
         if not any(_rounds_to(source, value, decimals) for source in known):

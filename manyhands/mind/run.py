@@ -16,11 +16,11 @@ from manyhands.mind.council import Council
 from manyhands.mind.effects import perform_effects
 from manyhands.mind.frame import Frame, PlanStep, Route
 from manyhands.mind.framing import Framer
-from manyhands.mind.grounding import ungrounded
 from manyhands.mind.question import Question, Recall, Review
 from manyhands.mind.reconciling import Settled, conflicts_in, settle
 from manyhands.mind.revising import why_revise
 from manyhands.mind.tools import Toolbox
+from manyhands.mind.wording import loose_ends
 from manyhands.mind.writing import Writer
 
 __all__ = ["Reached", "Run"]
@@ -144,13 +144,15 @@ class Run:
             *(source.description for source in self.toolbox.sources.values()),
             self.question.text,
         ]
-        loose = ungrounded(text, ground)
+        loose = await loose_ends(
+            text, self.question.text, frame.steps, reports, ground, self.toolbox.bench
+        )
         status, open_points = judge_answer(reports, loose, settled.wrong, settled.open_points)
         if loose:
             await self.toolbox.emit(
                 Note(
                     reason=NoteReason.UNGROUNDED,
-                    text=f"numbers that stand in no result: {', '.join(loose)}",
+                    text="; ".join(loose),
                 )
             )
         counted = [report for report in reports if report.id not in settled.wrong]

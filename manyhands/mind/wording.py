@@ -1,0 +1,221 @@
+"""Whether the words of an answer say what was checked, and what was checked is what was asked.
+
+A status is worth what it stands for: a step may be proved while the sentence about it says
+something else. Each formula of a text is compared with the checked ones by the maths checks, each
+number with those that stand in a result. The sentences between them no machine can judge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from manyhands.checks.outcome import CheckOutcome, Verdict
+from manyhands.hands.contracts import HandName, MathKind, Status
+from manyhands.mind.answer import StepReport, current
+from manyhands.mind.formulas import formulas_in, sides_of, statements_in
+from manyhands.mind.frame import PlanStep
+from manyhands.mind.grounding import SMALL, ungrounded
+
+__all__ = ["Checks", "loose_ends"]
+
+#: Formulas of one text that are compared; what stands beyond them counts as not compared.
+_MOST = 24
+_CONSTANTS = frozenset({"pi", "e", "E", "sqrt", "exp", "log", "ln", "oo"})
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_COUNTING = re.compile(r"(?i)\b(?:step|part|case|schritt|teil|étape|paso|fall)\s+\d+")
+
+
+class Checks(Protocol):
+    """What compares two expressions: the workbench of a run."""
+
+    async def maths(self, case: Mapping[str, Any]) -> CheckOutcome: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """A verified step of mathematics: what was given, and what came out."""
+
+    id: str
+    kind: MathKind
+    given: tuple[str, ...]
+    value: str
+
+
+async def loose_ends(
+    text: str,
+    question: str,
+    steps: Sequence[PlanStep],
+    reports: Iterable[StepReport],
+    ground: Iterable[str],
+    checks: Checks,
+) -> list[str]:
+    """What stands between an answer and `verified`, each in words for a person.
+
+    Args:
+        text: the answer.
+        ground: texts whose numbers the answer may repeat: notes, results, data, the question.
+    """
+    counted = current(reports)
+    sums = [
+        found
+        for report in counted
+        if report.result.status is Status.VERIFIED and (found := _sum(report, steps)) is not None
+    ]
+    if not sums:
+        return [_no_number(number) for number in ungrounded(text, ground)]
+    alone = all(report.hand is HandName.MATH for report in counted)
+    # Of data and programs small numbers are told for many reasons; of mathematics alone they are
+    # its results.
+    small = 0 if alone else SMALL
+    loose = await _unlike_the_checked(text, question, sums, ground, checks, small)
+    loose += await _unsaid(text, sums, checks)
+    if alone:
+        loose += await _not_asked(question, sums, checks)
+    return loose
+
+
+def _no_number(number: str) -> str:
+    return f"the number {number} stands in no result"
+
+
+def _sum(report: StepReport, steps: Sequence[PlanStep]) -> _Sum | None:
+    if report.hand is not HandName.MATH:
+        return None
+    step = next((one for one in steps if one.id == report.id), None)
+    if step is None:
+        return None
+    given = tuple(value for key, value in step.given.items() if key not in ("var", "op"))
+    return _Sum(report.id, step.kind, given, report.result.value)
+
+
+async def _unlike_the_checked(
+    text: str,
+    question: str,
+    sums: Sequence[_Sum],
+    ground: Iterable[str],
+    checks: Checks,
+    small: int,
+) -> list[str]:
+    """Formulas and numbers of the text that are none of those that were checked."""
+    known = list(
+        dict.fromkeys(
+            side
+            for one in sums
+            for source in (one.value, *one.given, *_listed(one.value))
+            for side in sides_of(source)
+        )
+    )
+    known += [side for formula in formulas_in(question) for side in formula.sides]
+    loose, left, at_end = [], text, []
+    for at, formula in enumerate(formulas_in(text)):
+        unlike = [
+            side
+            for side in formula.sides
+            if at >= _MOST or await _is_one_of(side, known, checks) is False
+        ]
+        loose += [f"the formula {side} is none of those that were checked" for side in unlike]
+        # Its numbers are judged with it: 6x + 2 is as good as 2(3x + 1).
+        blank = " " * (formula.end - formula.start)
+        left = left[: formula.start] + blank + left[formula.end :]
+        at_end.append(formula.numbers)
+    left = " ".join([_COUNTING.sub(" ", left), *at_end])
+    counts = [str(len(listed)) for one in sums if (listed := _listed(one.value))]
+    missing = ungrounded(left, [*ground, *counts], small=small)
+    numbers = [number for number in missing if not await _rounds(number, sums, checks)]
+    return [*loose, *map(_no_number, numbers), *_other_statements(text, sums)]
+
+
+async def _unsaid(text: str, sums: Sequence[_Sum], checks: Checks) -> list[str]:
+    """Checked results that the text does not tell."""
+    told = [side for formula in formulas_in(text)[:_MOST] for side in formula.sides]
+    numbers = re.findall(r"[-\u2212]?\d[\d.,]*", text)
+    missing = []
+    for one in sums:
+        parts = _listed(one.value) or [one.value]
+        for part in parts:
+            sides = sides_of(part)
+            if sides and any([await _same(side, sides[-1], checks) for side in told]):
+                continue
+            value = part.rpartition("=")[2].strip()
+            if _NUMBER.fullmatch(value) and not ungrounded(value, [text], small=0):
+                continue
+            if any([await _rounds(number.rstrip(".,"), [one], checks) for number in numbers]):
+                continue
+            missing.append(f"the text does not tell what was checked: {part.strip()}")
+    return missing
+
+
+async def _not_asked(question: str, sums: Sequence[_Sum], checks: Checks) -> list[str]:
+    """Formulas of the question that no step took up: something else was worked out."""
+    taken = [side for one in sums for source in (one.value, *one.given) for side in _sides(source)]
+    asked = [side for formula in formulas_in(question)[:_MOST] for side in formula.sides]
+    return [
+        f"{side} of the question is not what was worked out"
+        for side in asked
+        if await _is_one_of(side, taken, checks) is False
+    ]
+
+
+def _sides(source: str) -> list[str]:
+    """The sides of a given, which may be several equations as JSON."""
+    return [side for part in re.split(r'[\[\]{},]|"', source) for side in sides_of(part)] or (
+        sides_of(source)
+    )
+
+
+def _listed(value: str) -> list[str]:
+    """The parts of `x = 2, y = 3`; none where a value is one expression."""
+    pairs = re.findall(r"[A-Za-z]\w*\s*=\s*[^,;\n]+", value)
+    return pairs if len(pairs) > 1 else []
+
+
+def _other_statements(text: str, sums: Sequence[_Sum]) -> list[str]:
+    """`x = 3` where x was found to be 2."""
+    checked: dict[str, list[str]] = {}
+    for one in sums:
+        if one.kind is MathKind.SOLUTION:
+            for name, number in statements_in(one.value):
+                checked.setdefault(name, []).append(number)
+    return [
+        f"{name} = {number} is not what was checked"
+        for name, number in statements_in(text)
+        if name in checked and ungrounded(number, checked[name], small=0)
+    ]
+
+
+async def _is_one_of(side: str, known: Sequence[str], checks: Checks) -> bool | None:
+    """Whether an expression equals one of several; None where it cannot be read."""
+    verdicts = []
+    for other in known:
+        outcome = await checks.maths({"kind": "identity", "lhs": side, "rhs": other})
+        if outcome.verdict is Verdict.SUPPORTED:
+            return True
+        verdicts.append(outcome.verdict)
+    return False if Verdict.REFUTED in verdicts else None
+
+
+async def _same(one: str, other: str, checks: Checks) -> bool:
+    return await _is_one_of(one, [other], checks) is True
+
+
+def _has_symbol(value: str) -> bool:
+    return any(name not in _CONSTANTS for name in re.findall(r"[A-Za-z]+", value))
+
+
+async def _rounds(number: str, sums: Sequence[_Sum], checks: Checks) -> bool:
+    """Whether a checked constant such as pi/4, rounded as the number is written, equals it."""
+    digits = number.replace("\u2212", "-").replace(",", "")
+    decimals = len(digits.partition(".")[2])
+    if not decimals or not _NUMBER.fullmatch(digits):
+        return False  # an exact whole number is a result of its own, not a rounded one
+    whole = digits.replace(".", "")
+    for one in sums:
+        value = one.value.rpartition("=")[2].strip()
+        if value and not _has_symbol(value) and re.search(r"[A-Za-z/]", value):
+            rounded = f"floor(({value})*10**{decimals} + 1/2)"
+            if await _same(rounded, str(int(whole)), checks):
+                return True
+    return False
