@@ -102,9 +102,9 @@ def judge_answer(
     """Status and open points of an answer that was written from `steps`.
 
     Verified: there is at least one step, each step other than a `verify` is verified, each
-    `verify` is decided, and nothing in the text is loose. A refuted claim does
-    not count against the answer: finding it out was the work. Otherwise unverified, or the
-    steps' own status when none of them brought anything.
+    `verify` is decided, and nothing in the text is loose. A refuted claim does not count
+    against the answer: finding it out was the work. Otherwise unverified, or the steps' own
+    status when none of them brought anything.
 
     Args:
         loose: what the text says beyond the results (`wording.loose_ends`).

@@ -144,8 +144,9 @@ class Run:
             *(source.description for source in self.toolbox.sources.values()),
             self.question.text,
         ]
+        counted = [report for report in reports if report.id not in settled.wrong]
         loose = await loose_ends(
-            text, self.question.text, frame.steps, reports, ground, self.toolbox.bench
+            text, self.question.text, frame.steps, counted, ground, self.toolbox.bench
         )
         status, open_points = judge_answer(reports, loose, settled.wrong, settled.open_points)
         if loose:
@@ -155,7 +156,6 @@ class Run:
                     text="; ".join(loose),
                 )
             )
-        counted = [report for report in reports if report.id not in settled.wrong]
         effects = await self._effects(frame, counted)
         told = not self.reached.written
         return await self._say(status, text, reports, claims, open_points, effects, told=told)
