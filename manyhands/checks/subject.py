@@ -41,11 +41,13 @@ class Criterion:
 
 
 def overall(found: list[Criterion]) -> Verdict:
-    """Refuted when one criterion is, supported when all are."""
+    """Refuted when one criterion is; supported when all are and one of them decides."""
     verdicts = {one.outcome.verdict for one in found}
     if Verdict.REFUTED in verdicts:
         return Verdict.REFUTED
-    return Verdict.SUPPORTED if verdicts == {Verdict.SUPPORTED} else Verdict.UNDETERMINED
+    decided = any(one.decides for one in found)
+    supported = decided and verdicts == {Verdict.SUPPORTED}
+    return Verdict.SUPPORTED if supported else Verdict.UNDETERMINED
 
 
 def cell_of(notebook: str, number: int) -> str:

@@ -34,7 +34,7 @@ from manyhands.engines.ollama_bodies import (
 from manyhands.engines.ollama_stream import count_of, read_progress, read_reply
 from manyhands.engines.ollama_wire import Wire
 from manyhands.engines.whole import ChatStreams
-from manyhands.errors import MalformedLine
+from manyhands.errors import EngineError, MalformedLine
 
 __all__ = ["OllamaEngine"]
 
@@ -145,6 +145,13 @@ class OllamaEngine(ChatStreams):
 
     async def version(self) -> str:
         return str((await self._ask("GET", "/api/version")).get("version", ""))
+
+    async def scripted(self) -> bool:
+        """Whether the server says that its models only play (`manyhands rehearsal serve`)."""
+        try:
+            return (await self._ask("GET", "/api/rehearsal")).get("scripted") is True
+        except EngineError:
+            return False  # Ollama knows no such path
 
     async def tags(self) -> list[str]:
         """Names of the models that the server has."""

@@ -28,6 +28,7 @@ from manyhands.mind.answer import Answer
 from manyhands.mind.budget import SPARE, Purse
 from manyhands.mind.data import DataFile, open_data, sources_of
 from manyhands.mind.measures import kept_meter
+from manyhands.mind.playing import only_play
 from manyhands.mind.question import Question, Review
 from manyhands.mind.recorder import Recorder, accounted, surely_ended
 from manyhands.mind.remembering import Remembering
@@ -51,7 +52,7 @@ class Mind:
         settings: where the models are and what may be spent; the user's own when None.
         roles: the roles by name; the shipped and the user's own when None.
         door: which door asks; written to the journal.
-        simulated: the models are scripted; every answer then says so.
+        simulated: the models are scripted; every answer then says so. `look` asks the server.
         approve: asks a person about an effect; without it nothing that needs asking happens.
         observe: called with every event, for instance to write spans; it must not raise.
         background: nobody waits for the answers: what people ask for elsewhere goes first.
@@ -80,12 +81,17 @@ class Mind:
         self.settings = settings if settings is not None else load_settings()
         self.roles = roles if roles is not None else load_roles()
         self._door = door
-        self.simulated = simulated
+        self.simulated = self._looked = simulated
         self._approve = approve
         self._observe = observe
         self.background = background
         self._folder = folder
         self.approvals = Approvals()
+
+    async def look(self) -> None:
+        """See once whether the server says that its models are scripted."""
+        if not self._looked:
+            self._looked, self.simulated = True, await only_play(self.settings)
 
     def journal(self) -> Journal:
         """Open the journal of these settings."""
@@ -173,6 +179,7 @@ class Mind:
             known = ", ".join(sorted(self.roles))
             raise InputError(f"There is no role {role!r}.", hint=f"Roles: {known}.")
         files = open_data(data)
+        await self.look()
         with self.journal() as journal:
             turns = past.turns(journal, conversation_id)
             run_id = new_id("run")
@@ -216,6 +223,7 @@ class Mind:
         Raises:
             InputError: the run is unknown, still running or answered, or its data are gone.
         """
+        await self.look()
         with self.journal() as journal:
             record = journal.run(run_id)
             if record.state in (RunState.RUNNING, RunState.ANSWERED, RunState.ASKED):

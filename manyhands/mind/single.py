@@ -73,6 +73,7 @@ async def work_one(
         ManyhandsError: the models, the sandbox or the journal cannot be used.
     """
     files = open_data(dict(data))
+    await mind.look()
     run_id, conversation_id = new_id("run"), new_id("conv")
     started = RunStarted(
         question=redact(f"{step.hand}: {step.task}"),

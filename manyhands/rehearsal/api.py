@@ -27,9 +27,15 @@ Handler = Callable[[dict[str, Any], Connection, "Exchange"], Awaitable[None]]
 
 
 class Api:
-    """One server's state and its endpoints."""
+    """One server's state and its endpoints.
 
-    def __init__(self, models: tuple[ScriptedModel, ...], profile: Profile) -> None:
+    Args:
+        announced: says to who asks that its models are scripted, which Ollama has no word for.
+    """
+
+    def __init__(
+        self, models: tuple[ScriptedModel, ...], profile: Profile, *, announced: bool = False
+    ) -> None:
         self.store = Store(models)
         self.runners = Runners(profile)
         self._changes = Changes(self.store)
@@ -51,6 +57,8 @@ class Api:
             ("POST", "/v1/chat/completions"): compatible.chat,
             ("POST", "/v1/embeddings"): compatible.embed,
         }
+        if announced:
+            self._routes["GET", "/api/rehearsal"] = self._rehearsal
 
     def script_for_uploads(self, reply: ReplyFn) -> None:
         """What models say that are created from an uploaded file, which carries no script."""
@@ -91,6 +99,9 @@ class Api:
             await connection.json({"error": refusal.message}, refusal.status, refusal.kind)
 
     # --- looking -----------------------------------------------------------------------------
+
+    async def _rehearsal(self, _: dict[str, Any], connection: Connection, __: Exchange) -> None:
+        await connection.json({"scripted": True})
 
     async def _version(self, _: dict[str, Any], connection: Connection, __: Exchange) -> None:
         await connection.json({"version": _VERSION})

@@ -56,8 +56,10 @@ class RehearsalServer:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        announced: bool = False,
     ) -> None:
         self._models = tuple(models)
+        self._announced = announced
         self._profile = profile
         self._address = (host, port)
         self._listener: Listener | None = None
@@ -87,7 +89,7 @@ class RehearsalServer:
         self._api.change_uploads(change)
 
     async def __aenter__(self) -> Self:
-        self._api = Api(self._models, self._profile)
+        self._api = Api(self._models, self._profile, announced=self._announced)
         self._listener = Listener(self._handle)
         host, port = await self._listener.open(*self._address)
         self.url = f"http://{host}:{port}"
@@ -122,9 +124,10 @@ def running_server(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
+    announced: bool = False,
 ) -> Iterator[RehearsalServer]:
     """The same server in a thread of its own, for code without an event loop."""
-    server = RehearsalServer(models, profile, host=host, port=port)
+    server = RehearsalServer(models, profile, host=host, port=port, announced=announced)
     ready = threading.Event()
     handles: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
     failure: list[OSError] = []

@@ -77,3 +77,36 @@ def test_every_check_of_a_run_can_be_repeated(
 
 def test_an_unknown_id_is_said(run: Callable[..., Result]) -> None:
     assert "No artifact" in str(run("check", "rerun", "sha256:none").exception)
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        ("", 10),
+        ("# nothing yet\n", 10),
+        ("def f(x):\n    return x\n", 10),
+        ('def f(x):\n    """Doubles.\n\n    >>> f(2)\n    4\n    """\n    return 2 * x\n', 0),
+        ('def f(x):\n    """Doubles.\n\n    >>> f(2)\n    5\n    """\n    return 2 * x\n', 1),
+    ],
+)
+def test_a_file_is_supported_only_by_what_says_that_it_is_right(
+    run: Callable[..., Result], tmp_path: Path, program: str, code: int
+) -> None:
+    (tmp_path / "p.py").write_text(program)
+    done = run("check", "file", str(tmp_path / "p.py"))
+    assert done.exit_code == code, done.output
+
+
+def test_no_exported_file_takes_the_place_of_another(
+    run: Callable[..., Result], tmp_path: Path, settings_in: Callable[[Path], Settings]
+) -> None:
+    settings = settings_in(tmp_path)
+    csv = data_path("examples") / f"{DATA}.csv"
+    with scripted_tiers(settings, lambda r: say(r, PROMPTS)) as rehearsed:
+        mind = Mind(rehearsed, roles=ROLES, simulated=True)
+        answer = mind.ask_sync(QUESTION, data={DATA: csv})
+        with mind.journal() as journal:
+            contents = {content for _, content in journal.artifacts_of(answer.run_id)}
+    folder = tmp_path / "files"
+    assert run("runs", "export", answer.run_id, "--artifacts", str(folder)).exit_code == 0
+    assert {path.read_bytes() for path in folder.iterdir()} == contents

@@ -23,7 +23,7 @@ def test_the_script_of_the_page_is_answered_and_verified(tmp_path: Path) -> None
     (asked,) = re.findall(r'manyhands ask "(.+)"', PAGE)
     play = read_script(script)
     (tmp_path / "settings.toml").touch()
-    with running_server(play.models, play.machine) as server:
+    with running_server(play.models, play.machine, announced=True) as server:
         env = {
             "PATH": os.environ["PATH"],
             "HOME": os.environ["HOME"],
@@ -41,10 +41,11 @@ def test_the_script_of_the_page_is_answered_and_verified(tmp_path: Path) -> None
             timeout=120,
         )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["answer"] == {
-        "text": "The derivative of x³ is 3x².",
-        "status": "verified",
-    }
+    told = json.loads(done.stdout)
+    assert told["answer"] == {"text": "The derivative of x³ is 3x².", "status": "verified"}
+    assert told["simulated"]
+    assert not (tmp_path / "memory.db").exists()
+    assert not (tmp_path / "learning.db").exists()
     loaded = [load.model for load in server.loads]
     assert loaded == ["qwen3:30b-a3b", "llama3.3:70b", "qwen3:30b-a3b"], "48 GB hold one of them"
 

@@ -43,11 +43,17 @@ def command(
         return
     from manyhands.cli.evaluation.running import run_tasks
     from manyhands.mind.mind import Mind
+    from manyhands.settings import load_settings
 
+    settings = load_settings()
+    # Answers of earlier runs would be measured too, and those of these tasks remembered.
+    memory = settings.memory.model_copy(update={"enabled": False})
+    settings = settings.model_copy(update={"memory": memory})
     path = Path(out)
     temporary = path.with_name(f"{path.name}.part")
     temporary.touch()  # a report that cannot be written is told before hours of work
-    report: Report = run_tasks(Mind(door="eval"), Path(tasks) if tasks else None, only, console)
+    mind = Mind(settings, door="eval")
+    report: Report = run_tasks(mind, Path(tasks) if tasks else None, only, console)
     temporary.write_text(report.model_dump_json(indent=2), encoding="utf-8")
     temporary.replace(path)
     console.print(table_of(report))

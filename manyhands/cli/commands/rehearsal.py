@@ -30,7 +30,9 @@ def serve(script: str, host: str, port: int) -> None:
 
     play = read_script(Path(script))
     try:
-        with running_server(play.models, play.machine, host=host, port=port) as server:
+        with running_server(
+            play.models, play.machine, host=host, port=port, announced=True
+        ) as server:
             try:
                 click.echo(f"Scripted models at {server.url}; Ctrl-C ends it.")
                 threading.Event().wait()

@@ -95,7 +95,16 @@ def export(run_id: str, artifacts: str | None) -> None:
             folder = Path(artifacts)
             folder.mkdir(parents=True, exist_ok=True)
             for name, content in journal.artifacts_of(record.id):
-                (folder / Path(name).name).write_bytes(content)
+                _free(folder, Path(name).name, content).write_bytes(content)
+
+
+def _free(folder: Path, name: str, content: bytes) -> Path:
+    """A path for an artifact: attempts name files alike, and none takes another's place."""
+    path, number = folder / name, 1
+    while path.exists() and path.read_bytes() != content:
+        number += 1
+        path = folder / f"{Path(name).stem}-{number}{Path(name).suffix}"
+    return path
 
 
 @command.command("resume")
