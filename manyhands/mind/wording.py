@@ -71,7 +71,8 @@ async def loose_ends(
     # its results.
     small = 0 if alone else SMALL
     loose = await _unlike_the_checked(text, question, sums, ground, checks, small)
-    loose += await _unsaid(text, sums, checks)
+    inner = {needed for step in steps for needed in step.needs}
+    loose += await _unsaid(text, [one for one in sums if one.id not in inner], checks)
     if alone:
         loose += await _not_asked(question, sums, checks)
     return loose
@@ -129,7 +130,7 @@ async def _unlike_the_checked(
 
 
 async def _unsaid(text: str, sums: Sequence[_Sum], checks: Checks) -> list[str]:
-    """Checked results that the text does not tell."""
+    """Checked results that no later step took up, and that the text does not tell."""
     told = [side for formula in formulas_in(text)[:_MOST] for side in formula.sides]
     numbers = re.findall(r"[-\u2212]?\d[\d.,]*", text)
     missing = []

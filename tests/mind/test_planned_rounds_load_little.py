@@ -67,7 +67,7 @@ def say(request: ScriptedRequest) -> str:
         if role == "coder":
             return f"```python\ndef times{n}(x):\n    return {n} * x\n```"
         return f"```python\nassert times{n}(2) == {2 * n}\nassert times{n}(0) == 0\n```"
-    return "All six were worked out."
+    return "The slopes are 2*x, 3*x**2 and 4*x**3; times2, times3 and times4 are written."
 
 
 @pytest.fixture
