@@ -150,3 +150,5 @@ def tell(answer: Answer, console: Console, *, as_json: bool) -> None:
         click.echo(json.dumps(answer_json(answer), ensure_ascii=False, indent=2))
     else:
         print_answer(console, answer)
+        if answer.question_back:
+            console.print("  Answer it with: manyhands ask --continue '…'", markup=False)

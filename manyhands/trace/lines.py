@@ -83,7 +83,7 @@ def _line(body: Body) -> Line | None:
     match body:
         case RunStarted():
             data = f" (data: {', '.join(body.data)})" if body.data else ""
-            return Line(0, "?", f"{body.question}{data}", Tone.HEAD)
+            return Line(0, "?", f"{short(body.question, 2000)}{data}", Tone.HEAD)
         case Recalled():
             if not body.sources:
                 return None

@@ -106,6 +106,7 @@ class Lab:
             "MANYHANDS_JOURNAL__PATH": str(folder / "journal.db"),
             "MANYHANDS_MEMORY__PATH": str(folder / "memory.db"),
             "MANYHANDS_ROUTING__PATH": str(folder / "learning.db"),
+            "MANYHANDS_SERVE__FOLDER": str(folder / "serve"),
             OVERRIDE: str(hands_python()),
             "OLLAMA_HOST": ollama,
             **(env or {}),

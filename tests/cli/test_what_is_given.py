@@ -93,6 +93,37 @@ def test_ids_are_shortened_but_are_no_patterns(tmp_path: Path) -> None:
         assert len(journal.runs(2)) == 2
 
 
+def test_what_is_not_remembered_is_told_before_anything_is_asked(tmp_path: Path) -> None:
+    code, told = manyhands(tmp_path, "memory", "add", "The tide table is in a.csv", "--id", "tide")
+    assert code == 0, told
+    code, told = manyhands(tmp_path, "memory", "forget", "nosuch", said=b"y\n")
+    assert code == 2
+    assert "nosuch" in told
+
+
+def test_the_demo_builds_the_hands_python_before_its_first_attempt(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "manyhands", "demo"],
+        capture_output=True,
+        text=True,
+        env=own_environment(tmp_path, MANYHANDS_HANDS_PYTHON="/nowhere/bin/python"),
+        cwd=tmp_path,
+        timeout=60,
+    )
+    assert done.returncode == 4
+    assert "Building the hands' Python" in done.stdout
+    assert "attempt" not in done.stdout
+
+
+def test_a_question_back_says_how_to_answer_it_and_a_long_one_is_not_printed_whole(
+    stage: Stage,
+) -> None:
+    stage.say = lambda request: '{"goal": "g", "route": "ask", "question": "Which file?"}'
+    done = stage.run("ask", "-", said="which one? " * 1000)
+    assert "ask --continue" in done.stdout
+    assert len(done.stdout) < 5000
+
+
 def test_one_path_is_one_data_file(tmp_path: Path) -> None:
     path = tmp_path / "co2.csv"
     path.write_text("year,co2\n2000,369.7\n")

@@ -296,6 +296,7 @@ async def test_kill_9_of_the_server_loses_no_result_and_hides_no_cut(
             "MANYHANDS_JOURNAL__PATH": str(tmp_path / "journal.db"),
             "MANYHANDS_MEMORY__PATH": str(tmp_path / "memory.db"),
             "MANYHANDS_ROUTING__PATH": str(tmp_path / "learning.db"),
+            "MANYHANDS_SERVE__FOLDER": str(tmp_path / "serve"),
             "MANYHANDS_BUDGETS__WAIT_UNKNOWN_CLIENT_S": "1",
         }
         parameters = StdioServerParameters(

@@ -85,6 +85,7 @@ def test_the_readmes_python_example_runs(tmp_path: Path) -> None:
                 "HOME": str(tmp_path),
                 "OLLAMA_HOST": server.url,
                 "MANYHANDS_CONFIG": str(tmp_path / "config.toml"),
+                "MANYHANDS_SERVE__FOLDER": str(tmp_path / "serve"),
             },
         )
     assert done.returncode == 0, done.stderr

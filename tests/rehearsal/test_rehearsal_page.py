@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from helpers_commands import own_environment
 
 from manyhands.rehearsal.script import Fault
 from manyhands.rehearsal.server import running_server
@@ -22,17 +23,8 @@ def test_the_script_of_the_page_is_answered_and_verified(tmp_path: Path) -> None
     script.write_text(block)
     (asked,) = re.findall(r'manyhands ask "(.+)"', PAGE)
     play = read_script(script)
-    (tmp_path / "settings.toml").touch()
     with running_server(play.models, play.machine, announced=True) as server:
-        env = {
-            "PATH": os.environ["PATH"],
-            "HOME": os.environ["HOME"],
-            "OLLAMA_HOST": server.url,
-            "MANYHANDS_CONFIG": str(tmp_path / "settings.toml"),
-            "MANYHANDS_JOURNAL__PATH": str(tmp_path / "journal.db"),
-            "MANYHANDS_MEMORY__PATH": str(tmp_path / "memory.db"),
-            "MANYHANDS_ROUTING__PATH": str(tmp_path / "learning.db"),
-        }
+        env = own_environment(tmp_path, OLLAMA_HOST=server.url)
         done = subprocess.run(
             [sys.executable, "-m", "manyhands", "ask", asked, "--json"],
             capture_output=True,

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers_commands import own_environment
 from helpers_serve import CARD, MODELS
 
 from manyhands.engines.contracts import ChatRequest, Message, Progress
@@ -64,7 +65,7 @@ def test_a_role_with_its_own_window_is_refused_at_build_time_with_the_reason(
         [sys.executable, "-m", "manyhands", "roles", "build"],
         capture_output=True,
         text=True,
-        env={"MANYHANDS_CONFIG": str(tmp_path / "config.toml"), "HOME": str(tmp_path)},
+        env=own_environment(tmp_path),
         timeout=60,
     )
     assert done.returncode == 2

@@ -47,6 +47,7 @@ def command(as_json: bool, ollama: str | None, out: str) -> None:
 
     console = Console(stderr=as_json)
     folder = _writable(Path(out))
+    _build_hands(console)
     if ollama is None:
         console.print(_SAID, style="bold")
         answer, mind = _with_scripted_models(console, quiet=as_json)
@@ -60,6 +61,17 @@ def command(as_json: bool, ollama: str | None, out: str) -> None:
         for name, path in files.items():
             console.print(f"  {name}: {path}", highlight=False)
     sys.exit(exit_code(answer))
+
+
+def _build_hands(console: Any) -> None:
+    """Build the hands' Python before the first attempt, whose time it would be taken for."""
+    import anyio
+
+    from manyhands.checks.sandbox.environment import ensure_environment, environment_ready
+
+    if not environment_ready():
+        console.print("Building the hands' Python: once, about a minute.")
+        anyio.run(ensure_environment, lambda line: console.print(f"  {line}"))
 
 
 def _writable(folder: Path) -> Path:

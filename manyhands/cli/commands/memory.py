@@ -217,6 +217,12 @@ def forget(ids: tuple[str, ...], yes: bool, keep_runs: bool) -> None:
 
     names = [item_id.removeprefix("memory:") for item_id in ids]
     if not yes:
+
+        async def look(memory: Memory) -> None:
+            for name in names:
+                await memory.show(name)
+
+        _with_memory(look, words_only=True, read_only=True)
         click.confirm(f"Forget {', '.join(names)} for good?", abort=True)
 
     async def work(memory: Memory) -> None:
