@@ -324,6 +324,10 @@ class ApprovalSettings(Section):
     run_cell: ApprovalRule = ApprovalRule.ASK
     other: ApprovalRule = ApprovalRule.ASK
 
+    def rules(self) -> dict[str, ApprovalRule]:
+        """Our own tools -> their rules."""
+        return {name: getattr(self, name) for name in ("save_file", "remember", "run_cell")}
+
 
 class ToolRule(StrEnum):
     """Whether a call of another server's tool is asked about.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from manyhands import __version__
-from manyhands.broker.contracts import Approver, Rule, deny_all
+from manyhands.broker.contracts import Approver, deny_all
 from manyhands.broker.policy import Approvals
 from manyhands.errors import InputError, ManyhandsError
 from manyhands.journal.events import (
@@ -28,6 +28,7 @@ from manyhands.mind.answer import Answer
 from manyhands.mind.budget import SPARE, Purse
 from manyhands.mind.data import DataFile, open_data, sources_of
 from manyhands.mind.measures import kept_meter
+from manyhands.mind.outside import outside_tools
 from manyhands.mind.playing import only_play
 from manyhands.mind.question import Question, Review
 from manyhands.mind.recorder import Recorder, accounted, surely_ended
@@ -36,7 +37,6 @@ from manyhands.mind.routes import Routes
 from manyhands.mind.run import Run
 from manyhands.mind.tools import Toolbox, remote_hands
 from manyhands.redaction import redact
-from manyhands.remote.tools import OutsideTools
 
 if TYPE_CHECKING:
     from manyhands.roles.model import Role
@@ -355,8 +355,10 @@ class Mind:
             Bench(self.settings.sandbox.policy()) as bench,
         ):
             meter = stack.enter_context(kept_meter(self.settings, learns=not self.simulated))
-            outside = await self._outside(recorder) if hands else None
-            rules = {**self._rules(), **(outside.rules() if outside is not None else {})}
+            outside = (
+                await outside_tools(self.settings, self._folder, recorder.emit) if hands else None
+            )
+            theirs = outside.rules() if outside is not None else {}
             toolbox = Toolbox(
                 voice=Voice(models, self.roles, recorder.emit, purse.charge, meter),
                 bench=bench,
@@ -366,7 +368,7 @@ class Mind:
                 broker=Broker(
                     recorder.emit,
                     self._approve,
-                    rules=rules,
+                    rules=self.settings.approvals.rules() | theirs,
                     approvals=self.approvals,
                     events=events,
                 ),
@@ -384,25 +386,6 @@ class Mind:
                 yield toolbox
             finally:
                 self.approvals = toolbox.broker.approvals
-
-    async def _outside(self, recorder: Recorder) -> OutsideTools | None:
-        """Tools of other MCP servers; one that does not answer is told and left out."""
-        if not self.settings.mcpServers:
-            return None
-        outside = OutsideTools(
-            self.settings.mcpServers, self._folder, self.settings.approvals.other
-        )
-        for fault in await outside.look():
-            await recorder.emit(Note(reason=NoteReason.REMOTE, text=fault))
-        return outside if outside.tools else None
-
-    def _rules(self) -> dict[str, Rule]:
-        rules = self.settings.approvals
-        return {
-            "save_file": rules.save_file,
-            "remember": rules.remember,
-            "run_cell": rules.run_cell,
-        }
 
     def _memory(self, question: Question) -> Remembering | None:
         """Memory, unless it is off or the models only play: scripted words are not remembered."""

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from manyhands.broker.contracts import Effect, EffectState, Origin
 from manyhands.hands.contracts import HandName, HandResult, Status, ToolRequest
+from manyhands.hands.places import Emit
 from manyhands.hands.work import fenced
+from manyhands.journal.events import Note, NoteReason
 from manyhands.mind.tools import Toolbox
+from manyhands.remote.tools import OutsideTools
 
-__all__ = ["call_outside"]
+if TYPE_CHECKING:
+    from manyhands.settings import Settings
+
+__all__ = ["call_outside", "outside_tools"]
+
+
+async def outside_tools(settings: Settings, folder: Path | None, emit: Emit) -> OutsideTools | None:
+    """The tools of other MCP servers; a server that does not answer is told and left out."""
+    if not settings.mcpServers:
+        return None
+    outside = OutsideTools(settings.mcpServers, folder, settings.approvals.other)
+    for fault in await outside.look():
+        await emit(Note(reason=NoteReason.REMOTE, text=fault))
+    return outside if outside.tools else None
 
 
 async def call_outside(box: Toolbox, request: ToolRequest) -> HandResult:

@@ -1,7 +1,7 @@
 """Keys whose shape tells what they are: vendors publish it so that leaked ones can be found.
 
-The shapes are those of the vendors' own pages and of the detectors of `detect-secrets` and
-`gitleaks`; each has a fixed beginning or a fixed form, none is found by how random it looks.
+Each has a fixed beginning or a fixed form (`ghp_` of GitHub, `AKIA` of AWS, a PEM block); none is
+found by how random it looks.
 """
 
 from __future__ import annotations
