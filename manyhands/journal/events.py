@@ -217,6 +217,7 @@ class NoteReason(StrEnum):
     UNGROUNDED = "ungrounded"
     MEMORY = "memory"
     ISOLATION = "isolation"
+    ENVIRONMENT = "environment"
     CONTEXT = "context"
     STALL = "stall"
     REPLAN = "replan"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from manyhands.errors import (
     BudgetExceeded,
@@ -179,6 +181,8 @@ class Controller:
         """Have all blind tests written in one go: their model is then loaded once."""
         if self._box.remote is not None:
             return
+        if any(step.hand is not HandName.TOOL for step in steps):
+            await self._build()
         for step in steps:
             request = request_of(step)
             if step.id in self._results or not isinstance(request, CodeRequest):
@@ -189,6 +193,21 @@ class Controller:
                 await self._box.emit(
                     Note(reason=NoteReason.RETRY, text=f"blind tests: {error}", step=step.id)
                 )
+
+    async def _build(self) -> None:
+        """Build the hands' Python where it is not there yet, so that no attempt waits for it."""
+        from manyhands.checks.sandbox.environment import (
+            OVERRIDE,
+            ensure_environment,
+            environment_ready,
+        )
+
+        if environment_ready() or os.environ.get(OVERRIDE):
+            return
+        text = "the hands' own Python is built first: once, about a minute"
+        await self._box.emit(Note(reason=NoteReason.ENVIRONMENT, text=text))
+        with suppress(HandsEnvironmentError):  # the step that needs it tells why it is not there
+            await ensure_environment()
 
     async def _work(self, step: PlanStep) -> HandResult:
         await self._box.emit(StepStarted(step=step.id, hand=step.hand, task=step.task))
