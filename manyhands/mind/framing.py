@@ -69,7 +69,8 @@ class Framer:
             count=lambda text: self._box.voice.tokens(text, FRAMER),
         )
         await self._box.tell_left_out(packed)
-        return await self._ask(prompt, speaks=True)
+        # A role that a person named writes the answer itself.
+        return await self._ask(prompt, speaks=not self._question.role)
 
     async def revise(self, frame: Frame, notes: Sequence[str], why: str) -> Frame | None:
         """Further steps in the light of what was found, or a council; None when the mind has none.

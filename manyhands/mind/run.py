@@ -107,6 +107,14 @@ class Run:
             await self.toolbox.emit(Asked(question=frame.question))
             return self._wrap("", Status.UNVERIFIED, question_back=frame.question)
         effects = await self._effects(frame, ())
+        if self.question.role:
+            written = self.reached.written or await Writer(self.toolbox, self.question).in_role(
+                frame
+            )
+            told = bool(written) and not self.reached.written
+            return await self._say(
+                Status.UNVERIFIED, written or frame.answer, effects=effects, told=told
+            )
         told = framer.spoken == frame.answer
         if framer.spoken and not told:
             text = "the answer was written in another form than it was begun in"

@@ -137,5 +137,20 @@ class Writer:
             return "", f"The steps are done, but the answer could not be written: {error}"
         return "", "The steps are done, but the mind wrote no whole answer."
 
+    async def in_role(self, frame: Frame) -> str:
+        """The role's own answer to a question without steps; empty on a fault."""
+        prompt = prompt_of(
+            fenced("draft", frame.answer),
+            f"Goal: {frame.goal}",
+            f"Question: {self._question.text}",
+            "Answer the question as your role does; the draft is a first thought, not yours.",
+        )
+        try:
+            spoken = await self._box.voice.say(self._question.role, prompt, on_text=self._delta)
+        except (EngineError, BudgetExceeded) as error:
+            await self._box.emit(Note(reason=NoteReason.RETRY, text=f"the role: {error}"))
+            return ""
+        return spoken.text.strip()
+
     async def _delta(self, text: str) -> None:
         await self._box.emit(AnswerDelta(text=text))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers_mind import ROLES, on_hosts
+from helpers_mind import ROLES, ask, on_hosts
 from hypothesis import given
 from hypothesis import strategies as st
 from manyhands_jupyter.persona.telling import Telling
@@ -158,3 +158,19 @@ async def test_an_answer_that_cannot_be_followed_is_taken_back(
         if not isinstance(event.body, Answered):
             grow(tree, event)
     assert tree.answer == answer.text == "the second"
+
+
+@pytest.mark.anyio
+async def test_a_role_that_was_asked_for_writes_it_itself(
+    tmp_path: Path, settings_in: Callable[[Path], Settings]
+) -> None:
+    said = {"framer": frame(route="direct", answer="The draft."), "skeptic": "I doubt it."}
+    seen = await ask(
+        settings_in(tmp_path), lambda role, _: said[role], "Is it good?", role="skeptic"
+    )
+    assert seen.answer is not None
+    assert seen.answer.text == "I doubt it."
+    assert "".join(one.text for one in seen.kinds(AnswerDelta)) == "I doubt it."
+    ((_, prompt),) = [one for one in seen.prompts if one[0] == "skeptic"]
+    assert "The draft." in prompt
+    assert "Is it good?" in prompt
