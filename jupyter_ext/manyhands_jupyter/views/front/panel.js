@@ -46,13 +46,15 @@ function makeRating(model) {
   reason.setAttribute('aria-label', 'Why the answer is good or bad');
   reason.hidden = true;
   reason.addEventListener('keydown', event => {
-    if (event.key === 'Enter') rate(model.get('tree').rating !== 'bad', reason.value);
+    if (event.key === 'Enter') rate(chosen, reason.value);
   });
   const rated = make('span', 'mh-quiet');
   rated.setAttribute('role', 'status');
   root.append(good, bad, reason, rated);
+  let chosen = true; // the kernel's own word on it may come after the reason was typed
 
   function rate(isGood, why = '') {
+    chosen = isGood;
     model.send({ act: 'rate', good: isGood, reason: why });
     reason.hidden = Boolean(why);
     if (!why) reason.focus();
