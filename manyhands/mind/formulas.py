@@ -28,6 +28,8 @@ _SIGNAL = re.compile(
     r"[\^√∫π⁰¹²³⁴-⁹ⁿˣ]|\*\*|[A-Za-z)]\s*[*·×/]|[*·×/+\u2212-]\s*[A-Za-z(√]"
     r"|\d[A-Za-z]\b|\d\(|[a-zA-Z]\([^()]*[A-Za-z]|[A-Za-z]\s*[+\u2212-]\s*[\w(]|\w\s*=\s*\S"
 )
+#: Words of one letter that are words of a language as well.
+_WORDS = frozenset(("a", "A", "I"))
 _EDGES = ".,;:!?\"'“”„"
 #: What only says what is done: an integral sign and its variable, a derivative, a name.
 _OPERATOR = re.compile(
@@ -96,21 +98,33 @@ def _bare(text: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
     """Runs of words that are no ordinary words, with a sign of mathematics in them."""
     run: list[re.Match[str]] = []
     for word in [*re.compile(r"\S+").finditer(text, start, end), None]:
-        if word is not None and _mathematical(word.group()):
+        if word is not None and (
+            _letter(word, text, run)
+            if word.group().strip(_EDGES) in _WORDS
+            else _mathematical(word.group())
+        ):
             run.append(word)
             if word.group()[-1] not in ",;:.?!":
                 continue
         if run:
             inner = text[run[0].start() : run[-1].end()].strip(_EDGES)
+            inner = inner.lstrip("+*/·×= ").rstrip("+-*/·×= ")
             if _SIGNAL.search(inner):
                 yield run[0].start(), run[-1].end(), inner
             run = []
 
 
+def _letter(word: re.Match[str], text: str, run: list[re.Match[str]]) -> bool:
+    """Whether an `a` is a letter of a formula: an operator stands before or behind it."""
+    after = re.match(r"\s*[-+*/^=·×\u2212]", text[word.end() : word.end() + 4])
+    return bool(after) or bool(run and run[-1].group()[-1] in "+-*/^=·×\u2212")
+
+
 def _mathematical(word: str) -> bool:
     core = word.strip(_EDGES)
-    if not core or core in ("a", "A", "I") or re.fullmatch(r"[A-Za-z]+(-[A-Za-z]+)+", core):
+    if not core or core in _WORDS or re.fullmatch(r"[A-Za-z]+(-[A-Za-z]+)+", core):
         return False
+    core = re.sub(r"(\d)([a-z])([a-z])(?![A-Za-z])", r"\1\2*\3", core)  # 2ct, though 5kg is too
     return all(len(part) == 1 or part in _NAMES for part in _LETTERS.findall(core)) and (
         "/" not in core or not re.fullmatch(r"[A-Za-z]/[A-Za-z][²³]?", core)  # m/s is a unit
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from manyhands_mcp.http import running_http
 from test_mcp_tools import doubling
 
 from manyhands.cli.demo_models import say
+from manyhands.settings import Settings
 
 TOKEN = "0123456789abcdef" * 4
 TABLE = "x,y\n1,2\n2,4\n3,6\n"
@@ -56,6 +58,13 @@ def reply(request: Any) -> str:
     if role.startswith("verif"):
         return "```python\ndef claim(df):\n    return bool(df['y'].sum() == 12)\n```\n"
     return say(request, PROMPTS)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, settings_in: Callable[[Path], Settings]) -> Settings:
+    """With the user's memory at the tokens' disposal, so that its tools can be called."""
+    own = settings_in(tmp_path)
+    return own.model_copy(update={"memory": own.memory.model_copy(update={"over_http": True})})
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])

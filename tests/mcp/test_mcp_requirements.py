@@ -217,7 +217,7 @@ async def test_35_inputs_are_validated_and_not_repeated_in_the_error(door_on: An
 
 def test_36_outputs_hold_nothing_that_a_terminal_or_a_model_obeys_unseen() -> None:
     hidden = "\x1b[2Jred\u202egnp.exe\u2069\U000e0041\u200bx\x07\r"
-    assert clean(hidden) == "[2Jredgnp.exex"
+    assert clean(hidden) == "redgnp.exex"
     assert clean("naïve\n\ttext 数学 🙂") == "naïve\n\ttext 数学 🙂"
 
 

@@ -34,6 +34,7 @@ ROOTS = (MathKind.SOLUTION, {"equations": '["x**2 - 5*x + 6 = 0"]'}, "x = 2")
 PAIR = (MathKind.SOLUTION, {"equations": '["x + y = 3", "x - y = 1"]'}, "x = 2, y = 1")
 PRIMITIVE = (MathKind.ANTIDERIVATIVE, {"f": "x**2", "var": "x"}, "x**3/3")
 BASEL = (MathKind.SUM, {"term": "1/k**2", "var": "k", "from": "1", "to": "oo"}, "pi**2/6")
+SPEED = (MathKind.DERIVATIVE, {"f": "a + b*t + c*t**2", "var": "t"}, "b + 2*c*t")
 Case = tuple[MathKind, dict[str, str], str]
 
 
@@ -83,6 +84,9 @@ D3 = "What is the derivative of x^3?"
         (PAIR, "Solve x + y = 3 and x - y = 1.", "The 2 unknowns are x = 2, y = 1."),
         (PRIMITIVE, "Integrate x^2.", "x³/3 + C"),
         (PRIMITIVE, "∫ x² dx", "∫ x² dx = x³/3 + C"),
+        (SPEED, "How fast does a + b t + c t² change with t?", "It changes by b + 2ct a year."),
+        (SPEED, "Let f(t) = a + b*t + c*t^2. Is a speed known?", "A speed of `b + 2*c*t`."),
+        (SPEED, "What is a derivative of c t² + b t + a?", "I get b + 2 c t."),
         (BASEL, "Sum 1/k^2 over all k from 1.", "The sum is π²/6."),
         (BASEL, "Sum 1/k^2 over all k from 1.", "It is π²/6, about 1.645."),
     ],
