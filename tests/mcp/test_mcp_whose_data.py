@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from mcp import Client
 
 from manyhands.memory.opening import open_memory, project_of
 from manyhands.mind.mind import Mind
+from manyhands.rehearsal.script import Reply
 from manyhands.settings import ApprovalRule
 
 pytestmark = pytest.mark.anyio
@@ -24,17 +23,9 @@ pytestmark = pytest.mark.anyio
 AT_ONCE = Limits(known_s=0.05, unknown_s=0.05)
 
 
-@pytest.fixture
-def working() -> Iterator[Callable[[Any], str]]:
-    """A model that works until the test has ended."""
-    let = threading.Event()
-
-    def reply(request: Any) -> str:
-        let.wait(60)
-        return direct("Done.")
-
-    yield reply
-    let.set()
+def working(_: Any) -> Reply:
+    """A model that works on for as long as a test takes; it ends with its server."""
+    return Reply("word " * 2000, pace_s=0.05)
 
 
 async def told(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -52,7 +43,7 @@ def speaks_for(door: Door, principal: str) -> None:
 
 
 async def test_the_same_file_name_in_two_projects_makes_two_jobs(
-    door_on: Any, working: Any, tmp_path: Path
+    door_on: Any, tmp_path: Path
 ) -> None:
     for name in ("pa", "pb"):
         (tmp_path / name).mkdir()
@@ -71,9 +62,7 @@ async def test_the_same_file_name_in_two_projects_makes_two_jobs(
         assert (await told(in_pa, "ask_mind", **asked))["job_id"] == first["job_id"]
 
 
-async def test_a_file_that_changed_makes_another_job(
-    door_on: Any, working: Any, tmp_path: Path
-) -> None:
+async def test_a_file_that_changed_makes_another_job(door_on: Any, tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("x\n2\n")
     asked = {"question": "the mean of x?", "data": ["data.csv"]}
     async with door_on(working, AT_ONCE) as door, Client(build_server(door)) as client:
@@ -84,7 +73,7 @@ async def test_a_file_that_changed_makes_another_job(
 
 
 async def test_the_same_call_from_another_folder_is_another_call(
-    door_on: Any, working: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    door_on: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with door_on(working, AT_ONCE) as a:
         (tmp_path / "other").mkdir()
