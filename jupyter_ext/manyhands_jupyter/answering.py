@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from manyhands.errors import InputError
 from manyhands.hands.contracts import Artifact, HandName
 from manyhands.jobs.records import JobState
 from manyhands.jobs.store import JobStore
 from manyhands.journal.events import Event, Framed
+from manyhands.journal.records import RunState
 from manyhands.mind.answer import Answer
 from manyhands.trace.tree import grow
 from manyhands_jupyter.acting.proposals import Proposal, blocks_in, proposals_of
@@ -22,6 +25,7 @@ from manyhands_jupyter.views.reply import Reply
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from manyhands.mind.mind import Mind
     from manyhands_jupyter.session import Session
     from manyhands_jupyter.views.shows import Show
 
@@ -61,10 +65,7 @@ async def answer(
 async def go_on(session: Session, run_id: str, show: Show) -> Reply:
     """Resume a run; the newest one that can be resumed when the id is empty."""
     mind = session.mind(show.approve)
-    if not run_id:
-        with mind.journal() as journal:
-            open_ones = [run for run in journal.runs(50) if run.state in ("cut", "stopped")]
-        run_id = open_ones[0].id if open_ones else ""
+    run_id = run_id or await _newest_open(mind)
     follower = _Follower(session, show)
     with mind.journal() as journal:
         run_id = journal.run(run_id).id
@@ -74,6 +75,23 @@ async def go_on(session: Session, run_id: str, show: Show) -> Reply:
         told = await follower.follow(mind.resume(run_id))
     session.conversation_id = told.conversation_id
     return follower.reply(told, {}, None)
+
+
+async def _newest_open(mind: Mind) -> str:
+    """The run that was cut or stopped last; one that was stopped just now is written in a moment.
+
+    Raises InputError when there is none.
+    """
+    for _ in range(20):
+        with mind.journal() as journal:
+            runs = journal.runs(50)
+        found = next((run.id for run in runs if run.state in (RunState.CUT, RunState.STOPPED)), "")
+        if found or all(run.state is not RunState.RUNNING for run in runs):
+            break
+        await asyncio.sleep(0.1)
+    if not found:
+        raise InputError("No run was cut or stopped.", hint="%mind runs shows them.")
+    return found
 
 
 async def work_hand(

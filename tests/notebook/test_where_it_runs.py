@@ -32,7 +32,7 @@ def test_without_widgets_the_answer_is_text_that_changes_in_place(
         panel = notebook.run("%mind panel", stdin=True)
         assert not panel.error
         if "ipywidgets" in without:
-            assert "pip install 'manyhands[jupyter]'" in panel.text
+            assert "pip install '.[jupyter]'" in panel.text
             assert "this kernel: nothing runs" in panel.text
 
 

@@ -34,7 +34,7 @@ def check(subject: Path, *args: str, text: str | None = None) -> tuple[int, dict
     [
         (DOUBLE.format("2 * n"), 0, ["supported", "supported"]),
         (DOUBLE.format("n * n + 1"), 1, ["supported", "refuted"]),
-        ("print(len('abc'))\n", 0, ["supported", "supported"]),
+        ("print(len('abc'))\n", 10, ["supported", "supported"]),  # that it runs decides nothing
         ("print(nowhere)\n", 1, ["refuted"]),
         ("raise SystemExit(3)\n", 1, ["supported", "refuted"]),
         ('{"kind": "identity", "lhs": "x + x", "rhs": "2*x"}', 0, ["supported"]),
@@ -74,7 +74,9 @@ def test_a_cell_is_checked_with_the_cells_before_it(tmp_path: Path) -> None:
     ]
     notebook = tmp_path / "book.ipynb"
     notebook.write_text(json.dumps({"cells": cells}))
-    assert check(notebook, "--cell", "2")[0] == 0
+    status, told = check(notebook, "--cell", "2")
+    assert status == 10, told
+    assert [one["verdict"] for one in told["criteria"]] == ["supported", "supported"]
     assert check(notebook, "--cell", "3")[0] == 1
     assert check(notebook, "--cell", "9")[0] == 2
 

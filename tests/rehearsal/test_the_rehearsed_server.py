@@ -167,7 +167,8 @@ async def test_broken_requests_are_answered_or_dropped_and_the_server_lives(
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(raw)
         writer.write_eof()
-        assert await reader.read() == b""
+        answered = await reader.read()
+        assert answered == b"" or (b"999999999999" in raw and b" 413 " in answered)
         writer.close()
     not_json = await client.post("/api/chat", content=b"{")
     assert not_json.status_code == 400
