@@ -34,6 +34,7 @@ __all__ = ["answer", "go_on", "work_hand"]
 #: Whoever runs a kernel on this machine: the same that the other doors name so.
 _PRINCIPAL = "local"
 _MOST_PICTURES = 4
+_GOES_ON = (RunState.CUT, RunState.STOPPED, RunState.FAILED)
 
 
 async def answer(
@@ -78,19 +79,21 @@ async def go_on(session: Session, run_id: str, show: Show) -> Reply:
 
 
 async def _newest_open(mind: Mind) -> str:
-    """The run that was cut or stopped last; one that was stopped just now is written in a moment.
+    """The newest run that can go on; one that was stopped just now is written in a moment.
 
     Raises InputError when there is none.
     """
     for _ in range(20):
         with mind.journal() as journal:
             runs = journal.runs(50)
-        found = next((run.id for run in runs if run.state in (RunState.CUT, RunState.STOPPED)), "")
+        found = next((run.id for run in runs if run.state in _GOES_ON), "")
         if found or all(run.state is not RunState.RUNNING for run in runs):
             break
         await asyncio.sleep(0.1)
     if not found:
-        raise InputError("No run was cut or stopped.", hint="%mind runs shows them.")
+        raise InputError(
+            "No run was cut or stopped, and none failed.", hint="%mind runs shows them."
+        )
     return found
 
 
