@@ -107,7 +107,6 @@ class Finder:
         while time.monotonic() < until:
             own = await to_thread.run_sync(self._become) if self._settings.mode == "share" else None
             if own is not None and own.owner is not None:
-                self._own = own
                 return own.owner
             found = read_owner(self._settings.folder)
             if found is not None and await _answers(found):
@@ -119,7 +118,9 @@ class Finder:
         return None
 
     def _become(self) -> DoorOwner | None:
-        return enter_door_owner(self._settings, self._door)
+        # Kept here, in the thread: who waits for it may be stopped meanwhile.
+        self._own = enter_door_owner(self._settings, self._door)
+        return self._own
 
     async def _alone(self) -> Owner:
         """An owner for this door alone, which no other finds."""

@@ -71,11 +71,14 @@ class DoorOwner:
         self._handles: tuple[asyncio.AbstractEventLoop, anyio.Event] | None = None
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._work, name="manyhands-owner", daemon=True)
+        self._ended = False
         self.users = 0
         self.owner: Owner | None = None
 
     def start(self) -> None:
         """Begin, and wait until the service listens; raises what hinders it."""
+        if self._ended:
+            return  # its door was stopped before it came to this
         self._thread.start()
         self._ready.wait()
         if self._failure is not None:
@@ -112,6 +115,10 @@ class DoorOwner:
 
     def stop(self) -> None:
         """End it; a load that another process waits for is let end first."""
+        self._ended = True
+        if self._thread.ident is None:
+            return  # it never began: who wanted it was stopped
+        self._ready.wait()
         if self._handles is not None and self._thread.is_alive():
             loop, stop = self._handles
             with suppress(RuntimeError):  # its loop has just ended

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -18,6 +20,7 @@ from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
 from manyhands.rehearsal.script import Reply, ScriptedModel, ScriptedRequest
 from manyhands.rehearsal.server import running_server
+from manyhands.rehearsal.stage import scripted_tiers
 from manyhands.roles.loader import load_roles
 from manyhands.settings import HostSettings, Settings
 
@@ -208,3 +211,35 @@ async def test_stopping_at_any_event_ends_generation_and_the_run_goes_on_to_the_
             done = [event.body.step for event in again if event.body.kind == "step_done"]
             assert len(done) + finished == len(PARTS), "no finished step is done again"
         assert stopped > (5 if generating else len(kinds) // 2)
+
+
+# The owner's loop may end with a connection that it had accepted and not yet begun to read; the
+# collector closes that socket, and says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.anyio
+async def test_a_stop_in_the_first_moments_is_a_stop_and_no_fault(
+    tmp_path: Path, settings_in: Callable[[Path], Settings]
+) -> None:
+    with scripted_tiers(settings_in(tmp_path), lambda _: Reply(LONG, pace_s=0.02)) as rehearsed:
+        for moments in range(40):  # turns of the loop after the run was written down
+            mind = Mind(rehearsed, roles=ROLES, simulated=True)
+            begun = asyncio.Event()
+            run_id = ""
+
+            async def ask(mind: Mind = mind, begun: asyncio.Event = begun) -> None:
+                nonlocal run_id
+                async with aclosing(mind.stream("slowly")) as items:
+                    async for item in items:
+                        run_id = item.run_id
+                        begun.set()
+
+            asking = asyncio.create_task(ask())
+            await begun.wait()
+            for _ in range(moments):
+                await asyncio.sleep(0)
+            asking.cancel()  # as a kernel does, from outside of anyio
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            with mind.journal() as journal:
+                assert journal.run(run_id).state is RunState.STOPPED
+    gc.collect()  # here, not under a later test
