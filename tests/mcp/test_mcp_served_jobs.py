@@ -47,10 +47,8 @@ class Script:
 
 
 @pytest.fixture
-def script() -> Iterator[Script]:
-    made = Script()
-    yield made
-    made.let.set()
+def script() -> Script:
+    return Script()
 
 
 class Machine:
@@ -120,6 +118,7 @@ def machine(settings: Settings, tmp_path: Path, script: Script) -> Iterator[Mach
     ]
     with running_server(models) as server:
         yield Machine(tmp_path, settings, server.url)
+        script.let.set()  # before its server waits for it to end
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
