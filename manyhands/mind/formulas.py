@@ -30,6 +30,7 @@ _SIGNAL = re.compile(
 )
 #: Words of one letter that are words of a language as well.
 _WORDS = frozenset(("a", "A", "I"))
+_WORD = re.compile(r"\S+")
 _EDGES = ".,;:!?\"'“”„"
 #: What only says what is done: an integral sign and its variable, a derivative, a name.
 _OPERATOR = re.compile(
@@ -59,10 +60,11 @@ def formulas_in(text: str) -> list[Formula]:
     """Every stretch of `text` that could be read as a formula with a letter in it."""
     found = []
     for start, end, inner in _stretches(text):
-        sides = tuple(side for part in _split(inner) for side in sides_of(part))
+        parts = _split(inner)
+        sides = tuple(side for part in parts for side in sides_of(part))
         if sides:
-            parts = (side for part in _split(inner) for side in _EQUALS.split(part))
-            numbers = " ".join(part for part in parts if not _LETTER.search(part))
+            plain = (side for part in parts for side in _EQUALS.split(part))
+            numbers = " ".join(side for side in plain if not _LETTER.search(side))
             found.append(Formula(start, end, sides, numbers))
     return found
 
@@ -97,7 +99,7 @@ def _stretches(text: str) -> Iterator[tuple[int, int, str]]:
 def _bare(text: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
     """Runs of words that are no ordinary words, with a sign of mathematics in them."""
     run: list[re.Match[str]] = []
-    for word in [*re.compile(r"\S+").finditer(text, start, end), None]:
+    for word in [*_WORD.finditer(text, start, end), None]:
         if word is not None and (
             _letter(word, text, run)
             if word.group().strip(_EDGES) in _WORDS

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.hands.contracts import HandName, MathKind, Status
 from manyhands.mind.answer import StepReport, current
-from manyhands.mind.formulas import formulas_in, sides_of, statements_in
+from manyhands.mind.formulas import Formula, formulas_in, sides_of, statements_in
 from manyhands.mind.frame import PlanStep
 from manyhands.mind.grounding import SMALL, ungrounded
 
@@ -32,6 +32,33 @@ class Checks(Protocol):
     """What compares two expressions: the workbench of a run."""
 
     async def maths(self, case: Mapping[str, Any]) -> CheckOutcome: ...
+
+
+class _Equal:
+    """Whether two expressions are equal; each pair is asked of the checks once."""
+
+    def __init__(self, checks: Checks) -> None:
+        self._checks = checks
+        self._known: dict[frozenset[str], Verdict] = {}
+
+    async def verdict(self, one: str, other: str) -> Verdict:
+        pair = frozenset((one, other))
+        if pair not in self._known:
+            outcome = await self._checks.maths({"kind": "identity", "lhs": one, "rhs": other})
+            self._known[pair] = outcome.verdict
+        return self._known[pair]
+
+    async def holds(self, one: str, other: str) -> bool:
+        return await self.verdict(one, other) is Verdict.SUPPORTED
+
+    async def one_of(self, side: str, known: Sequence[str]) -> bool | None:
+        """Whether an expression equals one of several; None where it cannot be read."""
+        verdicts = set()
+        for other in known:
+            verdicts.add(await self.verdict(side, other))
+            if Verdict.SUPPORTED in verdicts:
+                return True
+        return False if Verdict.REFUTED in verdicts else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +97,19 @@ async def loose_ends(
     # Of data and programs small numbers are told for many reasons; of mathematics alone they are
     # its results.
     small = 0 if alone else SMALL
-    loose = await _unlike_the_checked(text, question, sums, ground, checks, small)
+    equal = _Equal(checks)
+    told, asked = formulas_in(text), _all_sides(formulas_in(question))
+    loose = await _unlike_the_checked(text, told, asked, sums, ground, equal, small)
     inner = {needed for step in steps for needed in step.needs}
-    loose += await _unsaid(text, [one for one in sums if one.id not in inner], checks)
+    last = [one for one in sums if one.id not in inner]
+    loose += await _unsaid(text, _all_sides(told[:_MOST]), last, equal)
     if alone:
-        loose += await _not_asked(question, sums, checks)
+        loose += await _not_asked(asked[:_MOST], sums, equal)
     return loose
+
+
+def _all_sides(formulas: Iterable[Formula]) -> list[str]:
+    return [side for formula in formulas for side in formula.sides]
 
 
 def _no_number(number: str) -> str:
@@ -94,28 +128,27 @@ def _sum(report: StepReport, steps: Sequence[PlanStep]) -> _Sum | None:
 
 async def _unlike_the_checked(
     text: str,
-    question: str,
+    told: Sequence[Formula],
+    asked: Sequence[str],
     sums: Sequence[_Sum],
     ground: Iterable[str],
-    checks: Checks,
+    equal: _Equal,
     small: int,
 ) -> list[str]:
     """Formulas and numbers of the text that are none of those that were checked."""
-    known = list(
-        dict.fromkeys(
-            side
-            for one in sums
-            for source in (one.value, *one.given, *_listed(one.value))
-            for side in sides_of(source)
-        )
+    checked = (
+        side
+        for one in sums
+        for source in (one.value, *one.given, *_listed(one.value))
+        for side in sides_of(source)
     )
-    known += [side for formula in formulas_in(question) for side in formula.sides]
+    known = list(dict.fromkeys((*checked, *asked)))
     loose, left, at_end = [], text, []
-    for at, formula in enumerate(formulas_in(text)):
+    for at, formula in enumerate(told):
         unlike = [
             side
             for side in formula.sides
-            if at >= _MOST or await _is_one_of(side, known, checks) is False
+            if at >= _MOST or await equal.one_of(side, known) is False
         ]
         loose += [f"the formula {side} is none of those that were checked" for side in unlike]
         # Its numbers are judged with it: 6x + 2 is as good as 2(3x + 1).
@@ -125,38 +158,36 @@ async def _unlike_the_checked(
     left = " ".join([_COUNTING.sub(" ", left), *at_end])
     counts = [str(len(listed)) for one in sums if (listed := _listed(one.value))]
     missing = ungrounded(left, [*ground, *counts], small=small)
-    numbers = [number for number in missing if not await _rounds(number, sums, checks)]
+    numbers = [number for number in missing if not await _rounds(number, sums, equal)]
     return [*loose, *map(_no_number, numbers), *_other_statements(text, sums)]
 
 
-async def _unsaid(text: str, sums: Sequence[_Sum], checks: Checks) -> list[str]:
+async def _unsaid(text: str, told: Sequence[str], sums: Sequence[_Sum], equal: _Equal) -> list[str]:
     """Checked results that no later step took up, and that the text does not tell."""
-    told = [side for formula in formulas_in(text)[:_MOST] for side in formula.sides]
     numbers = re.findall(r"[-\u2212]?\d[\d.,]*", text)
     missing = []
     for one in sums:
         parts = _listed(one.value) or [one.value]
         for part in parts:
             sides = sides_of(part)
-            if sides and any([await _same(side, sides[-1], checks) for side in told]):
+            if sides and await equal.one_of(sides[-1], told):
                 continue
             value = part.rpartition("=")[2].strip()
             if _NUMBER.fullmatch(value) and not ungrounded(value, [text], small=0):
                 continue
-            if any([await _rounds(number.rstrip(".,"), [one], checks) for number in numbers]):
+            if any([await _rounds(number.rstrip(".,"), [one], equal) for number in numbers]):
                 continue
             missing.append(f"the text does not tell what was checked: {part.strip()}")
     return missing
 
 
-async def _not_asked(question: str, sums: Sequence[_Sum], checks: Checks) -> list[str]:
+async def _not_asked(asked: Sequence[str], sums: Sequence[_Sum], equal: _Equal) -> list[str]:
     """Formulas of the question that no step took up: something else was worked out."""
     taken = [side for one in sums for source in (one.value, *one.given) for side in _sides(source)]
-    asked = [side for formula in formulas_in(question)[:_MOST] for side in formula.sides]
     return [
         f"{side} of the question is not what was worked out"
         for side in asked
-        if await _is_one_of(side, taken, checks) is False
+        if await equal.one_of(side, taken) is False
     ]
 
 
@@ -187,26 +218,11 @@ def _other_statements(text: str, sums: Sequence[_Sum]) -> list[str]:
     ]
 
 
-async def _is_one_of(side: str, known: Sequence[str], checks: Checks) -> bool | None:
-    """Whether an expression equals one of several; None where it cannot be read."""
-    verdicts = []
-    for other in known:
-        outcome = await checks.maths({"kind": "identity", "lhs": side, "rhs": other})
-        if outcome.verdict is Verdict.SUPPORTED:
-            return True
-        verdicts.append(outcome.verdict)
-    return False if Verdict.REFUTED in verdicts else None
-
-
-async def _same(one: str, other: str, checks: Checks) -> bool:
-    return await _is_one_of(one, [other], checks) is True
-
-
 def _has_symbol(value: str) -> bool:
     return any(name not in _CONSTANTS for name in re.findall(r"[A-Za-z]+", value))
 
 
-async def _rounds(number: str, sums: Sequence[_Sum], checks: Checks) -> bool:
+async def _rounds(number: str, sums: Sequence[_Sum], equal: _Equal) -> bool:
     """Whether a checked constant such as pi/4, rounded as the number is written, equals it."""
     digits = number.replace("\u2212", "-").replace(",", "")
     decimals = len(digits.partition(".")[2])
@@ -217,6 +233,6 @@ async def _rounds(number: str, sums: Sequence[_Sum], checks: Checks) -> bool:
         value = one.value.rpartition("=")[2].strip()
         if value and not _has_symbol(value) and re.search(r"[A-Za-z/]", value):
             rounded = f"floor(({value})*10**{decimals} + 1/2)"
-            if await _same(rounded, str(int(whole)), checks):
+            if await equal.holds(rounded, str(int(whole))):
                 return True
     return False
