@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -66,7 +65,7 @@ async def answer(
 async def go_on(session: Session, run_id: str, show: Show) -> Reply:
     """Resume a run; the newest one that can be resumed when the id is empty."""
     mind = session.mind(show.approve)
-    run_id = run_id or await _newest_open(mind)
+    run_id = run_id or _newest_open(mind)
     follower = _Follower(session, show)
     with mind.journal() as journal:
         run_id = journal.run(run_id).id
@@ -78,18 +77,10 @@ async def go_on(session: Session, run_id: str, show: Show) -> Reply:
     return follower.reply(told, {}, None)
 
 
-async def _newest_open(mind: Mind) -> str:
-    """The newest run that can go on; one that was stopped just now is written in a moment.
-
-    Raises InputError when there is none.
-    """
-    for _ in range(20):
-        with mind.journal() as journal:
-            runs = journal.runs(50)
-        found = next((run.id for run in runs if run.state in _GOES_ON), "")
-        if found or all(run.state is not RunState.RUNNING for run in runs):
-            break
-        await asyncio.sleep(0.1)
+def _newest_open(mind: Mind) -> str:
+    """The newest run that can go on; raises `InputError` when there is none."""
+    with mind.journal() as journal:
+        found = next((run.id for run in journal.runs(50) if run.state in _GOES_ON), "")
     if not found:
         raise InputError(
             "No run was cut or stopped, and none failed.", hint="%mind runs shows them."
