@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 from helpers_browser import CHROMIUM, Lab
+from helpers_chat import models
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from manyhands.rehearsal.server import RehearsalServer
 
 # An expectation waits for an event; how long is only a matter of how busy the machine is.
 expect.set_options(timeout=30_000)
@@ -32,6 +35,12 @@ def page(browser: Browser) -> Iterator[Page]:
     context.set_default_timeout(30_000)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalServer]:
+    with models(tmp_path_factory.mktemp("models")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from helpers_browser import ROOT, Lab, open_lab, open_notebook, shot
-from helpers_chat import ask, last_reply, models, open_chat, trace_of
+from helpers_chat import ask, last_reply, open_chat, trace_of
 from playwright.sync_api import Page, expect
 
 from manyhands.rehearsal.server import RehearsalServer
@@ -39,12 +39,6 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     ours = f"manyhands[jupyter] @ {ROOT.as_uri()}"
     run("pip", "install", "--python", found, ours, "jupyter-ai==3.2.*", "jupyterlab>=4.6,<5")
     return found
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalServer]:
-    with models(tmp_path_factory.mktemp("models")) as server:
-        yield server
 
 
 @pytest.fixture

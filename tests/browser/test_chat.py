@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from helpers_browser import Lab, contrast, open_lab, open_notebook, shot, wait_for_lab
-from helpers_chat import ask, last_reply, models, open_chat, trace_of, traces
+from helpers_chat import ask, last_reply, open_chat, trace_of, traces
 from playwright.sync_api import Browser, Page, expect
 
 from manyhands.cli.demo_models import DATA, QUESTION
@@ -19,12 +19,6 @@ from manyhands.rehearsal.server import RehearsalServer
 
 pytestmark = pytest.mark.browser
 STOP = '.jp-chat-input-container button[title*="top" i]'
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalServer]:
-    with models(tmp_path_factory.mktemp("models")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

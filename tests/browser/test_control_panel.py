@@ -7,19 +7,12 @@ from collections.abc import Iterator
 import nbformat
 import pytest
 from helpers_browser import Lab, open_lab, open_notebook, shot
-from helpers_chat import models
 from playwright.sync_api import Browser, Page, expect
 
 from manyhands.rehearsal.server import RehearsalServer
 
 pytestmark = pytest.mark.browser
 BUTTON = ".mh-control .widget-toggle-button"
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalServer]:
-    with models(tmp_path_factory.mktemp("models")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -7,18 +7,11 @@ from collections.abc import Iterator
 import nbformat
 import pytest
 from helpers_browser import Lab, shot
-from helpers_chat import models
 from playwright.sync_api import Page, expect
 
 from manyhands.rehearsal.server import RehearsalServer
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalServer]:
-    with models(tmp_path_factory.mktemp("models")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
