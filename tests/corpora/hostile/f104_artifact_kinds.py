@@ -11,7 +11,7 @@ x86 = os.uname().machine == "x86_64"
 def call(n86, n64, *a):
     r = l.syscall(ctypes.c_long(n86 if x86 else n64), *a); print(n86, r, ctypes.get_errno()); return r
 import socket
-target = C.get("secret_file", "/root/.ssh/id_rsa")
+target = C.get("secret_file", os.path.expanduser("~/.ssh/id_rsa"))
 safe(os.mkfifo, "fifo.png"); safe(os.mkfifo, "fifo.txt")
 safe(os.symlink, target, "link.txt"); safe(os.symlink, os.path.dirname(target), "charts")
 safe(os.link, target, "hard.txt"); safe(os.mknod, "dev.txt", 0o60600, os.makedev(8, 0)); safe(os.mkdir, "dir.txt")

@@ -11,7 +11,7 @@ x86 = os.uname().machine == "x86_64"
 def call(n86, n64, *a):
     r = l.syscall(ctypes.c_long(n86 if x86 else n64), *a); print(n86, r, ctypes.get_errno(), flush=True); return r
 
-secret, mark = C.get("secret_file", "/root/.ssh/id_rsa"), C.get("marker_dir", "/tmp") + "/exec"
+secret, mark = C.get("secret_file", os.path.expanduser("~/.ssh/id_rsa")), C.get("marker_dir", "/tmp") + "/exec"
 script = f"cat {secret}; echo x > {mark}; id".encode()
 def run(fd):
     argv = (ctypes.c_char_p * 4)(b"sh", b"-c", script, None)
