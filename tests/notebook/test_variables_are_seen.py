@@ -39,6 +39,13 @@ def test_a_table_is_told_with_types_nulls_rows_and_memory() -> None:
     assert "B\n" in text.split("columns, ")[1][:8]
 
 
+def test_a_named_table_is_looked_at_however_many_variables_are_newer() -> None:
+    namespace: dict[str, Any] = {"df": co2(), **{f"n{i}": i for i in range(300_000)}}
+    looked = {one.name: one for one in read(namespace, first=["df"])}
+    assert "co2: float64, 1 null" in looked["df"].whole()
+    assert looked["n0"].facts["late"]
+
+
 def test_polars_arrays_series_and_plain_values_are_told() -> None:
     namespace: dict[str, Any] = {
         "frame": pl.DataFrame({"a": [1, None], "b": ["x", "y"]}),

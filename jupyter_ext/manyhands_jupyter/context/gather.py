@@ -24,7 +24,7 @@ from manyhands_jupyter.context.variables import describe, read
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["CONTEXT_TOKENS", "Gathered", "gather", "mentions", "table_of"]
+__all__ = ["CONTEXT_TOKENS", "Gathered", "gather", "mentions", "names_in", "table_of"]
 
 #: For everything that a notebook adds to a question.
 CONTEXT_TOKENS = 1600
@@ -53,6 +53,11 @@ class Gathered:
     @property
     def tokens(self) -> int:
         return sum(estimate_tokens(text) for text in self.context.values())
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """The names that a text mentions as variables, be there such variables or not."""
+    return tuple(dict.fromkeys(match[1] or match[2] for match in _MENTION.finditer(text)))
 
 
 def mentions(text: str, namespace: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:

@@ -38,8 +38,9 @@ def look(
 
     Args:
         names: only these; all that a user made when empty.
-        first: looked at before all others.
-        seconds: after this time only names and types are told, which is noted in each.
+        first: looked at before all others, however long that takes.
+        seconds: after this time only names and types of the others are told, which is noted in
+            each.
     """
     end = time.perf_counter() + seconds
     wanted, early = set(names), set(first)
@@ -53,7 +54,7 @@ def look(
         if isinstance(value, types.ModuleType):
             continue
         told: dict[str, Any] = {"name": name, "type": _type_name(value)}
-        if time.perf_counter() > end:
+        if name not in early and time.perf_counter() > end:
             told["late"] = True
         else:
             try:

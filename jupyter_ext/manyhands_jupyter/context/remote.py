@@ -33,15 +33,18 @@ class RemoteVariables:
         self._client = client
         self.subshell = subshell
 
-    async def read(self, names: Sequence[str] = (), *, seconds: float = 5.0) -> list[Variable]:
-        """Look at the variables.
+    async def read(
+        self, names: Sequence[str] = (), *, first: Sequence[str] = (), seconds: float = 5.0
+    ) -> list[Variable]:
+        """Look at the variables: those in `first`, then the others, newest first.
 
         Returns an empty list for a kernel of another language.
 
         Raises:
             TimeoutError: the kernel did not answer within `seconds`.
         """
-        told = await self._ask("looking", f"look(globals_, {tuple(names)!r})", seconds)
+        call = f"look(globals_, {tuple(names)!r}, {tuple(first)!r})"
+        told = await self._ask("looking", call, seconds)
         return variables_of(told or ())
 
     async def table(self, name: str, most: int, *, seconds: float = 5.0) -> dict[str, Any]:

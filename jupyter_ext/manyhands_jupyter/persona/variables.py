@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 from jupyter_client.asynchronous.client import AsyncKernelClient
 
-from manyhands_jupyter.context.gather import mentions
+from manyhands_jupyter.context.gather import mentions, names_in
 from manyhands_jupyter.context.remote import RemoteVariables, open_remote
 from manyhands_jupyter.context.variables import describe
 
@@ -58,7 +58,7 @@ async def variables(connection: Mapping[str, Any], question: str) -> Variables:
 
 
 async def _told(remote: RemoteVariables, question: str) -> Variables:
-    looked = await remote.read(seconds=_LOOK_S)
+    looked = await remote.read(first=names_in(question), seconds=_LOOK_S)
     text, named = mentions(question, {one.name: one for one in looked})
     described = describe(looked, BUDGET_TOKENS, named)
     context = {"variables of the notebook": described.text} if described.text else {}
