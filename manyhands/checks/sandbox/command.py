@@ -58,39 +58,39 @@ def command() -> None:
 
 @command.command("run")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--time", "wall_s", default=10.0, type=_Seconds(), show_default=True,
-              help="Wall time in seconds.")  # fmt: skip
-@click.option("--memory", default="1G", type=_Size(), show_default=True, help="Of all processes.")
+@click.option("--time", "wall_s", type=_Seconds(), help="Wall time in seconds.")
+@click.option("--memory", type=_Size(), help="Of all processes, for example 1G.")
 @click.option(
     "--data", multiple=True, type=click.Path(exists=True, readable=True, path_type=Path),
     help="File or folder to copy beside the program; may be repeated.",
 )  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Put new files here.")
 @click.option(
-    "--backend", default="auto", show_default=True, help="Insist on one isolation.",
+    "--backend", help="Insist on one isolation.",
     type=click.Choice(["auto", "bwrap", "landlock", "seatbelt", "none"]),
 )  # fmt: skip
 @click.option("--allow-none", is_flag=True, help="Accept limits without isolation.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of plain output.")
 def run_command(
     file: Path,
-    wall_s: float,
-    memory: int,
+    wall_s: float | None,
+    memory: int | None,
     data: tuple[Path, ...],
     out: Path | None,
-    backend: str,
+    backend: str | None,
     allow_none: bool,
     as_json: bool,
 ) -> None:
     """Run FILE in a fresh folder that holds it and the --data paths, nothing else.
 
+    The `[sandbox]` settings hold, as for hands; what is given here goes before them.
+
     Exit code 0 when the program ended well, 1 when it did not, 4 when there is no sandbox.
     """
-    from manyhands.checks.sandbox.contracts import Limits, RunStatus, SandboxPolicy, SandboxRun
+    from manyhands.checks.sandbox.contracts import RunStatus, SandboxRun
     from manyhands.errors import NoIsolation
 
-    limits = replace(Limits(), wall_s=wall_s, cpu_s=max(1.0, wall_s), memory_bytes=memory)
-    policy = SandboxPolicy(backend=backend, allow_none=allow_none, limits=limits)
+    policy = _policy(wall_s, memory, backend, allow_none=allow_none)
     job = SandboxRun(code=_source(file), inputs=_inputs(data), collect=_COLLECT)
     try:
         result = _run(job, policy)
@@ -134,6 +134,26 @@ def setup_command() -> None:
 
     anyio.run(build_environment, lambda text: click.echo(text, err=True))
     click.echo(str(hands_python()))
+
+
+def _policy(
+    wall_s: float | None, memory: int | None, backend: str | None, *, allow_none: bool
+) -> SandboxPolicy:
+    """The settings' policy with what was given in its place."""
+    from manyhands.settings import load_settings
+
+    policy = load_settings().sandbox.policy()
+    limits = policy.limits
+    if wall_s is not None:  # who gives a program time means time to work
+        limits = replace(limits, wall_s=wall_s, cpu_s=max(1.0, wall_s))
+    if memory is not None:
+        limits = replace(limits, memory_bytes=memory)
+    return replace(
+        policy,
+        backend=backend or policy.backend,
+        allow_none=allow_none or policy.allow_none,
+        limits=limits,
+    )
 
 
 def _run(job: SandboxRun, policy: SandboxPolicy) -> SandboxResult:
