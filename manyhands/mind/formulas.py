@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Formula", "formulas_in", "sides_of", "statements_in"]
+__all__ = ["Formula", "formulas_in", "letters_in", "parts_of", "sides_of", "statements_in"]
 
 _MARKED = re.compile(
     r"\$\$(?P<a>.+?)\$\$|\$(?P<b>[^$\n]+?)\$|\\\((?P<c>.+?)\\\)|\\\[(?P<d>.+?)\\\]|`(?P<e>[^`\n]+)`",
@@ -24,6 +24,7 @@ _NAMES = frozenset(
 )
 _LETTERS = re.compile(r"[^\W\d_⁰¹²³⁴-⁹₀-₉ⁿˣ]+")
 _LETTER = re.compile(r"[A-Za-zπ]")
+_VARIABLE = re.compile(r"[A-Za-zα-ω](?<![eEπ])")
 _SIGNAL = re.compile(
     r"[\^√∫π⁰¹²³⁴-⁹ⁿˣ]|\*\*|[A-Za-z)]\s*[*·×/]|[*·×/+\u2212-]\s*[A-Za-z(√]"
     r"|\d[A-Za-z]\b|\d\(|[a-zA-Z]\([^()]*[A-Za-z]|[A-Za-z]\s*[+\u2212-]\s*[\w(]|\w\s*=\s*\S"
@@ -34,7 +35,7 @@ _WORD = re.compile(r"\S+")
 _EDGES = ".,;:!?\"'“”„"
 #: What only says what is done: an integral sign and its variable, a derivative, a name.
 _OPERATOR = re.compile(
-    r"^(?:\\int|∫|\\frac\{d\}\{d[a-z]\}|d/d[a-z])\s*|\s*(?:\\,)?\s*d[a-z]\s*$|\s*\+\s*(?:C|const\.?)\s*$"
+    r"^(?:\\int|∫|\\frac\{d\}\{d[a-z]\}|d/d[a-z]|\(d/d[a-z]\))\s*|\s*(?:\\,)?\s*d[a-z]\s*$|\s*\+\s*(?:C|const\.?)\s*$"
 )
 _NAMED = re.compile(
     r"^\\?[A-Za-zα-ω](?:_\w+)?'{0,3}(?:\(\s*[A-Za-z]?\s*\))?'{0,3}$|^d\w?/d\w$|^\\frac\{d\w?\}\{d\w\}$"
@@ -47,11 +48,13 @@ class Formula:
     """A stretch of a text, and its sides: what it says to be equal, without names and operators.
 
     Attributes:
+        inner: the stretch itself, without the marks around it.
         numbers: its sides that are plain numbers, `0.79` of `pi/4 ≈ 0.79`, in one text.
     """
 
     start: int
     end: int
+    inner: str
     sides: tuple[str, ...]
     numbers: str = ""
 
@@ -60,13 +63,24 @@ def formulas_in(text: str) -> list[Formula]:
     """Every stretch of `text` that could be read as a formula with a letter in it."""
     found = []
     for start, end, inner in _stretches(text):
-        parts = _split(inner)
-        sides = tuple(side for part in parts for side in sides_of(part))
+        plain = [side for part in parts_of(inner) for side in part]
+        sides = tuple(side for one in plain for side in sides_of(one))
         if sides:
-            plain = (side for part in parts for side in _EQUALS.split(part))
             numbers = " ".join(side for side in plain if not _LETTER.search(side))
-            found.append(Formula(start, end, sides, numbers))
+            found.append(Formula(start, end, inner, sides, numbers))
     return found
+
+
+def parts_of(inner: str) -> list[list[str]]:
+    """The equations of a formula, each as its sides: names and operators are still there."""
+    return [_EQUALS.split(part) for part in _split(inner)]
+
+
+def letters_in(side: str) -> frozenset[str]:
+    """The letters of an expression that stand for something: no functions, no constants."""
+    words = re.findall(r"\\?[^\W\d_]+", side)
+    plain = (word for word in words if word[0] != "\\" and word not in _NAMES)
+    return frozenset(letter for word in plain for letter in word if _VARIABLE.match(letter))
 
 
 def sides_of(text: str) -> list[str]:

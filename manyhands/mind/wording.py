@@ -18,6 +18,7 @@ from manyhands.mind.answer import StepReport, current
 from manyhands.mind.formulas import Formula, formulas_in, sides_of, statements_in
 from manyhands.mind.frame import PlanStep
 from manyhands.mind.grounding import SMALL, ungrounded
+from manyhands.mind.relations import relations_in
 
 __all__ = ["Checks", "loose_ends"]
 
@@ -102,6 +103,7 @@ async def loose_ends(
     loose = await _unlike_the_checked(text, told, asked, sums, ground, equal, small)
     inner = {needed for step in steps for needed in step.needs}
     last = [one for one in sums if one.id not in inner]
+    loose += await _said_wrongly(text, told[:_MOST], checks)
     loose += await _unsaid(text, _all_sides(told[:_MOST]), last, equal)
     if alone:
         loose += await _not_asked(asked[:_MOST], sums, equal)
@@ -179,6 +181,15 @@ async def _unsaid(text: str, told: Sequence[str], sums: Sequence[_Sum], equal: _
                 continue
             missing.append(f"the text does not tell what was checked: {part.strip()}")
     return missing
+
+
+async def _said_wrongly(text: str, told: Sequence[Formula], checks: Checks) -> list[str]:
+    """Statements of two formulas that the checks refute, be each of them right by itself."""
+    return [
+        f"the text says that {relation}, which a check refuted"
+        for relation in relations_in(text, told)
+        if (await checks.maths(relation.case())).verdict is Verdict.REFUTED
+    ]
 
 
 async def _not_asked(asked: Sequence[str], sums: Sequence[_Sum], equal: _Equal) -> list[str]:

@@ -35,6 +35,7 @@ PAIR = (MathKind.SOLUTION, {"equations": '["x + y = 3", "x - y = 1"]'}, "x = 2, 
 PRIMITIVE = (MathKind.ANTIDERIVATIVE, {"f": "x**2", "var": "x"}, "x**3/3")
 BASEL = (MathKind.SUM, {"term": "1/k**2", "var": "k", "from": "1", "to": "oo"}, "pi**2/6")
 SPEED = (MathKind.DERIVATIVE, {"f": "a + b*t + c*t**2", "var": "t"}, "b + 2*c*t")
+DECAY = (MathKind.ODE, {"equation": "y' = -2*y"}, "5*exp(-2*x)")
 Case = tuple[MathKind, dict[str, str], str]
 
 
@@ -70,6 +71,12 @@ D3 = "What is the derivative of x^3?"
         (CUBE, "Quelle est la dérivée de x³ ?", "La dérivée de x³ est 3x²."),
         (CUBE, "Deriva x^3", "La derivada es 3 x^2."),
         (CUBE, "Differentiate x cubed.", "It is 3x^2."),
+        (CUBE, D3, "3x² is the derivative of x³."),
+        (CUBE, D3, "x³ is an antiderivative of 3x²."),
+        (CUBE, D3, "The derivative of x³ with respect to x is 3x²; the integral of 3x² is x³."),
+        (CUBE, D3, "(d/dx) x³ = 3x²"),
+        (AREA, "Integrate 1/(1+x^2), 0 to 1.", "From 0 to 1 the integral of 1/(1+x²) is π/4."),
+        (DECAY, "y' = -2y, y(0) = 5?", "y = 5e^(-2x) satisfies y' = -2y."),
         (CUBE, "\\(x^3\\) ableiten bitte", "\\(3x^2\\)"),
         (CUBE, "x**3 differentiated?", "3x^2"),
         (PRODUCT, "Derivative of x**2*exp(3*x)?", "It is x(3x + 2)e^(3x)."),
@@ -104,6 +111,16 @@ async def test_ordinary_right_answers_stand(
         (CUBE, D3, "The derivative of x³ is 2x³.", "2x³"),
         (CUBE, D3, "It is 3x², and it has 9 real roots.", "the number 9"),
         (CUBE, D3, "It is 3x^2, which is 6x.", "6x"),
+        (CUBE, D3, "The derivative of 3x² is x³.", "derivative of 3x² is x³"),
+        (CUBE, D3, "x³ is the derivative of 3x².", "derivative of 3x² is x³"),
+        (CUBE, D3, "The derivative of $3x^2$ with respect to $x$ is $x^3$.", "is x^3"),
+        (CUBE, D3, "$\\frac{d}{dx} 3x^2 = x^3$", "derivative of 3x^2 is x^3"),
+        (CUBE, D3, "d/dx 3x² = x³", "derivative of 3x² is x³"),
+        (CUBE, D3, "With f(x) = 3x² we have f'(x) = x³.", "derivative of 3x² is x³"),
+        (CUBE, "Ableitung von x³?", "Die Ableitung von 3x² ist x³.", "derivative of 3x² is x³"),
+        (CUBE, "Dérivée de x³ ?", "La dérivée de 3x² est x³.", "derivative of 3x² is x³"),
+        (PRIMITIVE, "Integrate x^2.", "∫ x³/3 dx = x²", "integral of x³/3 is x²"),
+        (PRIMITIVE, "Integrate x^2.", "The integral of x³/3 is x².", "integral of x³/3 is x²"),
         (CUBE, D3, "Paris is in Italy.", "does not tell"),
         (CUBE, D3, "The derivative of x³ is x³.", "does not tell"),
         (CUBE, "Derivative of x^2 e^(3x)?", "The derivative of x³ is 3x².", "not what was worked"),
