@@ -22,11 +22,12 @@ _NAMES = frozenset(
     cbrt abs Abs erf gamma floor ceil sign pi oo dx dy dz dt du alpha beta lambda mu sigma theta
     omega""".split()  # noqa: SIM905
 )
-_LETTERS = re.compile(r"[^\W\d_⁰¹²³⁴-⁹₀-₉ⁿˣ]+")
+_RAISED = "⁰¹²³⁴-⁹⁺⁻ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
+_LETTERS = re.compile(rf"[^\W\d_{_RAISED}₀-₉]+")
 _LETTER = re.compile(r"[A-Za-zπ]")
 _VARIABLE = re.compile(r"[A-Za-zα-ω](?<![eEπ])")
 _SIGNAL = re.compile(
-    r"[\^√∫π⁰¹²³⁴-⁹ⁿˣ]|\*\*|[A-Za-z)]\s*[*·×/]|[*·×/+\u2212-]\s*[A-Za-z(√]"
+    rf"[\^√∫π{_RAISED}]|\*\*|[A-Za-z)]\s*[*·×/]|[*·×/+\u2212-]\s*[A-Za-z(√]"
     r"|\d[A-Za-z]\b|\d\(|[a-zA-Z]\([^()]*[A-Za-z]|[A-Za-z]\s*[+\u2212-]\s*[\w(]|\w\s*=\s*\S"
 )
 #: Words of one letter that are words of a language as well.

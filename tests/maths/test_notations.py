@@ -55,6 +55,7 @@ RIGHT = [
     anti("f(x) = 2x", "F(x) = x^2"), anti(r"\[2x\]", r"\[x^2\]"), anti("2*x.", "x**2"),
     anti("x sin x", "sin x - x cos x"), anti("sin^2 x", "x/2 - (sin 2x)/4"),
     anti("xe^x", "xe^x - e^x"), anti("√x", "2/3 x√x"), anti("x²", "x³/3"), anti(0, 7),
+    anti("e³ˣ", "e³ˣ/3"),
     anti("cos(ax)", "sin(ax)/a"), anti("1/(1+x^2)", "tan^{-1} x"), anti("3x^2", "x^3", None),
     anti("θ sin θ", "sin θ - θ cos θ", "θ"), anti("sin(θ)", "-cos(θ)", "theta"),
     anti("exp(-x/τ)", "-τ exp(-x/τ)"), anti(r"\frac{sin x}{x^{2}}\cdot 0", "5"),
