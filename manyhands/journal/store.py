@@ -117,17 +117,19 @@ class Journal:
                 "FROM conversation_runs WHERE conversation_id = ?1",
                 (conversation_id, run_id),
             )
-            event = Event(run_id=run_id, seq=1, at=now, body=started)
-            self._insert(event)
-        return event
+            return self._add(Event(run_id=run_id, seq=1, at=now, body=started))
 
-    def append(self, event: Event) -> None:
-        """Write one event; an answer or an end also shows in the run's row."""
+    def append(self, event: Event) -> Event:
+        """Write one event behind the run's last; an answer or an end also shows in the run's row.
+
+        Returns:
+            The event with its number. The journal gives it: beside a run that goes on, a person may
+            rate it, or have a cell of it run.
+        """
         if not isinstance(event.body, Answered | RunFinished):
-            self._insert(event)  # one statement is a transaction of its own
-            return
+            return self._add(event)  # one statement is a transaction of its own
         with self._db.transaction():
-            self._insert(event)
+            event = self._add(event)
             if isinstance(event.body, Answered):
                 self._db.execute(
                     "UPDATE runs SET answer = ?, status = ? WHERE id = ?",
@@ -138,12 +140,15 @@ class Journal:
                     "UPDATE runs SET state = ?, finished = ? WHERE id = ?",
                     (event.body.outcome, event.at, event.run_id),
                 )
+        return event
 
-    def _insert(self, event: Event) -> None:
-        self._db.execute(
-            "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
-            (event.run_id, event.seq, event.at, event.body.kind, event.body.model_dump_json()),
+    def _add(self, event: Event) -> Event:
+        ((seq,),) = self._db.execute(
+            "INSERT INTO events SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3, ?4 "
+            "FROM events WHERE run_id = ?1 RETURNING seq",
+            (event.run_id, event.at, event.body.kind, event.body.model_dump_json()),
         )
+        return event.model_copy(update={"seq": seq})
 
     def take_over(self, run_id: str) -> None:
         """Make a cut or stopped run this process's own again, to go on with it."""

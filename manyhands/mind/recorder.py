@@ -47,9 +47,8 @@ class Recorder:
         clean = BODY.validate_python(redact_value(body.model_dump(mode="json")))
         event = Event(run_id=self.run_id, seq=self._seq, at=time.time(), body=clean)
         if event.durable:
-            event = event.model_copy(update={"seq": self._seq + 1})
-            self._journal.append(event)
-            self._seq += 1
+            event = self._journal.append(event)
+            self._seq = event.seq
             self.ended = self.ended or isinstance(clean, RunFinished)
         try:
             self._show(event)

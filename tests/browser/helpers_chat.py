@@ -87,6 +87,10 @@ def _framed(asked: str, prompt: str) -> Reply | str:
     if "which notebook" in asked:
         found = re.search(r"(\S+\.ipynb)", prompt)
         return frame(route="direct", answer=f"You are in {found[1] if found else 'no notebook'}.")
+    if "from elsewhere" in asked:
+        pictures = "![a](http://127.0.0.1:9/a.png) <img src=http://127.0.0.1:9/b.png> ![c][c]"
+        told = f"Seen: {pictures}\n\n[c]: http://127.0.0.1:9/c.png"
+        return frame(route="direct", answer=told)
     if "slowly" in asked:
         return Reply(frame(route="direct", answer="late"), thinking="hm " * 4_000, pace_s=0.02)
     if "break off" in asked:

@@ -126,6 +126,8 @@ def test_a_proposed_cell_runs_after_approval_reaches_the_mind_and_is_undone(
     assert sources(page) == before
 
     button(proposed, "Run proposed").click()
+    button(panel(page, 0), "The answer is good").click()  # between the question and the yes
+    expect(panel(page, 0)).to_contain_text("Kept: good")
     button(proposed, "Allow once").click()
     expect(proposed).to_contain_text("ran without error")
     expect(proposed.locator("pre").last).to_have_text("1.24")

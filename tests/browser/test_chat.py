@@ -168,6 +168,19 @@ def test_an_effect_waits_for_a_person_who_allows_or_denies_it(page: Page, lab: L
     shot(page, "chat-approved")
 
 
+def test_a_picture_that_an_answer_names_is_not_loaded(page: Page, lab: Lab) -> None:
+    """Its address could tell a stranger what stands in the context."""
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+    open_lab(page, lab)
+    open_chat(page, "elsewhere")
+    ask(page, "Show the pictures from elsewhere")
+    told = last_reply(page, "Seen:")
+    expect(told).to_contain_text("img src=http://127.0.0.1:9/b.png")
+    expect(told.locator("img")).to_have_count(0)
+    assert [url for url in loaded if "127.0.0.1:9/" in url] == []
+
+
 def test_stop_closes_the_models_stream_and_the_next_question_works(
     page: Page, lab: Lab, played: RehearsalServer
 ) -> None:

@@ -13,6 +13,7 @@ from manyhands.journal.events import (
     AnswerDelta,
     Answered,
     Event,
+    Rated,
     RunFinished,
     RunOutcome,
     RunStarted,
@@ -20,6 +21,7 @@ from manyhands.journal.events import (
 )
 from manyhands.journal.records import RunState
 from manyhands.journal.store import Journal, new_id
+from manyhands.mind.recorder import Recorder
 
 
 def begin(journal: Journal, question: str = "why?", conversation: str = "conv_1") -> str:
@@ -47,6 +49,17 @@ def test_a_run_is_written_and_read_back(tmp_path: Path) -> None:
             "answered",
             "run_finished",
         ]
+
+
+def test_a_rating_beside_a_run_that_goes_on_takes_no_events_place(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "j.db") as journal, Journal.open(tmp_path / "j.db") as door:
+        run_id = begin(journal)
+        writer = Recorder(journal, run_id, 1, lambda _: None)
+        writer.record(Answered(text="so", status="verified"))
+        Recorder(door, run_id, 1, lambda _: None).record(Rated(good=True, reason="", door="test"))
+        writer.record(RunFinished(outcome=RunOutcome.ANSWERED, seconds=1.0))
+        written = [(event.seq, event.body.kind) for event in journal.events(run_id)]
+    assert written == [(1, "run_started"), (2, "answered"), (3, "rated"), (4, "run_finished")]
 
 
 def test_an_id_may_be_shortened_while_it_is_unique(tmp_path: Path) -> None:

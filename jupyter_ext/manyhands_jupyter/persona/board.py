@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from jupyterlab_chat.models import Message, NewMessage
 
+from manyhands_jupyter.persona.markdown import chat_markdown
+
 if TYPE_CHECKING:
     from jupyterlab_chat.models import BaseChatModel
 
@@ -80,7 +82,7 @@ class Board:
             metadata["tool_calls"] = self._tool_calls(told)
         return Message(
             id=self.id,
-            body=body,
+            body=chat_markdown(body),
             time=self._at,
             sender=self._sender,
             raw_time=False,
@@ -93,7 +95,7 @@ def put(chat: BaseChatModel, message: Message, told: dict[str, Any], body: str =
     chat.update_message(
         Message(
             id=message.id,
-            body=body or message.body,
+            body=chat_markdown(body) if body else message.body,
             time=message.time,
             sender=message.sender,
             raw_time=False,

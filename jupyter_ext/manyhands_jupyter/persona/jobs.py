@@ -21,6 +21,7 @@ from manyhands.mind.single import plan_step, work_one
 from manyhands.redaction import redact
 from manyhands.settings import Settings
 from manyhands.trace.tree import Tree, tree_of
+from manyhands_jupyter.persona.markdown import fenced
 from manyhands_jupyter.persona.telling import answer_text, passed_text
 from manyhands_jupyter.persona.turn import Job, Show, Told
 
@@ -113,7 +114,7 @@ def hand(name: str, task: str, data: Mapping[str, Path]) -> Job:
         _, result = await work_one(mind, step, data, show, "jupyter")
         parts = [result.summary]
         if result.value and result.value != result.summary:
-            parts.append(f"```\n{result.value[:4_000]}\n```")
+            parts.append(fenced(result.value[:4_000]))
         told = f"**{result.status}** · {passed_text(result.evidence)}"
         parts.append(told + (" · scripted models" if mind.simulated else ""))
         parts.extend(f"- open: {point}" for point in result.open_points[:5])
@@ -166,7 +167,7 @@ def seen(settings: Settings, conversation_id: str) -> str:
         return "Nothing was asked in this conversation yet."
     if not first.context and not first.data:
         return "The last question sent nothing of your notebook and no data."
-    parts = [f"**{label}**\n\n````text\n{text}\n````" for label, text in first.context.items()]
+    parts = [f"**{label}**\n\n{fenced(text, 'text')}" for label, text in first.context.items()]
     parts.extend(f"**data** `{name}`: {path}" for name, path in first.data.items())
     return "\n\n".join(parts)
 

@@ -21,6 +21,7 @@ from jupyterlab_chat.models import Message
 from traitlets import Bool
 
 from manyhands_jupyter.persona.commands import COMMANDS, Name, Said, help_text, read
+from manyhands_jupyter.persona.markdown import chat_markdown
 from manyhands_jupyter.server.desk import Desk, desk
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class MindPersona(BasePersona):  # type: ignore[misc]
         except ManyhandsError as error:
             words = f"**That did not work.** {error}"
         if words:
-            self.send_message(words)
+            self.send_message(chat_markdown(words))
 
     async def _say(self, said: Said, message: Message) -> str:
         """Answer at once in words, or take a turn."""
