@@ -117,6 +117,34 @@ def test_a_replacement_shows_its_difference_first(page: Page, lab: Lab) -> None:
     page.keyboard.press("Control+z")
     assert page.evaluate(source) == "total = 6\nprint(total / 0)"
 
+    proposal.get_by_role("button", name="Replace…").click()
+    page.evaluate("() => window.panel.content.widgets[0].model.sharedModel.setSource('mine')")
+    proposal.get_by_role("button", name="Replace", exact=True).click()
+    expect(proposal).to_contain_text("has been changed since; nothing was replaced")
+    assert page.evaluate(source) == "mine"
+
+
+def test_after_a_yes_a_cell_runs_in_the_notebook_that_the_question_named(
+    page: Page, lab: Lab
+) -> None:
+    write_notebook(lab, "named.ipynb", "total = 6\nprint(total / 0)")
+    write_notebook(lab, "other.ipynb", "here = 'other'")
+    open_lab(page, lab)
+    open_notebook(page, "named.ipynb")
+    page.evaluate("() => { window.named = window.panel; }")
+    open_chat(page, "named")
+    run_active(page, 0)
+    ask(page, "Explain this error")
+    last_reply(page, "The active cell fails")
+    proposal = page.locator(".mh-proposal").last
+    proposal.get_by_role("button", name="Run…").click()
+    expect(proposal).to_contain_text("Insert this cell into named.ipynb and run it")
+    open_notebook(page, "other.ipynb")
+    proposal.get_by_role("button", name="Run once").click()
+    expect(proposal).to_contain_text("It ran in")
+    count = "panel => window[panel].content.widgets.length"
+    assert [page.evaluate(count, name) for name in ("named", "panel")] == [2, 1]
+
 
 def test_a_proposed_cell_runs_within_a_limit_and_can_be_interrupted(page: Page, lab: Lab) -> None:
     path = write_notebook(lab, "long.ipynb", "x = 1")

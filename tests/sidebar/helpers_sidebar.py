@@ -83,7 +83,7 @@ async def open_chat(folder: Path, name: str = "talk") -> AsyncIterator[Chat]:
 
 @asynccontextmanager
 async def played_tab(
-    answers: dict[str, Any], user: str = "ann", *, sees_kernels: bool = False
+    answers: dict[str, Any], user: str = "ann", *, name: str = "left", sees_kernels: bool = False
 ) -> AsyncIterator[Tab]:
     """A browser tab of a user that answers what it is asked."""
 
@@ -95,6 +95,7 @@ async def played_tab(
         asyncio.get_running_loop().call_soon(tab.took, reply)
 
     tab = Tab(user, send, sees_kernels=sees_kernels)
+    tab.name = name
     tab.touch()
     desk().tabs.add(tab)
     try:

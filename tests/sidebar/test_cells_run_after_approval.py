@@ -39,7 +39,8 @@ async def answered(folder: Path, look: Any = None) -> AsyncIterator[str]:
 
 
 async def click(run_id: str, choice: Choice | None = None, seconds: float = 60) -> dict[str, Any]:
-    return await run_proposed(desk(), "ann", Wanted(run_id, SOURCE, seconds, choice))
+    wanted = Wanted(run_id, SOURCE, seconds, cell="a", tab="left", choice=choice)
+    return await run_proposed(desk(), "ann", wanted)
 
 
 def effects(run_id: str) -> list[tuple[str, Any]]:
@@ -75,7 +76,9 @@ async def test_allowed_for_the_session_it_runs_without_asking(play: Any, tmp_pat
         async with answered(tmp_path) as run_id:
             assert (await click(run_id, Choice.SESSION))["state"] == "done"
             assert (await click(run_id))["verdict"] == "allow"
-            bob = await run_proposed(desk(), "bob", Wanted(run_id, SOURCE, 60))
+            bob = await run_proposed(
+                desk(), "bob", Wanted(run_id, SOURCE, 60, cell="b", tab="left")
+            )
             assert bob["verdict"] == "ask"
 
 
@@ -111,5 +114,5 @@ async def test_what_cannot_run_is_said_in_words(play: Any, tmp_path: Path) -> No
                 await click(run_id, seconds=0)
         gone = await click(run_id, Choice.ONCE)  # the tab was closed
         assert gone["state"] == "failed"
-        assert "No browser tab of yours" in gone["why"]
+        assert "browser tab is not connected" in gone["why"]
         assert effects(run_id)[-1] == ("effect_finished", "failed")

@@ -36,12 +36,15 @@ class Wanted:
 
     Attributes:
         seconds: after which the kernel is interrupted.
+        cell: id of the cell below which it goes, in the tab where the user clicked.
         choice: what the person answered; None when they were not asked yet.
     """
 
     run_id: str
     source: str
     seconds: float
+    cell: str
+    tab: str
     choice: Choice | None = None
 
     @property
@@ -75,10 +78,10 @@ async def run_proposed(desk: Desk, user: str, wanted: Wanted) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
 
     async def in_tab() -> dict[str, JsonValue]:
-        tab = desk.tabs.of(user)
+        tab = desk.tabs.named(user, wanted.tab)
         if tab is None:
-            raise InputError("No browser tab of yours is connected.", hint="Reload JupyterLab.")
-        arguments = {"source": wanted.source, "seconds": wanted.seconds}
+            raise InputError("Your browser tab is not connected.", hint="Reload JupyterLab.")
+        arguments = {"source": wanted.source, "seconds": wanted.seconds, "cellId": wanted.cell}
         told: dict[str, JsonValue] = await tab.ask("run", arguments, _BEGIN_S + wanted.seconds)
         return {**told, "output": str(told.get("output", ""))[-_KEPT:]}
 

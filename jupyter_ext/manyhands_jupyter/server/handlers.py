@@ -100,7 +100,8 @@ class RatingsHandler(_Handler):
 
 
 class CellsHandler(_Handler):
-    """Runs a proposed cell: `{"run_id": …, "source": …, "seconds": …, "choice": once | session}`.
+    """Runs a proposed cell: `{"run_id": …, "source": …, "seconds": …, "cell": …, "tab": …,
+    "choice": once | session}`, below that cell of that tab.
 
     Without a choice the answer says whether a person must be asked.
     """
@@ -114,12 +115,18 @@ class CellsHandler(_Handler):
         try:
             choice = Choice(str(body["choice"])) if body.get("choice") else None
             wanted = Wanted(
-                str(body["run_id"]), str(body["source"]), float(body["seconds"]), choice
+                run_id=str(body["run_id"]),
+                source=str(body["source"]),
+                seconds=float(body["seconds"]),
+                cell=str(body["cell"]),
+                tab=str(body["tab"]),
+                choice=choice,
             )
         except (KeyError, TypeError, ValueError):
             raise web.HTTPError(
                 400,
-                "`run_id` and `source` are texts, `seconds` a number, `choice` once or session.",
+                "`run_id`, `source`, `cell` and `tab` are texts, `seconds` a number, `choice` once "
+                "or session.",
             ) from None
         try:
             self.tell(**await run_proposed(desk(), self.current_user.username, wanted))
@@ -201,6 +208,8 @@ class TabHandler(WebSocketMixin, websocket.WebSocketHandler, JupyterHandler):
             return
         if told.get("touched"):
             self.tab.touch()
+        elif "tab" in told:
+            self.tab.name = str(told["tab"])
         else:
             self.tab.took(told)
 

@@ -18,6 +18,7 @@ class Tab:
 
     Attributes:
         sees_kernels: whether its user may run code in this server's kernels.
+        name: by which it tells itself from the user's other tabs.
         touched: when the user was last seen in it, by this process's clock.
     """
 
@@ -27,6 +28,7 @@ class Tab:
         self.user = user
         self.sees_kernels = sees_kernels
         self.touched = 0.0
+        self.name = ""
         self._send = send
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Any]] = {}
@@ -86,6 +88,10 @@ class Tabs:
         """The tab in which this user was seen last; none of another user's, ever."""
         mine = [tab for tab in self._tabs if tab.user == user]
         return max(mine, key=lambda tab: tab.touched, default=None)
+
+    def named(self, user: str, name: str) -> Tab | None:
+        """The tab of this user that calls itself so."""
+        return next((tab for tab in self._tabs if (tab.user, tab.name) == (user, name)), None)
 
     def __len__(self) -> int:
         return len(self._tabs)

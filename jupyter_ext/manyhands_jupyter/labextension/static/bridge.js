@@ -172,9 +172,9 @@ export function makeBridge(tracker, actions) {
     return mine;
   }
 
-  /** Puts a proposed cell below the active one and runs it within limits. */
-  async function runProposed({ source, seconds }) {
-    const made = await insertCell({ source, where: 'below' });
+  /** Puts a proposed cell below the one that was named in the question, and runs it within limits. */
+  async function runProposed({ source, seconds, cellId }) {
+    const made = await insertCell({ source, where: 'below', cellId });
     const began = Date.now();
     const ran = await runCell({ cellId: made.cellId, seconds, characters: PRINTED_CHARACTERS });
     const error = ran.outputs.find(item => item.type === 'error');
@@ -198,7 +198,10 @@ export function makeBridge(tracker, actions) {
 
   const progress = () => running;
 
-  return { version: 1, insertCell, replaceCell, runCell, runProposed, progress, activeCell };
+  // Tells this tab from the user's others.
+  const tab = Math.random().toString(36).slice(2);
+
+  return { version: 1, tab, insertCell, replaceCell, runCell, runProposed, progress, activeCell };
 }
 
 /** A cell as plain data; texts are cut, pictures are named and left out. */

@@ -20,8 +20,8 @@ export async function makePlugins(shared) {
     optional: optional(tracker),
     activate: (app, found = null) => {
       window.manyhandsLab = makeBridge(found, notebooks && notebooks.NotebookActions);
-      const { runProposed } = window.manyhandsLab;
-      keepTab({ services, coreutils, answers: { ...makeLook(found), run: runProposed } });
+      const { tab, runProposed } = window.manyhandsLab;
+      keepTab({ services, coreutils, tab, answers: { ...makeLook(found), run: runProposed } });
     }
   };
 

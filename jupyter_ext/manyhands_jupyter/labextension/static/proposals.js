@@ -40,20 +40,23 @@ export function makeProposals({ React, bridge, request }) {
 
     const askReplace = attempt(async () => {
       const cell = await bridge().activeCell();
-      setAsking({ what: 'replace', cellId: cell.cellId, lines: difference(cell.source, source) });
+      setAsking({ what: 'replace', cellId: cell.cellId, expected: cell.source, lines: difference(cell.source, source) });
       return '';
     });
 
-    /** The server says whether a person must be asked; what needs no question runs at once. */
+    /** The server says whether a person must be asked; what needs no question runs at once. After
+     * a yes it runs where the question said, whichever notebook is in front by then. */
     const run = (choice = '') => attempt(async () => {
-      const cell = await bridge().activeCell();
+      const cell = choice ? asking.cell : await bridge().activeCell();
       setAsking(null);
       setSaid('');
       setRunning(true);
       try {
-        const told = await request('cells', { run_id: runId, source, seconds, choice });
+        const told = await request('cells', {
+          run_id: runId, source, seconds, choice, cell: cell.cellId, tab: bridge().tab
+        });
         if (told.verdict !== 'ask') return outcome(told);
-        setAsking({ what: 'run', path: cell.path, why: told.why, session: told.session, lines: difference('', source) });
+        setAsking({ what: 'run', cell, path: cell.path, why: told.why, session: told.session, lines: difference('', source) });
         return '';
       } finally {
         setRunning(false);
@@ -61,9 +64,9 @@ export function makeProposals({ React, bridge, request }) {
     });
 
     const replace = attempt(async () => {
-      const { cellId } = asking;
+      const { cellId, expected } = asking;
       setAsking(null);
-      await bridge().replaceCell({ cellId, source });
+      await bridge().replaceCell({ cellId, source, expected });
       return 'Replaced; undo in the cell takes it back.';
     });
 

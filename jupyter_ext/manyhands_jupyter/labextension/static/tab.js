@@ -5,7 +5,7 @@ const LONGEST_MS = 15_000;
 const TOUCH_MS = 1_000;
 
 /** Keep a socket to the server open; `answers` maps what may be asked to async functions. */
-export function keepTab({ services, coreutils, answers }) {
+export function keepTab({ services, coreutils, tab, answers }) {
   const settings = services.ServerConnection.makeSettings();
   let socket = null;
   let wait = FIRST_MS;
@@ -39,6 +39,7 @@ export function keepTab({ services, coreutils, answers }) {
     socket = new settings.WebSocket(url);
     socket.onopen = () => {
       wait = FIRST_MS;
+      say({ tab });
       if (document.hasFocus()) say({ touched: true });
     };
     socket.onmessage = event => answer(JSON.parse(event.data));
