@@ -158,7 +158,7 @@ async def _vector_parts(
     path: Path, block: np.ndarray, asked: np.ndarray, exact: np.ndarray, *, hnsw: bool
 ) -> None:
     """The vector part alone, beside the other engines."""
-    from manyhands.memory.hot import Filter
+    from manyhands.memory.filters import Filter
 
     async with await Memory.open(path, embedder=Given()) as memory:
         memory._searcher.refresh()

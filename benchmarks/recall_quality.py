@@ -37,7 +37,7 @@ from helpers_memory import HashEmbedder  # noqa: E402
 from recall_public import Questions, code_search, dialogues  # noqa: E402
 
 from manyhands.memory import Memory  # noqa: E402
-from manyhands.memory.hot import Filter  # noqa: E402
+from manyhands.memory.filters import Filter  # noqa: E402
 from manyhands.memory.signal_names import SIGNALS, Signal  # noqa: E402
 from manyhands.memory.signals import gather, read_question  # noqa: E402
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_command", "run_command"]
 
-_TOLD = "add search why show edit forget export import stats index encrypt"
+_TOLD = "add list search why show edit forget export import stats index encrypt"
 _COMMANDS = frozenset(_TOLD.split())
 #: What a command would wait for that a cell cannot give.
 _NEEDS = {

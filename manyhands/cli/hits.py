@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from manyhands.memory import Hit
+    from manyhands.memory.rows import Row
 
-__all__ = ["day_of", "hit_as_json", "show_hit"]
+__all__ = ["day_of", "hit_as_json", "line_of", "show_hit"]
+
+_LINE = 100
 
 
 def show_hit(hit: Hit) -> None:
     from rich.console import Console
 
+    from manyhands.trace.lines import counted
     from manyhands.trace.terminal import plain
 
     console = Console(highlight=False)
     old = f" · superseded by {hit.superseded_by}" if hit.superseded_by else ""
-    copies = f" · and {len(hit.copies)} copies" if hit.copies else ""
+    copies = f" · and {counted(len(hit.copies), 'copy')}" if hit.copies else ""
     console.print(plain(f"{hit.score:.3f}  {hit.id}", "bold"), soft_wrap=True)
     told = " · ".join(
         part
@@ -26,11 +30,21 @@ def show_hit(hit: Hit) -> None:
     )
     console.print(plain(f"    {told}{old}{copies}", "dim"), soft_wrap=True)
     lines = hit.text.strip().splitlines()
-    more = f"  (+{len(lines) - 4} lines)" if len(lines) > 4 else ""
+    more = f"  (+{counted(len(lines) - 4, 'line')})" if len(lines) > 4 else ""
     for line in lines[:4]:
         console.print(plain(f"    {line[:160]}"), soft_wrap=True)
     if more:
         console.print(plain(f"   {more}", "dim"))
+
+
+def line_of(row: Row) -> str:
+    """A memory in one line: id, when, kind, who vouches for it, and how it begins."""
+    item = row.item
+    old = f" · superseded by {row.superseded_by}" if row.superseded_by else ""
+    when = day_of(row.added if item.time is None else item.time)
+    flat = " ".join(item.text.split())
+    short = flat if len(flat) <= _LINE else f"{flat[: _LINE - 1]}…"
+    return f"{item.id}  {when}  {item.kind} · {item.trust}{old}  {short}"
 
 
 def hit_as_json(hit: Hit) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral
 
 from manyhands.errors import InputError
-from manyhands.memory.records import id_of
+from manyhands.memory.filters import Filter
+from manyhands.memory.records import id_of, kind_of, seconds_of
 from manyhands.memory.searching import MOST_HITS
 
-__all__ = ["checked_k", "listed", "pair_of"]
+__all__ = ["checked_k", "filter_from", "listed", "pair_of"]
 
 
 def listed(value: object) -> list[str]:
@@ -27,6 +28,21 @@ def checked_k(query: object, k: object) -> int:
     if not 1 <= most <= MOST_HITS:
         raise InputError(f"k is {k!r}; it must be a number between 1 and {MOST_HITS:,}.")
     return most
+
+
+def filter_from(
+    scope: str | Sequence[str] | None,
+    kinds: str | Sequence[str] | None,
+    since: object,
+    until: object,
+) -> Filter:
+    """What may be found, from scopes, kinds and times as a caller gives them."""
+    where = None if scope is None else tuple(listed(scope))
+    what = None if kinds is None else tuple(kind_of(kind) for kind in listed(kinds))
+    try:
+        return Filter(where, what, seconds_of(since), seconds_of(until))
+    except ValueError as error:
+        raise InputError(f"A time cannot be read: {error}.") from error
 
 
 def pair_of(pair: object) -> tuple[str, list[str]]:

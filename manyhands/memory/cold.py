@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from manyhands.memory.arrays import F32
-from manyhands.memory.hot import Filter, HotIndex
+from manyhands.memory.filters import Filter, conditions
+from manyhands.memory.hot import HotIndex
 from manyhands.memory.lookup import Connection, Lookup
 from manyhands.memory.records import Family
 from manyhands.memory.signals import Question
@@ -29,7 +30,7 @@ def narrowed(
     Args:
         model: the number of the model whose vectors the question's belongs to; 0 for words alone.
     """
-    where, values = _conditions(wanted)
+    where, values = conditions(wanted)
     stems = question.stems
     pks = lookup.by_words(db, stems, where, values, _FROM_EACH) if stems else []
     if model and lookup.near and question.vector is not None:
@@ -41,21 +42,6 @@ def narrowed(
     (total,) = db.execute("SELECT max(pk) FROM item")[0]
     index.words.known_rarity = (int(total or 0), lookup.holders(db, set(stems)))
     return index
-
-
-def _conditions(wanted: Filter) -> tuple[str, list[object]]:
-    """SQL over `item i`, beginning with AND, and its values."""
-    parts: list[str] = []
-    values: list[object] = []
-    for column, names in (("scope", wanted.scopes), ("kind", wanted.kinds)):
-        if names is not None:
-            parts.append(f" AND i.{column} IN ({','.join('?' * len(names))})")
-            values += names
-    for sign, time in ((">=", wanted.since), ("<=", wanted.until)):
-        if time is not None:
-            parts.append(f" AND coalesce(i.time, i.added) {sign} ?")
-            values.append(time)
-    return "".join(parts), values
 
 
 def _by_vectors(

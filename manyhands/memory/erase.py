@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from manyhands.errors import InputError
 from manyhands.jobs.store import JOBS_FILE, JobStore
 from manyhands.journal.database import open_database
 from manyhands.journal.events import EffectFinished, Event, Recalled
@@ -15,7 +16,7 @@ from manyhands.journal.store import MIGRATIONS as JOURNAL_MIGRATIONS
 from manyhands.journal.store import Journal
 from manyhands.memory.store import Store
 
-__all__ = ["Forgotten", "erase", "erase_in_journal", "is_forgotten", "traces_of"]
+__all__ = ["Forgotten", "erase", "erase_in_journal", "is_forgotten", "traces_of", "whole_id"]
 
 
 _ALL_RUNS = 2**31
@@ -112,6 +113,24 @@ def is_forgotten(store: Store, item_id: str) -> bool:
     return bool(
         store.reader.execute("SELECT 1 FROM tombstone WHERE hash = ?", (_hash(store, item_id),))
     )
+
+
+def whole_id(store: Store, beginning: str) -> str:
+    """The id with this unique beginning, or what was given where none begins so.
+
+    An id that was forgotten stands for itself: forgetting it once more must not take another.
+
+    Raises:
+        InputError: several do.
+    """
+    found = store.beginning_with(beginning, most=2)
+    if not found or beginning in found or is_forgotten(store, beginning):
+        return beginning
+    if len(found) > 1:
+        raise InputError(
+            f"Several memories have ids that begin with {beginning!r}.", hint="Give more of it."
+        )
+    return found[0]
 
 
 def _hash(store: Store, item_id: str) -> bytes:

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manyhands.memory.arrays import F32, Growing
+from manyhands.memory.filters import Filter
 from manyhands.memory.lookup import Connection
 from manyhands.memory.postings import Postings
 from manyhands.memory.records import Family
 from manyhands.memory.signatures import Signatures
 
-__all__ = ["FAMILIES", "Filter", "HotIndex", "Stopped"]
+__all__ = ["FAMILIES", "HotIndex", "Stopped"]
 
 #: Items read at a time when the file is loaded.
 _PAGE = 5_000
@@ -31,24 +32,6 @@ _ITEM = (
     "LEFT JOIN words w ON w.item = i.pk WHERE "
 )
 FAMILIES = tuple(Family)
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What may be found; None means any.
-
-    Attributes:
-        since, until: bounds of an item's time (or of when it was added), seconds since 1970.
-    """
-
-    scopes: tuple[str, ...] | None = None
-    kinds: tuple[str, ...] | None = None
-    since: float | None = None
-    until: float | None = None
-
-    @property
-    def open(self) -> bool:
-        return self == Filter()
 
 
 @dataclass

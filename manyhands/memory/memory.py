@@ -12,7 +12,7 @@ from anyio import to_thread
 from anyio.lowlevel import checkpoint
 
 from manyhands.errors import InputError, ManyhandsError
-from manyhands.memory.asked import checked_k, listed, pair_of
+from manyhands.memory.asked import checked_k, filter_from, listed, pair_of
 from manyhands.memory.bare import bare_of
 from manyhands.memory.derived import rebuild_near, rebuild_words
 from manyhands.memory.embedding import (
@@ -22,10 +22,9 @@ from manyhands.memory.embedding import (
     embed_query,
     embedder_for,
 )
-from manyhands.memory.erase import Forgotten, erase, erase_in_journal
+from manyhands.memory.erase import Forgotten, erase, erase_in_journal, whole_id
 from manyhands.memory.fitting import FitReport
-from manyhands.memory.hot import Filter
-from manyhands.memory.records import Hit, Trust, kind_of, read_item, seconds_of
+from manyhands.memory.records import Hit, Trust, read_item
 from manyhands.memory.searching import Searcher
 from manyhands.memory.signals import read_question
 from manyhands.memory.standing import settle
@@ -251,12 +250,7 @@ class Memory:
             budget_tokens: hits together are at most so long; none is cut.
         """
         k = checked_k(query, k)
-        where = None if scope is None else tuple(listed(scope))
-        what = None if kinds is None else tuple(kind_of(kind) for kind in listed(kinds))
-        try:
-            wanted = Filter(where, what, seconds_of(since), seconds_of(until))
-        except ValueError as error:
-            raise InputError(f"A time cannot be read: {error}.") from error
+        wanted = filter_from(scope, kinds, since, until)
         while True:
             number, vector = await self._query_vector(query)
             asked = (query, vector, number, wanted, k, budget_tokens)
@@ -305,6 +299,34 @@ class Memory:
         vectors = [await self._query_vector(query) for query, _ in asked]
         return await to_thread.run_sync(self._searcher.fit, asked, vectors)
 
+    async def newest(
+        self,
+        *,
+        scope: str | Sequence[str] | None = None,
+        kinds: Sequence[str] | str | None = None,
+        tags: Sequence[str] | str = (),
+        since: object = None,
+        until: object = None,
+        limit: int = 20,
+    ) -> list[Row]:
+        """What is remembered, the newest first: by when it was said or made, else added.
+
+        Args:
+            scope, kinds, since, until: as `recall` takes them.
+            tags: only what has all of these.
+            limit: at most so many.
+        """
+        wanted = filter_from(scope, kinds, since, until)
+        return await to_thread.run_sync(self._store.newest, wanted, listed(tags), limit)
+
+    async def whole_id(self, beginning: str) -> str:
+        """The id with this unique beginning, or what was given where none begins so.
+
+        Raises:
+            InputError: several do.
+        """
+        return await to_thread.run_sync(whole_id, self._store, beginning)
+
     async def show(self, item_id: str) -> Row:
         """One memory with all that is known of it."""
         return await to_thread.run_sync(self._store.get, item_id)
@@ -332,7 +354,10 @@ class Memory:
         item = row.item
         told = {field.name: getattr(item, field.name) for field in fields(item)}
         told |= {"position": row.position, "trust": Trust.USER, **changes}
-        return await self.add({key: value for key, value in told.items() if key != "family"})
+        edited = read_item({key: value for key, value in told.items() if key != "family"})
+        written = await to_thread.run_sync(self._store.put, [settle(edited)])
+        await self.embed_new()
+        return written
 
     async def forget(self, ids: Sequence[str] | str, *, journal: Path | None = None) -> Forgotten:
         """Remove memories from every table, index and log, down to the bytes of the files.
@@ -368,11 +393,16 @@ class Memory:
     async def import_(self, lines: Iterable[str]) -> Written:
         """Add exported memories with their times and standing; all of them or none.
 
+        One whose id is there already becomes what its line says.
+
         Raises:
             InputError: a line cannot be read, or its memory is refused.
         """
         told = list(read_lines(iter(lines)))
-        items = [settle(read_item(raw, scope=self._scope)) for raw, _ in told]
+        # A line that names no project, "", means it; one that does not say comes to this one.
+        items = [
+            settle(read_item(raw, scope="" if "scope" in raw else self._scope)) for raw, _ in told
+        ]
         written = await to_thread.run_sync(self._store.put, items)
         standings = [standing for _, standing in told if standing is not None]
         await to_thread.run_sync(self._store.restore, standings)

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from manyhands.memory.arrays import F32
+from manyhands.memory.filters import Filter
 from manyhands.memory.fitting import Lesson
-from manyhands.memory.hot import FAMILIES, Filter, HotIndex
+from manyhands.memory.hot import FAMILIES, HotIndex
 from manyhands.memory.profile import BUILT_IN, Profile, read_profile
 from manyhands.memory.records import Family
 from manyhands.memory.signal_names import Signal

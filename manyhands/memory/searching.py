@@ -10,8 +10,9 @@ from typing import Any
 from manyhands.errors import StorageError
 from manyhands.memory.arrays import F32
 from manyhands.memory.cold import narrowed
+from manyhands.memory.filters import Filter
 from manyhands.memory.fitting import FEWEST_PAIRS, FamilyFit, FitReport, Lesson, fit_family
-from manyhands.memory.hot import FAMILIES, Filter, HotIndex, Stopped
+from manyhands.memory.hot import FAMILIES, HotIndex, Stopped
 from manyhands.memory.profile import Profile
 from manyhands.memory.profiles import keep_profile, lesson_from, profiles_of
 from manyhands.memory.ranking import best_first, fold_and_pack, fuse, parts_of

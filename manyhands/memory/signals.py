@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manyhands.memory.arrays import F32, best_of
-from manyhands.memory.hot import Filter, HotIndex
+from manyhands.memory.filters import Filter
+from manyhands.memory.hot import HotIndex
 from manyhands.memory.marks import Mark, asks_when
 from manyhands.memory.postings import K1, B, TermScores
 from manyhands.memory.signal_names import SIGNALS, Signal

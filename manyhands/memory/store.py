@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from manyhands.errors import StorageError
@@ -101,8 +102,8 @@ class Store(StoredItems):
         with self.writer.transaction():
             held = self._held([item.id for item in items])
             for item in items:
-                pk, print_ = held.get(item.id, (0, b""))
-                if print_ == item.fingerprint():
+                pk, print_, place = held.get(item.id, (0, b"", math.nan))
+                if pk and print_ in _prints(item, place):
                     same.append(item.id)
                     continue
                 if pk:
@@ -111,23 +112,25 @@ class Store(StoredItems):
                 else:
                     pk = self._insert(item, moment, ends)
                     new.append(item.id)
-                held[item.id] = (pk, item.fingerprint())
+                held[item.id] = (
+                    pk, item.fingerprint(), place if item.position is None else item.position
+                )  # fmt: skip
                 if item.kind == "fact" and item.subject:
                     superseded += self._supersede(item, moment)
             self._trim_changes()
         return Written(tuple(new), tuple(changed), tuple(same), tuple(superseded))
 
-    def _held(self, ids: Sequence[str]) -> dict[str, tuple[int, bytes]]:
-        """Row and fingerprint of those that are there already."""
+    def _held(self, ids: Sequence[str]) -> dict[str, tuple[int, bytes, float]]:
+        """Row, fingerprint and position of those that are there already."""
         found = {}
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
             marks = ",".join("?" * len(chunk))
-            for item_id, pk, print_ in self.writer.execute(
-                f"SELECT id, pk, fingerprint FROM item WHERE id IN ({marks})",  # noqa: S608
+            for item_id, pk, print_, place in self.writer.execute(
+                f"SELECT id, pk, fingerprint, position FROM item WHERE id IN ({marks})",  # noqa: S608
                 chunk,
             ):
-                found[str(item_id)] = (int(pk), bytes(print_))
+                found[str(item_id)] = (int(pk), bytes(print_), float(place))
         return found
 
     def _insert(self, item: Item, moment: float, ends: dict[tuple[str, str], float]) -> int:
@@ -257,13 +260,19 @@ class Store(StoredItems):
         """Give items the times and standing that an export holds: id, added, valid from and to."""
         db = self.writer
         with db.transaction():
-            for item_id, added, valid_from, valid_to, superseded_by in rows:
-                db.execute(
-                    "UPDATE item SET added = ?, valid_from = ?, valid_to = ?, superseded_by = ? "
-                    "WHERE id = ?",
-                    (added, valid_from, valid_to, superseded_by, item_id),
-                )
-                db.execute("INSERT INTO change (item) SELECT pk FROM item WHERE id = ?", (item_id,))
+            for item_id, *standing in rows:
+                for pk, *held in db.execute(
+                    "SELECT pk, added, valid_from, valid_to, superseded_by FROM item WHERE id = ?",
+                    (item_id,),
+                ):
+                    if held == standing:
+                        continue
+                    db.execute(
+                        "UPDATE item SET added = ?, valid_from = ?, valid_to = ?, "
+                        "superseded_by = ? WHERE pk = ?",
+                        (*standing, pk),
+                    )
+                    db.execute("INSERT INTO change (item) VALUES (?)", (pk,))
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items and all that was derived from them; how many there were."""
@@ -313,6 +322,13 @@ class Store(StoredItems):
             (item.scope, item.thread, position),
         )
         return [row_of(found) for found in rows]
+
+
+def _prints(item: Item, place: float) -> set[bytes]:
+    """Fingerprints of the same item: one that names no position keeps the place that it has."""
+    if item.position not in (None, place):
+        return {item.fingerprint()}
+    return {replace(item, position=position).fingerprint() for position in (None, place)}
 
 
 #: How strong a word is when two facts on one subject disagree.

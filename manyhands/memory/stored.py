@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from manyhands.errors import InputError
+from manyhands.memory.filters import Filter, conditions
 from manyhands.memory.lookup import Connection
 from manyhands.memory.records import Trust, thread_of
 from manyhands.memory.rows import COLUMNS, Row, row_of
@@ -44,9 +47,30 @@ class StoredItems:
         rows = self.reader.execute(f"SELECT {COLUMNS} FROM item WHERE id = ?", (item_id,))  # noqa: S608
         if not rows:
             raise InputError(
-                f"There is no memory {item_id!r}.", hint="List them with: manyhands memory search"
+                f"There is no memory {item_id!r}.", hint="`manyhands memory list` shows them."
             )
         return row_of(rows[0])
+
+    def beginning_with(self, beginning: str, most: int) -> list[str]:
+        """Ids that begin so, the shortest first."""
+        return [
+            str(item_id)
+            for (item_id,) in self.reader.execute(
+                "SELECT id FROM item WHERE substr(id, 1, ?) = ? ORDER BY length(id), id LIMIT ?",
+                (len(beginning), beginning, most),
+            )
+        ]
+
+    def newest(self, wanted: Filter, tags: Sequence[str], limit: int) -> list[Row]:
+        """The newest of what a filter and all of some tags leave."""
+        where, values = conditions(wanted)
+        found = self.reader.execute(
+            f"SELECT i.pk, i.tags FROM item i WHERE true{where} "  # noqa: S608
+            "ORDER BY coalesce(i.time, i.added) DESC, i.pk DESC",
+            values,
+        )
+        tagged = (pk for pk, told in found if not tags or set(tags) <= set(json.loads(told)))
+        return self.rows(list(islice(tagged, limit)))
 
     def holds(self, item_id: str) -> bool:
         return bool(self.reader.execute("SELECT 1 FROM item WHERE id = ?", (item_id,)))

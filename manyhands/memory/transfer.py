@@ -10,13 +10,14 @@ from manyhands.errors import InputError
 from manyhands.memory.records import id_of
 from manyhands.memory.store import Row, Store
 
-__all__ = ["Standing", "exported_lines", "read_lines"]
+__all__ = ["Standing", "as_json", "exported_lines", "read_lines"]
 
 _FORMAT = "manyhands-memory"
 _VERSION = 1
 
 
-def _told(row: Row) -> dict[str, Any]:
+def as_json(row: Row) -> dict[str, Any]:
+    """All that is known of one memory, as JSON has it."""
     item = row.item
     return {
         "id": item.id,
@@ -50,7 +51,7 @@ def exported_lines(store: Store, *, scope: str | None = None) -> Iterator[str]:
     last = 0
     while rows := store.all(scope=scope, after=last):
         for row in rows:
-            yield json.dumps(_told(row), ensure_ascii=False)
+            yield json.dumps(as_json(row), ensure_ascii=False)
         last = rows[-1].pk
 
 

@@ -34,7 +34,7 @@ from manyhands.journal.events import (
     StepStarted,
 )
 
-__all__ = ["Line", "Tone", "begins_anew", "line_of", "short"]
+__all__ = ["Line", "Tone", "begins_anew", "counted", "line_of", "short"]
 
 
 class Tone(StrEnum):
@@ -87,11 +87,7 @@ def _line(body: Body) -> Line | None:
         case Recalled():
             if not body.sources:
                 return None
-            notes = (
-                "1 relevant note"
-                if len(body.sources) == 1
-                else f"{len(body.sources)} relevant notes"
-            )
+            notes = counted(len(body.sources), "relevant note")
             return Line(1, "·", f"memory: {notes}", Tone.QUIET)
         case Framed():
             steps = f": {' → '.join(body.order)}" if body.order else ""
@@ -190,13 +186,15 @@ def _end_line(body: RunFinished) -> Line:
     spend = body.spend
     tokens = int(str(spend.get("prompt_tokens", 0))) + int(str(spend.get("completion_tokens", 0)))
     calls, loads = int(str(spend.get("calls", 0))), int(str(spend.get("loads", 0)))
-    cost = f"{_count(calls, 'call')}, {_count(tokens, 'token')}, {_count(loads, 'load')}"
+    cost = f"{counted(calls, 'call')}, {counted(tokens, 'token')}, {counted(loads, 'load')}"
     text = f"{body.outcome} in {body.seconds:.1f} s · {cost}"
     return Line(0, "·", f"{text}. {body.error}" if body.error else text, Tone.QUIET)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def counted(number: int, what: str) -> str:
+    """`1 file`, `2 files`, `0 memories`."""
+    more = re.sub(r"(?<=[^aeiou])y$", "ie", what) + "s"
+    return f"{number} {what if number == 1 else more}"
 
 
 #: More digits than a person reads; the journal keeps every one.

@@ -17,6 +17,7 @@ from manyhands.journal.events import (
     StepDone,
     StepStarted,
 )
+from manyhands.trace.lines import counted
 
 __all__ = ["phase_of"]
 
@@ -44,9 +45,9 @@ def phase_of(body: Body) -> str:
         case StepDone(step=step, status=status):
             return f"step {step}: {status}"
         case Framed(order=order):
-            return f"planned {len(order)} steps" if order else "framed the question"
+            return f"planned {counted(len(order), 'step')}" if order else "framed the question"
         case Recalled(sources=sources):
-            return f"recalled {len(sources)} notes" if sources else ""
+            return f"recalled {counted(len(sources), 'note')}" if sources else ""
         case AnswerDelta():
             return "writes the answer"
         case EffectDecided(summary=summary, allowed=allowed):

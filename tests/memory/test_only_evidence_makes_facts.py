@@ -128,6 +128,7 @@ async def test_export_and_import_lose_nothing(file: Path, tmp_path: Path) -> Non
             ]
         )
         lines = await memory.export()
+        assert not (await memory.import_(lines)).changed
     async with await Memory.open(tmp_path / "other.db") as other:
         await other.import_(lines)
         assert await other.export() == lines

@@ -20,6 +20,7 @@ from manyhands.mind.mind import Mind
 from manyhands.mind.single import plan_step, work_one
 from manyhands.redaction import redact
 from manyhands.settings import Settings
+from manyhands.trace.lines import counted
 from manyhands.trace.tree import Tree, tree_of
 from manyhands_jupyter.persona.markdown import fenced
 from manyhands_jupyter.persona.telling import answer_text, passed_text
@@ -146,10 +147,12 @@ async def forget(settings: Settings, what: str, folder: Path) -> str:
     scope = project_of(folder)
     async with open_memory(settings, scope=scope, words_only=True) as memory:
         if what.startswith("memory:"):
-            done = await memory.forget(
-                [what.removeprefix("memory:")], journal=settings.journal.path
+            name = await memory.whole_id(what.removeprefix("memory:"))
+            done = await memory.forget([name], journal=settings.journal.path)
+            return (
+                f"Forgotten: {counted(done.items, 'memory')}, and what "
+                f"{counted(len(done.runs), 'run')} had of it."
             )
-            return f"Forgotten: {done.items} memories, and what {len(done.runs)} runs had of them."
         hits = await memory.recall(what, k=5, scope=[scope, ""])
     if not hits:
         return "Nothing about that is remembered here."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,11 +12,12 @@ import click
 
 from manyhands.clean import clean
 from manyhands.cli.given import read_stdin
-from manyhands.cli.hits import day_of, hit_as_json, show_hit
+from manyhands.cli.hits import day_of, hit_as_json, line_of, show_hit
 from manyhands.errors import InputError
 
 if TYPE_CHECKING:
     from manyhands.memory import Hit, Memory
+    from manyhands.memory.rows import Row
 
 __all__ = ["command"]
 
@@ -60,6 +62,11 @@ def _with_memory(
     return anyio.run(play)
 
 
+async def _named(memory: Memory, given: str) -> str:
+    """A memory's id from what a person gives: a handle, an id, or its unique beginning."""
+    return await memory.whole_id(given.removeprefix("memory:"))
+
+
 def _here(everywhere: bool) -> list[str] | None:
     """Where to look: this project and what belongs to none, or everywhere."""
     from manyhands.memory.opening import project_of
@@ -100,6 +107,39 @@ def add(
                 click.echo(clean(f"  stands beside {row.item.id}: {row.item.text[:80]}"))
 
     _with_memory(work, everywhere=global_)
+
+
+@command.command("list")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--kind", "kinds", multiple=True, help="Only this kind; repeatable.")
+@click.option("--tag", "tags", multiple=True, help="Only what has this tag; repeatable.")
+@click.option("--since", default="", help="Only what is newer, e.g. 2026-01-31.")
+@click.option("--until", default="", help="Only what is older.")
+@click.option("--everywhere", is_flag=True, help="In all projects.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+def list_(
+    limit: int, kinds: tuple[str, ...], tags: tuple[str, ...], since: str, until: str,
+    everywhere: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """What is remembered here, the newest first."""
+    from manyhands.memory.transfer import as_json as told
+
+    async def work(memory: Memory) -> list[Row]:
+        return await memory.newest(
+            scope=_here(everywhere), kinds=kinds or None, tags=tags, since=since, until=until,
+            limit=limit + 1,
+        )  # fmt: skip
+
+    rows = _with_memory(work, words_only=True, read_only=True)
+    if as_json:
+        click.echo(json.dumps([told(row) for row in rows[:limit]], ensure_ascii=False, indent=2))
+        return
+    if not rows:
+        click.echo("Nothing of that is remembered here. --everywhere looks in all projects.")
+    for row in rows[:limit]:
+        click.echo(clean(line_of(row)))
+    if len(rows) > limit:
+        click.echo(f"There are more than {limit}: --limit shows them.", err=True)
 
 
 @command.command("search")
@@ -156,10 +196,10 @@ def why(query: tuple[str, ...], k: int, everywhere: bool, words: bool) -> None:
 @command.command("show")
 @click.argument("item_id")
 def show(item_id: str) -> None:
-    """All that is known of one memory."""
+    """All that is known of one memory; its id may be shortened while it is unique."""
 
     async def work(memory: Memory) -> None:
-        row = await memory.show(item_id.removeprefix("memory:"))
+        row = await memory.show(await _named(memory, item_id))
         item = row.item
         for name, value in (
             ("id", item.id), ("kind", item.kind), ("trust", item.trust), ("scope", item.scope),
@@ -186,14 +226,16 @@ def show(item_id: str) -> None:
 @click.option("--confirm", is_flag=True, help="Make a proposal the fact it wants to be.")
 def edit(item_id: str, text: str | None, confirm: bool) -> None:
     """Correct a memory, or confirm what a model proposed."""
-    name = item_id.removeprefix("memory:")
 
     async def work(memory: Memory) -> None:
+        name = await _named(memory, item_id)
         if confirm:
             await memory.confirm(name)
             click.echo(f"{name}: confirmed")
             return
         old = (await memory.show(name)).item.text
+        if text is None and not sys.stdin.isatty():
+            raise InputError("There is no terminal for an editor.", hint='Give --text "…".')
         new = text if text is not None else click.edit(old)
         if new is None or new == old:
             click.echo(f"{name}: as it was")
@@ -215,20 +257,20 @@ def forget(ids: tuple[str, ...], yes: bool, keep_runs: bool) -> None:
     """
     from manyhands.settings import load_settings
 
-    names = [item_id.removeprefix("memory:") for item_id in ids]
+    async def look(memory: Memory) -> list[str]:
+        whole = [await _named(memory, item_id) for item_id in ids]
+        for name in whole if not yes else ():
+            await memory.show(name)
+        return whole
+
+    names = _with_memory(look, words_only=True, read_only=True)
     if not yes:
-
-        async def look(memory: Memory) -> None:
-            for name in names:
-                await memory.show(name)
-
-        _with_memory(look, words_only=True, read_only=True)
         click.confirm(f"Forget {', '.join(names)} for good?", abort=True)
 
     async def work(memory: Memory) -> None:
         journal = None if keep_runs else load_settings().journal.path
         done = await memory.forget(names, journal=journal)
-        click.echo(f"{done.items} of {len(names)} forgotten.")
+        click.echo(f"{done.items} of {len(names)} forgotten: {', '.join(names)}")
         for run in done.runs:
             click.echo(f"  the run {run} had recalled it; its texts are erased")
         if done.left:
@@ -272,8 +314,8 @@ def encrypt(undo: bool) -> None:
 @click.option("--here", is_flag=True, help="Only this project.")
 def export(file: str, here: bool) -> None:
     """Write all memories to FILE (`-`: standard output) as JSON lines."""
-
     from manyhands.memory.opening import project_of
+    from manyhands.trace.lines import counted
 
     async def work(memory: Memory) -> list[str]:
         return await memory.export(scope=project_of(Path.cwd()) if here else None)
@@ -281,12 +323,14 @@ def export(file: str, here: bool) -> None:
     lines = _with_memory(work, words_only=True, read_only=True)
     with click.open_file(file, "w", encoding="utf-8") as out:
         out.writelines(line + "\n" for line in lines)
+    # The first line names the format.
+    click.echo(f"{counted(len(lines) - 1, 'memory')} written", err=file == "-")
 
 
 @command.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 def import_(file: str) -> None:
-    """Read memories from an export; what is there already stays as it is."""
+    """Read memories from an export; one that is there already becomes what its line says."""
 
     async def work(memory: Memory) -> None:
         try:
@@ -338,6 +382,7 @@ def index(paths: tuple[Path, ...], watch: bool, words: bool, reembed: bool, rebu
 
     from manyhands.memory.ingest.indexing import IndexReport, index_paths, watch_paths
     from manyhands.memory.opening import project_of
+    from manyhands.trace.lines import counted
 
     if not (paths or reembed or rebuild):
         raise click.UsageError("Name what to index, for example: manyhands memory index .")
@@ -345,8 +390,9 @@ def index(paths: tuple[Path, ...], watch: bool, words: bool, reembed: bool, rebu
 
     def told(report: IndexReport) -> None:
         click.echo(
-            f"{report.files} files, {report.unchanged} unchanged; {report.added} pieces new, "
-            f"{report.changed} changed, {report.removed} removed"
+            f"{counted(report.files, 'file')}, {report.unchanged} unchanged; "
+            f"{counted(report.added, 'piece')} new, {report.changed} changed, "
+            f"{report.removed} removed"
         )
         for name, reason in report.refused:
             click.echo(f"  not read: {name}: {reason}", err=True)
@@ -355,14 +401,14 @@ def index(paths: tuple[Path, ...], watch: bool, words: bool, reembed: bool, rebu
 
     async def work(memory: Memory) -> None:
         if rebuild:
-            click.echo(f"{await memory.rebuild()} memories indexed anew")
+            click.echo(f"{counted(await memory.rebuild(), 'memory')} indexed anew")
         with Progress(console=Console(stderr=True), transient=True) as bar:
             if reembed:
                 task = bar.add_task("embedding", total=None)
                 sent = await memory.reembed(
                     lambda done, total: bar.update(task, completed=done, total=total)
                 )
-                click.echo(f"{sent} texts embedded")
+                click.echo(f"{counted(sent, 'text')} embedded")
             if paths:
                 reading = bar.add_task("reading", total=None)
                 report = await index_paths(
