@@ -186,7 +186,10 @@ class Journal:
         return forked
 
     def erase_run(self, run_id: str) -> None:
-        """Replace a run's texts, events and artifacts by tombstones; the row itself stays."""
+        """Replace a run's texts, events and artifacts by tombstones; the row itself stays.
+
+        So does a conversation that begins with it and is titled by its question.
+        """
         record = self.run(run_id)
         with self._db.transaction():
             self._db.execute(
@@ -194,10 +197,38 @@ class Journal:
             )
             self._db.execute("UPDATE events SET body = ? WHERE run_id = ?", (_TOMBSTONE, record.id))
             self._db.execute("UPDATE events SET kind = 'note' WHERE run_id = ?", (record.id,))
+            self._db.execute(
+                "UPDATE conversations SET title = '(erased)' WHERE id IN (SELECT conversation_id "
+                "FROM conversation_runs WHERE run_id = ? AND position = 1)",
+                (record.id,),
+            )
             self._db.execute("DELETE FROM run_artifacts WHERE run_id = ?", (record.id,))
             self._db.execute(
                 "DELETE FROM artifacts WHERE id NOT IN (SELECT artifact_id FROM run_artifacts)"
             )
+
+    def drop_conversation(self, conversation_id: str) -> None:
+        """Take a conversation from the list; its runs stay, and forks of it keep theirs."""
+        with self._db.transaction():
+            self._db.execute(
+                "DELETE FROM conversation_runs WHERE conversation_id = ?", (conversation_id,)
+            )
+            self._db.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
+
+    def scrub(self, *, whole: bool) -> str:
+        """Leave no byte of what was erased in the log, nor, of the `whole`, in the file.
+
+        Returns:
+            What may still hold some and what to do; "" when nothing does.
+        """
+        if whole:
+            self._db.execute("VACUUM")
+        ((busy, _, _),) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return (
+            "Another process is reading the journal; run this again so that no byte stays."
+            if busy
+            else ""
+        )
 
     # --- reading -----------------------------------------------------------------------------
 

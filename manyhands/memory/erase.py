@@ -10,13 +10,19 @@ from pathlib import Path
 
 from manyhands.errors import InputError
 from manyhands.jobs.store import JOBS_FILE, JobStore
-from manyhands.journal.database import open_database
 from manyhands.journal.events import EffectFinished, Event, Recalled
-from manyhands.journal.store import MIGRATIONS as JOURNAL_MIGRATIONS
 from manyhands.journal.store import Journal
 from manyhands.memory.store import Store
 
-__all__ = ["Forgotten", "erase", "erase_in_journal", "is_forgotten", "traces_of", "whole_id"]
+__all__ = [
+    "Forgotten",
+    "erase",
+    "erase_in_journal",
+    "erase_runs",
+    "is_forgotten",
+    "traces_of",
+    "whole_id",
+]
 
 
 _ALL_RUNS = 2**31
@@ -56,48 +62,50 @@ def erase(store: Store, ids: Sequence[str]) -> Forgotten:
     return Forgotten(removed, left=store.lookup.scrub(db))
 
 
-def erase_in_journal(journal_file: Path, ids: Sequence[str]) -> tuple[str, ...]:
+def erase_in_journal(journal_file: Path, ids: Sequence[str]) -> Forgotten:
     """Replace the payloads of the runs that recalled or wrote these memories by tombstones.
+
+    Returns:
+        The runs, and what may still hold bytes of them.
+    """
+    if not journal_file.exists():
+        return Forgotten(0)
+    wanted = set(ids)
+    with Journal.open(journal_file) as journal:
+        runs = [
+            run.id
+            for run in journal.runs(limit=_ALL_RUNS)
+            if any(_tells(event, wanted) for event in journal.events(run.id))
+        ]
+    return erase_runs(journal_file, runs, told=[f"memory:{item_id}" for item_id in ids])
+
+
+def erase_runs(
+    journal_file: Path, runs: Sequence[str], *, conversation: str = "", told: Sequence[str] = ()
+) -> Forgotten:
+    """Replace the payloads of runs by tombstones, in the journal and in the jobs beside it.
 
     The texts that a run saw lie in its events and artifacts, and in the job that the MCP door
     kept of it; both files are then written anew, so that freed pages hold none of them either.
 
-    Returns:
-        The ids of the runs.
+    Args:
+        conversation: is taken from the list.
+        told: jobs in whose result one of these texts stands go as well.
     """
-    if not journal_file.exists():
-        return ()
-    wanted = set(ids)
     with Journal.open(journal_file) as journal:
-        runs = tuple(
-            run.id
-            for run in journal.runs(limit=_ALL_RUNS)
-            if any(_tells(event, wanted) for event in journal.events(run.id))
-        )
         for run_id in runs:
             journal.erase_run(run_id)
-    if runs:
-        db = open_database(journal_file, JOURNAL_MIGRATIONS)
-        try:
-            for run_id in runs:
-                # A conversation is titled by a question, which the run's own erasure leaves.
-                db.execute(
-                    "UPDATE conversations SET title = '(erased)' WHERE id IN "
-                    "(SELECT conversation_id FROM conversation_runs WHERE run_id = ?)",
-                    (run_id,),
-                )
-            db.execute("VACUUM")
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            db.close()
+        if conversation:
+            journal.drop_conversation(conversation)
+        left = journal.scrub(whole=bool(runs or conversation))
     jobs_file = journal_file.with_name(JOBS_FILE)
     if jobs_file.exists():
         jobs = JobStore.open(jobs_file)
         try:
-            jobs.erase(runs, [f"memory:{item_id}" for item_id in ids])
+            jobs.erase(runs, told)
         finally:
             jobs.close()
-    return runs
+    return Forgotten(0, left, tuple(runs))
 
 
 def _tells(event: Event, wanted: set[str]) -> bool:

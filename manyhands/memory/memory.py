@@ -369,8 +369,9 @@ class Memory:
         done = await to_thread.run_sync(erase, self._store, named)
         if journal is None:
             return done
-        runs = await to_thread.run_sync(erase_in_journal, journal, named)
-        return replace(done, runs=runs)
+        seen = await to_thread.run_sync(erase_in_journal, journal, named)
+        left = " ".join(dict.fromkeys(filter(None, (done.left, seen.left))))
+        return replace(done, left=left, runs=seen.runs)
 
     async def stats(self) -> dict[str, Any]:
         """How much there is, how it is searched, and whether the file is sound."""
@@ -381,6 +382,10 @@ class Memory:
         count = await to_thread.run_sync(rebuild_words, self._store)
         await to_thread.run_sync(rebuild_near, self._store)
         return count
+
+    async def from_source(self, source: str) -> list[str]:
+        """Ids of what comes from a source, or from a part of it: `SOURCE, …`."""
+        return await to_thread.run_sync(self._store.from_source, source)
 
     async def contradictions(self, item_id: str) -> list[Row]:
         """Other facts on the subject of a fact, superseded ones among them, newest first."""

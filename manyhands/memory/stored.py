@@ -103,6 +103,17 @@ class StoredItems:
             )
         ]
 
+    def from_source(self, source: str) -> list[str]:
+        """Ids of the items whose source is this, or begins with it and a comma."""
+        part = f"{source},"
+        return [
+            str(item_id)
+            for (item_id,) in self.reader.execute(
+                "SELECT id FROM item WHERE source = ? OR substr(source, 1, ?) = ? ORDER BY pk",
+                (source, len(part), part),
+            )
+        ]
+
     def ids_from(self, path: str, scope: str) -> dict[str, bytes]:
         """Ids and fingerprints of the items that were read from a file."""
         return {

@@ -16,7 +16,7 @@ from manyhands.mind.answer import Answer, StepReport
 if TYPE_CHECKING:
     from manyhands.settings import Settings
 
-__all__ = ["Remembering", "episode_of", "lessons_of", "users_own_word"]
+__all__ = ["Remembering", "episode_of", "lessons_of", "source_of", "users_own_word"]
 
 _MOST_HITS = 8
 _LONGEST = 1500
@@ -69,7 +69,7 @@ class Remembering:
             "id": f"said-{self._run_id}-{zlib.crc32(text.encode()):08x}",
             "kind": "fact",
             "text": text,
-            "source": f"run {self._run_id}",
+            "source": source_of(self._run_id),
             "trust": "user" if own else "model",
             "time": time.time(),
         }
@@ -92,6 +92,11 @@ class Remembering:
             await memory.add(items)
 
 
+def source_of(run_id: str) -> str:
+    """The source of what a run leaves in memory; of a step's, a comma and the step follow."""
+    return f"run {run_id}"
+
+
 def users_own_word(text: str, question: str) -> bool:
     """Whether the user's question itself makes the statement, word for word."""
     said, asked = (re.findall(r"\w+", part.casefold()) for part in (text, question))
@@ -109,7 +114,7 @@ def episode_of(question: str, answer: Answer) -> dict[str, Any]:
         "id": f"episode-{answer.run_id}",
         "kind": "episode",
         "text": f"Asked: {question[:_LONGEST]}\nAnswer ({answer.status}): {answer.text[:_LONGEST]}",
-        "source": f"run {answer.run_id}",
+        "source": source_of(answer.run_id),
         "trust": "checked" if answer.status is Status.VERIFIED else "model",
         "time": time.time(),
         "meta": {"evidence": evidence, "status": str(answer.status)},
@@ -134,7 +139,7 @@ def lessons_of(run_id: str, steps: Sequence[StepReport]) -> list[dict[str, Any]]
                 "kind": "lesson",
                 "text": f"For {step.hand} work such as: {step.task[:400]}\nA first version failed "
                 f"{failed.name}: {' '.join(failed.evidence.split())[:300]}. A later one passed.",
-                "source": f"run {run_id}, step {step.id}",
+                "source": f"{source_of(run_id)}, step {step.id}",
                 "trust": "checked",
                 "time": time.time(),
                 "meta": {

@@ -22,6 +22,8 @@ _MEMORY = {"/remember": ("add",), "/recall": ("search", "-k", "5"), "/forget": (
 @click.command("chat")
 @click.option("--resume", "resume", default=None, is_flag=False, flag_value="last")
 @click.option("--fork", "fork", default="", help="Go on in a copy of this conversation.")
+@click.option("--forget", "forget", default="", help="Erase this conversation and its runs.")
+@click.option("--yes", is_flag=True, help="Do not ask before --forget.")
 @click.option("--list", "list_only", is_flag=True, help="List conversations and leave.")
 @click.option("--data", "data", multiple=True, type=click.Path(), help="A data file; repeatable.")
 @click.option("--role", default="", help="The role that writes the answers.")
@@ -29,6 +31,8 @@ _MEMORY = {"/remember": ("add",), "/recall": ("search", "-k", "5"), "/forget": (
 def command(
     resume: str | None,
     fork: str,
+    forget: str,
+    yes: bool,
     list_only: bool,
     data: tuple[str, ...],
     role: str,
@@ -42,6 +46,9 @@ def command(
     from manyhands.cli.reviewing import review_at_terminal
     from manyhands.errors import InputError, ManyhandsError
 
+    if forget:
+        _forget(forget, yes=yes)
+        return
     console = Console()
     mind = terminal_mind(console)
     with mind.journal() as journal:
@@ -108,6 +115,17 @@ def command(
             continue  # Ctrl-C stopped the answer, not the conversation
         conversation = answer.conversation_id
         tell(answer, console, as_json=False)
+
+
+def _forget(beginning: str, *, yes: bool) -> None:
+    from manyhands.cli.forgetting import forget_runs
+    from manyhands.journal.store import Journal
+    from manyhands.settings import load_settings
+
+    settings = load_settings()
+    with Journal.open(settings.journal.path) as journal:
+        found = journal.conversation(journal.whole_id("conversations", beginning))
+    forget_runs(settings, found.runs, yes=yes, conversation=found.id)
 
 
 def _memory(command: str, rest: str) -> None:

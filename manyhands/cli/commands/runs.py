@@ -13,7 +13,7 @@ __all__ = ["command"]
 
 @click.group("runs")
 def command() -> None:
-    """List, show, export and resume runs."""
+    """List, show, export, resume and forget runs."""
 
 
 @command.command("list")
@@ -124,6 +124,24 @@ def resume(run_id: str, show_plan: bool, as_json: bool) -> None:
     answer = play(lambda: mind.resume(run_id, review=review), console, quiet=as_json)
     tell(answer, console, as_json=as_json)
     sys.exit(exit_code(answer))
+
+
+@command.command("forget")
+@click.argument("run_ids", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(run_ids: tuple[str, ...], yes: bool) -> None:
+    """Erase runs: their texts, events, files and jobs, and what they left in memory.
+
+    They keep their place in the list. Runs that recalled what they left lose their texts too.
+    """
+    from manyhands.cli.forgetting import forget_runs
+    from manyhands.journal.store import Journal
+    from manyhands.settings import load_settings
+
+    settings = load_settings()
+    with Journal.open(settings.journal.path) as journal:
+        runs = list({run.id: run for run in map(journal.run, run_ids)}.values())
+    forget_runs(settings, runs, yes=yes)
 
 
 @command.command("replay")
