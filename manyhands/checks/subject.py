@@ -10,7 +10,6 @@ import ast
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from manyhands.checks.kinds import Checker
@@ -18,9 +17,10 @@ from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.programs.examples import examples_as_tests, examples_in
 from manyhands.checks.programs.static import find_function, program_text
 from manyhands.checks.sandbox.contracts import SandboxPolicy
+from manyhands.checks.tables import Table
 from manyhands.errors import InputError
 
-__all__ = ["Criterion", "cell_of", "judge_subject", "last_with_what_it_needs", "overall"]
+__all__ = ["Criterion", "case_in", "cell_of", "judge_subject", "last_with_what_it_needs", "overall"]
 
 _MOST_FUNCTIONS = 40
 
@@ -122,16 +122,16 @@ def _names(program: str) -> tuple[set[str], set[str]]:
 
 
 async def judge_subject(
-    text: str, data: Path | None = None, policy: SandboxPolicy | None = None
+    text: str, data: Table | None = None, policy: SandboxPolicy | None = None
 ) -> list[Criterion]:
     """Pick the checks that fit the text, and run them.
 
     Args:
-        data: a CSV file that the program reads as `data.csv` and under its own name.
+        data: what the program reads as `data.csv` and under its own name.
 
     Raises InputError when nothing can be checked, NoIsolation without a sandbox.
     """
-    case = _case(text)
+    case = case_in(text)
     async with Checker(policy) as checker:
         if case is not None:
             told = await checker.check(case)
@@ -144,12 +144,15 @@ async def judge_subject(
         for name, case in _cases(code, data):
             found.append(Criterion(name, await checker.check(case), case, decides=True))
         if len(found) == 1:
-            case = {"kind": "program", "code": code} | ({} if data is None else {"data": str(data)})
+            case = {"kind": "program", "code": code}
+            if data is not None:
+                case["data"] = data.as_case()
             found.append(Criterion("it runs to its end", await checker.check(case), case))
     return found
 
 
-def _case(text: str) -> dict[str, Any] | None:
+def case_in(text: str) -> dict[str, Any] | None:
+    """The case that a text is; None for a program. Raises InputError for other JSON objects."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -161,7 +164,7 @@ def _case(text: str) -> dict[str, Any] | None:
     return value
 
 
-def _cases(code: str, data: Path | None) -> list[tuple[str, dict[str, Any]]]:
+def _cases(code: str, data: Table | None) -> list[tuple[str, dict[str, Any]]]:
     """A criterion and a case for each function with examples, and for a claim about the data."""
     tree = ast.parse(code)
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
@@ -170,11 +173,12 @@ def _cases(code: str, data: Path | None) -> list[tuple[str, dict[str, Any]]]:
         examples = examples_in(ast.get_docstring(node) or "", node.name)
         if examples:
             tests = examples_as_tests(examples)
-            case = {"kind": "python", "code": code, "entry_point": node.name, "tests": tests}
+            case: dict[str, Any] = {"kind": "python", "code": code, "entry_point": node.name}
+            case |= {"tests": tests}
             cases.append((f"{node.name} does what its {len(examples)} examples say", case))
     claim = find_function(tree, "claim")
     if claim is not None and data is not None:
         about = ast.get_docstring(claim) or ""
-        case = {"kind": "table_claim", "csv": str(data), "claim_code": code, "text": about}
+        case = {"kind": "table_claim", "csv": data.as_case(), "claim_code": code, "text": about}
         cases.append(("the claim holds of the data", case))
     return cases

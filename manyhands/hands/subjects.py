@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.programs.static import program_text
+from manyhands.checks.tables import carried, names_a_file
 from manyhands.errors import InputError
 from manyhands.hands.bench import evidence_from
 from manyhands.hands.blind import blind_case, judge_blind, write_tests
+from manyhands.hands.cases import cases_of
 from manyhands.hands.contracts import OWN_WORD, Evidence, Status, VerifyRequest
 from manyhands.hands.work import Desk, Draft, prompt_of, rerunnable
 
@@ -25,6 +28,8 @@ def subject_text(
 ) -> str:
     """The text that is meant by an artifact's id, a path, or by itself (several lines, JSON).
 
+    A case gets the tables that it names, so that who judges it reads no file for it.
+
     Args:
         artifact: the content of an artifact, by its whole id.
         file: where a path leads, for a caller who may not read everything.
@@ -32,7 +37,7 @@ def subject_text(
 
     Raises InputError when there is no such thing, or it is no text.
     """
-    from manyhands.checks.subject import cell_of
+    from manyhands.checks.subject import case_in, cell_of
 
     said = given.strip()
     if "\n" in said or said.startswith("{"):
@@ -48,7 +53,12 @@ def subject_text(
                 f"{said!r} cannot be read: {error.strerror}.", hint="Name a readable text file."
             ) from None
         text = _decoded(content, repr(said))
-    return cell_of(text, cell) if cell else text
+    if cell:
+        return cell_of(text, cell)
+    case = case_in(text)
+    if case is None:
+        return text
+    return json.dumps(carried(case, artifact, file), sort_keys=True)
 
 
 def _decoded(content: bytes, name: str) -> str:
@@ -66,9 +76,15 @@ async def judge_handed(request: VerifyRequest, desk: Desk, roles: Sequence[str])
     Args:
         roles: each writes blind tests for the claim; only their agreement decides it.
     """
-    from manyhands.checks.subject import judge_subject
+    from manyhands.checks.subject import case_in, judge_subject
 
-    data = desk.sources[request.data[0]].host_path if request.data else None
+    case = case_in(request.subject)
+    if case is not None and any(map(names_a_file, (case.get("csv"), case.get("data")))):
+        raise InputError(
+            "The case names a file, and whoever wrote it may not choose what is read here.",
+            hint="Put the table's CSV text into the case.",
+        )
+    data = desk.sources[request.data[0]].table if request.data else None
     isolation = await desk.bench.isolation()
     draft = Draft()
     verdicts: list[tuple[Verdict, bool]] = []
@@ -80,11 +96,7 @@ async def judge_handed(request: VerifyRequest, desk: Desk, roles: Sequence[str])
         lines.append(f"{outcome.verdict}: {name}: {outcome.summary}")
         if "counterexample" in outcome.evidence:
             lines.append(f"  counterexample: {outcome.evidence['counterexample']}")
-        lines.extend(
-            f"  again: manyhands check rerun {case}"
-            for key, case in check.detail.items()
-            if key.startswith("rerun")
-        )
+        lines.extend(f"  again: manyhands check rerun {case}" for _, case in cases_of(check))
 
     for one in await judge_subject(request.subject, data, desk.bench.policy):
         made = evidence_from(one.name, one.outcome, independent=one.decides, isolation=isolation)

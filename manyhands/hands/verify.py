@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from pydantic import JsonValue
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
+from manyhands.hands.cases import keep_case
 from manyhands.hands.contracts import Evidence, HandName, Status, VerifyRequest
 from manyhands.hands.subjects import judge_handed
 from manyhands.hands.work import (
@@ -92,7 +91,7 @@ class VerifyHand(Hand[VerifyRequest]):
     ) -> CheckOutcome | None:
         """One role's program, run on the data; None (and the draft says why) without one.
 
-        The id of its case is put into `reruns`.
+        The ids of its case and table are put into `reruns`.
         """
         source = desk.sources[request.data[0]]
         prompt = await desk.prompt(
@@ -116,8 +115,10 @@ class VerifyHand(Hand[VerifyRequest]):
         draft.artifacts.append(
             await desk.keep(f"{desk.step}_{role}.py", "text/x-python", code.encode("utf-8"))
         )
-        case = {"csv": source.path, "claim_code": code, "text": request.claim}
-        text = json.dumps({"kind": "table_claim", **case}, ensure_ascii=False, sort_keys=True)
-        kept = await desk.keep(f"{desk.step}.{role}.json", "application/json", text.encode())
-        reruns["rerun" if role == self.role else f"rerun_{role}"] = kept.id
+        case = {"csv": source.table.as_case(), "claim_code": code, "text": request.claim}
+        kept = await keep_case(
+            {"kind": "table_claim", **case}, f"{desk.step}.{role}.json", desk.keep
+        )
+        reruns["rerun" if role == self.role else f"rerun_{role}"] = kept.pop("rerun")
+        reruns.update(kept)
         return await desk.bench.program("table_claim", case)

@@ -63,7 +63,7 @@ class VisualizeHand(Hand[VisualizeRequest]):
 
         source = desk.sources[request.data[0]]
         outcome, png, facts = await check_figure(
-            code, source.host_path, self._expected(request), desk.bench.policy
+            code, source.table.unchanged(), self._expected(request), desk.bench.policy
         )
         draft.checks.append(
             Evidence(
@@ -81,7 +81,7 @@ class VisualizeHand(Hand[VisualizeRequest]):
             independent=bool(request.x or request.y),
             isolation=await desk.bench.isolation(),
         )
-        case = {"code": code, "data": str(source.host_path), "expect": self._expected(request)}
+        case = {"code": code, "data": source.table.as_case(), "expect": self._expected(request)}
         draft.checks.append(await rerunnable(desk, "figure", case, check))
         draft.artifacts.append(await desk.keep(f"{desk.step}.png", "image/png", png))
         draft.value = json.dumps(facts, ensure_ascii=False, default=str)[:4000]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from manyhands.checks.tables import Table
 from manyhands.hands.bench import Bench
+from manyhands.hands.cases import Keep, keep_case
 from manyhands.hands.contracts import (
     Artifact,
     Attempt,
@@ -56,17 +57,27 @@ ABSTAIN = "CANNOT:"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A data file as hands see it: its name, where it lies, and a description for a prompt."""
+    """A data file as hands see it: its name, where it lies, and a description for a prompt.
+
+    Attributes:
+        sha256: of its content when the question was asked.
+    """
 
     name: str
     path: str
     file_name: str
     columns: tuple[str, ...]
     description: str
+    sha256: str
 
     @property
     def host_path(self) -> Path:
         return Path(self.path)
+
+    @property
+    def table(self) -> Table:
+        """As cases name it."""
+        return Table(self.file_name, self.host_path, self.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +96,7 @@ class Desk:
     emit: Emit
     sources: Mapping[str, Source]
     notes: Sequence[str]
-    keep: Callable[[str, str, bytes], Awaitable[Artifact]]
+    keep: Keep
     spare: Callable[[], bool] = lambda: False
 
     async def prompt(self, role: str, tier: str, *parts: str | Piece) -> str:
@@ -322,10 +333,9 @@ def artifact_of(name: str, media_type: str, content: bytes) -> Artifact:
 
 async def rerunnable(desk: Desk, kind: str, case: Mapping[str, Any], check: Evidence) -> Evidence:
     """The evidence with the id of its case, by which `manyhands check rerun` repeats it."""
-    text = json.dumps({"kind": kind, **case}, ensure_ascii=False, sort_keys=True, default=str)
     name = re.sub(r"\W+", "_", check.name)
-    kept = await desk.keep(f"{desk.step}.{name}.json", "application/json", text.encode())
-    return check.model_copy(update={"detail": {**check.detail, "rerun": kept.id}})
+    kept = await keep_case({"kind": kind, **case}, f"{desk.step}.{name}.json", desk.keep)
+    return check.model_copy(update={"detail": {**check.detail, **kept}})
 
 
 def prompt_of(*parts: str) -> str:

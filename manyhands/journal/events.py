@@ -55,6 +55,7 @@ class RunStarted(_Body):
     conversation_id: str
     door: str
     data: dict[str, str] = Field(default_factory=dict)  # name -> where it lies
+    sha256: dict[str, str] = Field(default_factory=dict)  # name -> of its content
     context: dict[str, str] = Field(default_factory=dict)  # label -> text from the door
     save_folder: str = ""
     role: str = ""

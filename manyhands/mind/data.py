@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from manyhands.checks.tables import digest
 from manyhands.errors import InputError
 from manyhands.hands.work import Source
 
-__all__ = ["FOLDER_PREFIX", "MAX_DATA_BYTES", "DataFile", "open_data", "sources_of"]
+__all__ = ["FOLDER_PREFIX", "MAX_DATA_BYTES", "DataFile", "open_data", "sources_of", "unchanged"]
 
 #: Larger files are refused before they are read: they would be copied into each sandbox run.
 MAX_DATA_BYTES = 200 * 1024 * 1024
@@ -45,6 +46,7 @@ class DataFile:
         columns: in the file's order.
         rows: number of data rows, the header not counted.
         sample: the first rows as text.
+        sha256: of the file's content.
     """
 
     name: str
@@ -52,6 +54,7 @@ class DataFile:
     columns: tuple[Column, ...]
     rows: int
     sample: tuple[tuple[str, ...], ...]
+    sha256: str
 
     @property
     def file_name(self) -> str:
@@ -100,9 +103,27 @@ def sources_of(files: Mapping[str, DataFile]) -> dict[str, Source]:
             file_name=file.file_name,
             columns=file.column_names,
             description=file.describe(),
+            sha256=file.sha256,
         )
         for name, file in files.items()
     }
+
+
+def unchanged(files: dict[str, DataFile], sha256: Mapping[str, str]) -> dict[str, DataFile]:
+    """The files. Raises InputError when one holds something else than it did.
+
+    Args:
+        sha256: name -> hash of its content then; a name that is missing is not compared.
+    """
+    for name, file in files.items():
+        then = sha256.get(name, file.sha256)
+        if file.sha256 != then:
+            raise InputError(
+                f"The data {name!r} ({str(file.path)!r}) have changed since: their sha256 was "
+                f"{then}, it is {file.sha256}.",
+                hint="Put the old file back, or ask anew: the finished steps read the old data.",
+            )
+    return files
 
 
 def _plain_name(text: str) -> str:
@@ -255,7 +276,7 @@ def _look_at_csv(name: str, path: Path) -> DataFile:
         )
         for at, title in enumerate(header)
     )
-    return DataFile(name, path.resolve(), columns, total, tuple(sample))
+    return DataFile(name, path.resolve(), columns, total, tuple(sample), digest(path))
 
 
 def _csv_rows(text: str) -> Iterator[list[str]]:

@@ -26,7 +26,7 @@ from manyhands.journal.store import Journal, new_id
 from manyhands.mind import past
 from manyhands.mind.answer import Answer
 from manyhands.mind.budget import SPARE, Purse
-from manyhands.mind.data import DataFile, open_data, sources_of
+from manyhands.mind.data import DataFile, open_data, sources_of, unchanged
 from manyhands.mind.measures import kept_meter
 from manyhands.mind.outside import outside_tools
 from manyhands.mind.playing import only_play
@@ -204,6 +204,7 @@ class Mind:
                 conversation_id=asked.conversation_id,
                 door=self._door,
                 data={name: str(file.path) for name, file in files.items()},
+                sha256={name: file.sha256 for name, file in files.items()},
                 role=role,
                 hands=hands,
                 version=__version__,
@@ -221,7 +222,8 @@ class Mind:
         """Go on with a run that was cut or stopped; finished steps are not done again.
 
         Raises:
-            InputError: the run is unknown, still running or answered, or its data are gone.
+            InputError: the run is unknown, still running or answered, or its data are gone or
+                have changed.
         """
         await self.look()
         with self.journal() as journal:
@@ -248,7 +250,7 @@ class Mind:
                 save_folder=started.save_folder,
                 simulated=self.simulated,
             )
-            files = open_data(started.data)
+            files = unchanged(open_data(started.data), started.sha256)
             journal.take_over(record.id)
             playing = self._play(journal, asked, files, events, review=review)
             async with aclosing(playing) as items:

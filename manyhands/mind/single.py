@@ -80,6 +80,7 @@ async def work_one(
         conversation_id=conversation_id,
         door=door,
         data={name: str(file.path) for name, file in files.items()},
+        sha256={name: file.sha256 for name, file in files.items()},
         version=__version__,
         simulated=mind.simulated,
     )

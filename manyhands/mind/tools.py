@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from manyhands.broker.broker import Broker
 from manyhands.hands.bench import Bench
-from manyhands.hands.contracts import Artifact, Spend
+from manyhands.hands.cases import Keep
+from manyhands.hands.contracts import Spend
 from manyhands.hands.places import Emit
 from manyhands.hands.voice import Voice
 from manyhands.hands.work import Source
@@ -22,10 +23,7 @@ from manyhands.remote.tools import OutsideTools
 if TYPE_CHECKING:
     from manyhands.settings import Settings
 
-__all__ = ["Keep", "Toolbox", "remote_hands"]
-
-#: Stores content under a name and media type.
-Keep = Callable[[str, str, bytes], Awaitable[Artifact]]
+__all__ = ["Toolbox", "remote_hands"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,17 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from pydantic import ValidationError
 
+from manyhands.checks.tables import tables_of
 from manyhands.errors import EngineError
-from manyhands.hands.contracts import Artifact, Attempt, Evidence, HandName, HandRequest, HandResult
+from manyhands.hands.cases import Keep, cases_of, keep_case, tables_named
+from manyhands.hands.contracts import Artifact, Attempt, HandName, HandRequest, HandResult
 from manyhands.hands.places import Emit
 from manyhands.hands.work import Source
 from manyhands.journal.events import AttemptDone, AttemptStarted, CheckDone, Note, NoteReason
@@ -39,11 +41,7 @@ _READ_S = 75.0
 _CANCEL_S = 3.0
 _MOST_TABLE = 2_000_000
 _PART = 100_000
-#: Fields of a case that name the data file.
-_DATA_FIELDS = {"csv", "data"}
 _MORE = re.compile(r"\n\[… [\d,]+ more; offset=(\d+) …\]$")
-
-Keep = Callable[[str, str, bytes], Awaitable[Artifact]]
 
 
 class RemoteHands:
@@ -171,16 +169,17 @@ class RemoteHands:
             checks = []
             for check in attempt.checks:
                 detail = dict(check.detail)
-                for key, case_id in _cases(check):
+                detail.pop("tables", None)
+                for key, case_id in cases_of(check):
                     case = Artifact(
                         id=case_id, name=f"{key}.json", media_type="application/json", size=0
                     )
                     told = json.loads(await self._fetch(client, case))
-                    for field in _DATA_FIELDS & told.keys():
-                        if names:
-                            told[field] = sources[names[0]].path
-                    text = json.dumps(told, ensure_ascii=False, sort_keys=True)
-                    detail[key] = (await keep(case.name, case.media_type, text.encode())).id
+                    if names:
+                        own = sources[names[0]].table.as_case()
+                        told |= dict.fromkeys(tables_of(told), own)
+                    kept = await keep_case(told, case.name, keep)
+                    detail |= {key: kept.pop("rerun"), **kept}
                 checks.append(check.model_copy(update={"detail": detail}))
             attempts.append(attempt.model_copy(update={"checks": tuple(checks)}))
         return result.model_copy(update={"attempts": tuple(attempts)})
@@ -209,21 +208,17 @@ class RemoteHands:
 
 
 def ids_of(result: HandResult) -> list[str]:
-    """Every artifact that a result names: its attempts' files, and cases that can be rerun."""
-    checks = [check for attempt in result.attempts for check in attempt.checks]
-    cases = [case for check in checks for _, case in _cases(check)]
-    return [artifact.id for artifact in result_files(result)] + cases
+    """Every artifact that a result names: its attempts' files, cases to rerun and their tables."""
+    found = [artifact.id for artifact in result_files(result)]
+    for check in (check for attempt in result.attempts for check in attempt.checks):
+        found += [*(case for _, case in cases_of(check)), *tables_named(check)]
+    return found
 
 
 def result_files(result: HandResult) -> list[Artifact]:
     """The files of all attempts, each once."""
     found = {item.id: item for attempt in result.attempts for item in attempt.artifacts}
     return list(found.values())
-
-
-def _cases(check: Evidence) -> list[tuple[str, str]]:
-    """Key and artifact id of each case that a check can be rerun from."""
-    return [(key, str(case)) for key, case in check.detail.items() if key.startswith("rerun")]
 
 
 def _table(source: Source) -> str:

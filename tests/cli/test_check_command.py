@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 from manyhands.cli.demo_models import DATA, QUESTION, say
 from manyhands.cli.main import cli
 from manyhands.data_files import data_path
+from manyhands.errors import InputError
 from manyhands.mind.mind import Mind
 from manyhands.rehearsal.stage import scripted_tiers
 from manyhands.roles.loader import load_roles
@@ -73,6 +75,65 @@ def test_every_check_of_a_run_can_be_repeated(
     for (step, name), check_id in ids.items():
         done = run("check", "rerun", check_id)
         assert done.exit_code == (1 if step == "steady" else 0), (name, done.output)
+
+
+TABLE = "region,units\nNorth,3\nSouth,5\n"
+CLAIM = 'def claim(df):\n    """The units sum to 8."""\n    return bool(df["units"].sum() == 8)\n'
+
+
+def claimed(run: Callable[..., Result], folder: Path) -> tuple[Path, str]:
+    """A claim that its table bears out: the table, and the id that repeats the check."""
+    table = folder / "units sold.csv"
+    table.write_text(TABLE)
+    (folder / "claim.py").write_text(CLAIM)
+    done = run("check", "file", str(folder / "claim.py"), "--data", str(table), "--json")
+    assert done.exit_code == 0, done.output
+    return table, json.loads(done.output)["criteria"][-1]["rerun"]
+
+
+def test_a_check_of_a_file_is_journalled_and_told_how_to_repeat(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "p.py").write_text(CLAIM)
+    (tmp_path / "t.csv").write_text(TABLE)
+    done = run("check", "file", str(tmp_path / "p.py"), "--data", str(tmp_path / "t.csv"))
+    reruns = [line.split()[-1] for line in done.output.splitlines() if "check rerun" in line]
+    assert len(reruns) == 2, done.output
+    assert run("check", "rerun", reruns[1][:20]).exit_code == 0
+    (told,) = json.loads(run("runs", "list", "--json").output)
+    assert (told["status"], told["question"]) == ("verified", f"check {tmp_path / 'p.py'}")
+
+
+@pytest.mark.parametrize("fate", ["changed", "gone"])
+def test_a_check_is_repeated_on_the_table_as_it_was_and_the_change_is_told(
+    run: Callable[..., Result], tmp_path: Path, fate: str
+) -> None:
+    table, check_id = claimed(run, tmp_path)
+    assert json.loads(run("check", "rerun", check_id, "--json").output)["notes"] == []
+    then = hashlib.sha256(table.read_bytes()).hexdigest()
+    if fate == "changed":
+        table.write_text(TABLE + "West,100\n")
+    else:
+        table.unlink()
+    done = run("check", "rerun", check_id)
+    assert done.exit_code == 0, done.output
+    assert then in done.stderr
+    if fate == "changed":
+        assert hashlib.sha256(table.read_bytes()).hexdigest() in done.stderr
+
+
+def test_without_a_kept_copy_a_changed_table_is_not_judged(
+    run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manyhands.checks.tables.KEPT_BYTES", len(TABLE) - 1)
+    table, check_id = claimed(run, tmp_path)
+    assert run("check", "rerun", check_id).exit_code == 0
+    table.write_text(TABLE + "West,100\n")
+    done = run("check", "rerun", check_id)
+    now = hashlib.sha256(table.read_bytes()).hexdigest()
+    assert isinstance(done.exception, InputError)
+    for part in (hashlib.sha256(TABLE.encode()).hexdigest(), now, "has changed"):
+        assert part in str(done.exception)
 
 
 def test_an_unknown_id_is_said(run: Callable[..., Result]) -> None:

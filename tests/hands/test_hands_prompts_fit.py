@@ -84,7 +84,7 @@ async def drafted(
         return artifact_of(name, media_type, content)
 
     voice = Voice(models, ROLES, emit, lambda spend: None)
-    source = Source("d", "/d.csv", "d.csv", ("a", "b"), data)
+    source = Source("d", "/d.csv", "d.csv", ("a", "b"), data, "")
     desk = Desk("s", voice, Bench(SandboxPolicy()), emit, {"d": source}, notes, keep)
     request = request_of(PlanStep(id="s", hand=hand, task=task, **STEPS[hand]))  # type: ignore[arg-type]
     draft = await HANDS[hand]().draft(request, desk, "heavy", last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,46 @@ async def test_a_claim_is_judged_on_csv_text(door_on: Any) -> None:
         assert not failed
         assert got["status"] in ("verified", "unverified"), got
         assert got["evidence"]
+
+
+@pytest.mark.anyio
+async def test_a_check_on_csv_text_is_run_again_when_the_call_is_over(door_on: Any) -> None:
+    program = "```python\ndef claim(df):\n    return bool(df['a'].sum() == 6)\n```\n"
+    async with door_on(lambda r: program) as door, Client(build_server(door)) as client:
+        subject = "def claim(df):\n    return bool(df['a'].sum() == 6)\n"
+        got, _, _ = await call(client, "verify", subject=subject, data=["a\n1\n5\n"])
+        kept = got["value"].rpartition("manyhands check rerun ")[2].split()[0]
+        case = json.loads(door.journal.artifact(kept)[2])
+        gone = not await anyio.Path(case["csv"]["path"]).exists()
+        assert gone, "the folder of the call"
+        again, text, failed = await call(client, "verify", subject=kept)
+        assert not failed, text
+        assert again["status"] == got["status"] == "verified"
+
+
+@pytest.mark.anyio
+async def test_a_case_reads_no_file_that_its_sender_may_not_read(
+    door_on: Any, tmp_path: Path
+) -> None:
+    shared, secret = tmp_path / "shared", tmp_path / "secret.csv"
+    shared.mkdir()
+    (shared / "open.csv").write_text("a\n41\n")
+    secret.write_text("a\n42\n")
+    known = hashlib.sha256(secret.read_bytes()).hexdigest()
+    show = "print(open('data.csv').read())"
+    async with door_on(folders=(shared,)) as door, Client(build_server(door)) as client:
+        for data in (
+            str(secret),
+            str(shared / ".." / "secret.csv"),
+            {"name": "a.csv", "path": str(secret), "sha256": known},
+        ):
+            case = {"kind": "program", "code": show, "data": data}
+            told, text, failed = await call(client, "verify", subject=json.dumps(case))
+            assert failed, (data, told)
+            assert "There is no file" in text
+        case = {"kind": "program", "code": show, "data": "open.csv"}
+        told, text, failed = await call(client, "verify", subject=json.dumps(case))
+        assert not failed, text
 
 
 @pytest.mark.anyio

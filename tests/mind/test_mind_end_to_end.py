@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,27 @@ async def test_a_number_from_nowhere_costs_the_status(settings: Settings) -> Non
     answer = await ask(settings, reply, data={DATA: CO2})
     assert answer.status is Status.UNVERIFIED
     assert any("987.65" in point for point in answer.open_points)
+
+
+@pytest.mark.anyio
+async def test_a_run_whose_data_changed_is_not_resumed(settings: Settings, tmp_path: Path) -> None:
+    table = tmp_path / "co2.csv"
+    table.write_bytes(CO2.read_bytes())
+    with scripted_tiers(settings, lambda r: say(r, PROMPTS)) as rehearsed:
+        mind = Mind(rehearsed, roles=ROLES, door="test", simulated=True)
+        stream = mind.stream(QUESTION, data={DATA: table})
+        first = await anext(stream)
+        assert not isinstance(first, Answer)
+        await stream.aclose()
+        table.write_bytes(CO2.read_bytes() + b"2030-01-01,500\n")
+        with pytest.raises(InputError, match="have changed since") as refused:
+            await anext(mind.resume(first.run_id))
+        for content in (CO2.read_bytes(), table.read_bytes()):
+            assert hashlib.sha256(content).hexdigest() in str(refused.value)
+        table.write_bytes(CO2.read_bytes())
+        going_on = mind.resume(first.run_id)
+        await anext(going_on)
+        await going_on.aclose()
 
 
 @pytest.mark.anyio

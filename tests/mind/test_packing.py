@@ -22,7 +22,7 @@ def test_the_last_turn_and_the_rules_reach_the_wire_whole_or_the_user_is_told(
     question: str, history: list[Turn], memory: str, room: int
 ) -> None:
     asked = Question("Q" + question, "r", "c", turns=tuple(history))
-    source = Source("d", "/d.csv", "d.csv", ("a",), "a table with one column")
+    source = Source("d", "/d.csv", "d.csv", ("a",), "a table with one column", "")
     try:
         prompt, packed = frame_prompt(
             asked, [source], recalled=memory, system="be good", room_tokens=room

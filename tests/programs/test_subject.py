@@ -20,6 +20,11 @@ CLAIM = (
 )
 
 
+@pytest.fixture(autouse=True)
+def own_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MANYHANDS_JOURNAL__PATH", str(tmp_path / "own.db"))
+
+
 def check(subject: Path, *args: str, text: str | None = None) -> tuple[int, dict[str, Any]]:
     done = subprocess.run(
         [sys.executable, "-m", "manyhands", "check", "file", str(subject), "--json", *args],

@@ -25,12 +25,15 @@ from manyhands.checks.sandbox.contracts import (
     SandboxResult,
     SandboxRun,
 )
+from manyhands.checks.tables import Table
 from manyhands.errors import InputError, fault_in
 
 __all__ = ["FigureRun", "check_figure", "clean_png", "place_data", "run_figure"]
 
 _DATA = "data.csv"
-Data = Path | str | Sequence[Mapping[str, Any]]
+#: Under its own name a table must be nothing that Python would load in the place of a library.
+_TABLES = (".csv", ".tsv", ".txt", ".dat", ".data", ".json", ".jsonl")
+Data = Path | str | Table | Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +126,8 @@ async def check_figure(
     """Check the chart that `code` makes of `data` against `expect`.
 
     Args:
-        data: a CSV file's path, CSV text, or rows. The program finds it as `data.csv`, under the
-            file's own name, as the table `df`, and as `data` (path, text or rows).
+        data: a CSV file, CSV text, or rows. The program finds it as `data.csv`, under the file's
+            own name, as the table `df`, and as `data` (path, text or rows).
         expect: chart, x, y, agg, and optionally group, value, title, xlabel, ylabel, unit, log,
             bins, order.
 
@@ -222,9 +225,14 @@ def place_data(code: str, data: Data) -> tuple[dict[str, bytes], dict[str, Path]
     if isinstance(data, Path):
         if not data.is_file():
             raise InputError(f"The data file {str(data)!r} does not exist.", hint="Check the path.")
-        local = code.replace(str(data), data.name)
-        return {}, {_DATA: data, data.name: data}, {"code": local, "data": _DATA}
-    job: dict[str, Any] = {"code": code, "data": _DATA}
+        data = Table(data.name, data, "")
+    if isinstance(data, Table):
+        job: dict[str, Any] = {"code": code.replace(str(data.path), data.name), "data": _DATA}
+        names = {_DATA, data.name} if data.name.lower().endswith(_TABLES) else {_DATA}
+        if data.content is None:
+            return {}, dict.fromkeys(names, data.path), job
+        return dict.fromkeys(names, data.content), {}, job
+    job = {"code": code, "data": _DATA}
     if isinstance(data, str):
         if "StringIO" in code:
             job["inline"] = data

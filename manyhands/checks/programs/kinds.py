@@ -6,7 +6,6 @@ import ast
 import contextlib
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
@@ -21,6 +20,7 @@ from manyhands.checks.programs.properties import ANY_ARGUMENTS, Property, proper
 from manyhands.checks.programs.static import full_source, program_text
 from manyhands.checks.programs.whole import runs, sound
 from manyhands.checks.sandbox.contracts import SandboxPolicy
+from manyhands.checks.tables import table_in
 from manyhands.errors import InputError
 
 __all__ = ["HANDLERS"]
@@ -149,6 +149,8 @@ def _seconds(case: Mapping[str, Any], default: float) -> float:
 
 def _table(case: Mapping[str, Any], key: str) -> Any:
     table = case.get(key)
+    if (known := table_in(table)) is not None:
+        return known.unchanged()
     if isinstance(table, dict) and table and all(isinstance(v, list) for v in table.values()):
         table = [dict(zip(table, row, strict=False)) for row in zip(*table.values(), strict=False)]
     rows = isinstance(table, list) and all(isinstance(row, dict) for row in table)
@@ -189,8 +191,7 @@ async def _program(case: Mapping[str, Any], policy: SandboxPolicy | None = None)
     told = sound(code)
     if told.verdict is not Verdict.SUPPORTED or case.get("run") is False:
         return told
-    data = _text(case, "data", "")
-    return await runs(code, Path(data) if data else None, policy)
+    return await runs(code, _table(case, "data") if case.get("data") else None, policy)
 
 
 class Handler(Protocol):

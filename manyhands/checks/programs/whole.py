@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
+from manyhands.checks.programs.figures import Data, place_data
 from manyhands.checks.programs.static import study
 from manyhands.checks.sandbox.contracts import Isolation, RunStatus, SandboxPolicy, SandboxRun
 from manyhands.checks.sandbox.runner import run
@@ -25,11 +25,11 @@ def sound(code: str) -> CheckOutcome:
 
 
 async def runs(
-    code: str, data: Path | None = None, policy: SandboxPolicy | None = None
+    code: str, data: Data | None = None, policy: SandboxPolicy | None = None
 ) -> CheckOutcome:
     """Whether it ends without an error. `data` is there as `data.csv` and under its own name."""
-    inputs = {} if data is None else {"data.csv": data, data.name: data}
-    result = await run(SandboxRun(code=code, inputs=inputs), policy)
+    files, inputs, job = ({}, {}, {"code": code}) if data is None else place_data(code, data)
+    result = await run(SandboxRun(code=job["code"], inputs=inputs, files=files), policy)
     last = (result.stderr.strip().splitlines() or [""])[-1][:300]
     evidence = {
         "isolation": result.isolation.value,

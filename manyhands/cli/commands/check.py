@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,20 +34,31 @@ def command() -> None:
 def run(case: str, as_json: bool) -> None:
     """Check the CASE in a JSON file (`-`: standard input); docs/checks.md shows one of each."""
     text = read_stdin() if case == "-" else _text(Path(case))
-    _judge(text, as_json=as_json)
+    _judge(_case(text), as_json=as_json)
 
 
 @command.command("rerun")
 @click.argument("check_id")
 @click.option("--json", "as_json", is_flag=True)
 def rerun(check_id: str, as_json: bool) -> None:
-    """Repeat a check of a former run with the same inputs and seed; its id is in the evidence."""
+    """Repeat a check of a former run with the same inputs and seed; its id is in the evidence.
+
+    A table that has changed since is taken from the copy that was kept with the run, and that is
+    told; without a copy nothing is judged.
+    """
+    from manyhands.checks.tables import tables_of, with_kept
+    from manyhands.errors import InputError
     from manyhands.journal.store import Journal
     from manyhands.settings import load_settings
 
     with Journal.open(load_settings().journal.path) as journal:
         _, _, content = journal.artifact(journal.whole_id("artifacts", check_id))
-    _judge(content.decode("utf-8", errors="replace"), as_json=as_json)
+        case = _case(content.decode("utf-8", errors="replace"))
+        whole = with_kept(case, lambda artifact_id: journal.artifact(artifact_id)[2])
+    notes = [note for table in tables_of(case).values() if (note := table.change())]
+    if notes and whole == case:  # no copy was kept
+        raise InputError(notes[0], hint="Put the old file back, or make the check anew.")
+    _judge(whole, notes, as_json=as_json)
 
 
 @command.command("file")
@@ -61,16 +73,23 @@ def file_command(subject: str, cell: int | None, data: Path | None, as_json: boo
     """Check a file, a notebook's cell, or an artifact of a former run (its id), without a model.
 
     Its text is looked through; its functions must do what their docstrings' examples say; a
-    `claim(df)` must hold of --data; a program without either must run to its end.
+    `claim(df)` must hold of --data; a program without either must run to its end. What was found
+    is kept in the journal, each criterion with an id for `manyhands check rerun`.
     """
     import anyio
 
     from manyhands.checks.subject import judge_subject, overall
+    from manyhands.checks.tables import Table
+    from manyhands.mind.checked import journal_check
     from manyhands.settings import load_settings
 
     settings = load_settings()
     text = _subject(subject, cell or 0)
-    found = anyio.run(judge_subject, text, data, settings.sandbox.policy())
+    table = Table.at(data) if data is not None else None
+    found = anyio.run(judge_subject, text, table, settings.sandbox.policy())
+    about = f"check {'standard input' if subject == '-' else subject}"
+    about += f", cell {cell}" if cell else ""
+    reruns = anyio.run(journal_check, settings, about, table, found, "cli")
     verdict = overall(found)
     if as_json:
         told = [
@@ -80,17 +99,19 @@ def file_command(subject: str, cell: int | None, data: Path | None, as_json: boo
                 "summary": one.outcome.summary,
                 "evidence": one.outcome.evidence,
                 "case": one.case,
+                "rerun": rerun_id,
             }
-            for one in found
+            for one, rerun_id in zip(found, reruns, strict=True)
         ]
         shown = {"verdict": str(verdict), "criteria": told}
         click.echo(json.dumps(shown, ensure_ascii=False, indent=2, default=str))
     else:
-        for one in found:
+        for one, rerun_id in zip(found, reruns, strict=True):
             click.echo(f"{one.outcome.verdict}: {one.name}: {one.outcome.summary}")
             if "counterexample" in one.outcome.evidence:
                 click.echo(f"  counterexample: {one.outcome.evidence['counterexample']}")
-        click.echo(f"{verdict} as a whole; `--json` has each case, for `manyhands check run -`")
+            click.echo(f"  again: manyhands check rerun {rerun_id}")
+        click.echo(f"{verdict} as a whole")
     sys.exit(_EXIT[str(verdict)])
 
 
@@ -123,12 +144,8 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def _judge(text: str, *, as_json: bool) -> None:
-    import anyio
-
-    from manyhands.checks.kinds import check_case
+def _case(text: str) -> dict[str, Any]:
     from manyhands.errors import InputError
-    from manyhands.settings import load_settings
 
     try:
         case = json.loads(text)
@@ -140,13 +157,24 @@ def _judge(text: str, *, as_json: bool) -> None:
         raise InputError(
             "That is no check: it has no `kind`.", hint="docs/checks.md lists the kinds."
         )
+    return case
+
+
+def _judge(case: dict[str, Any], notes: Sequence[str] = (), *, as_json: bool) -> None:
+    import anyio
+
+    from manyhands.checks.kinds import check_case
+    from manyhands.settings import load_settings
+
     policy = load_settings().sandbox.policy()
     outcome = anyio.run(check_case, case, policy)
-    _tell(outcome, case, as_json=as_json)
+    _tell(outcome, case, notes, as_json=as_json)
     sys.exit(_EXIT[str(outcome.verdict)])
 
 
-def _tell(outcome: CheckOutcome, case: dict[str, Any], *, as_json: bool) -> None:
+def _tell(
+    outcome: CheckOutcome, case: dict[str, Any], notes: Sequence[str], *, as_json: bool
+) -> None:
     if as_json:
         told = {
             "kind": case["kind"],
@@ -154,9 +182,12 @@ def _tell(outcome: CheckOutcome, case: dict[str, Any], *, as_json: bool) -> None
             "summary": outcome.summary,
             "evidence": outcome.evidence,
             "seconds": round(outcome.seconds, 6),
+            "notes": list(notes),
         }
         click.echo(json.dumps(told, ensure_ascii=False, indent=2, default=str))
         return
+    for note in notes:
+        click.echo(f"{note} Judged by the copy that was kept.", err=True)
     click.echo(f"{outcome.verdict}: {outcome.summary} ({outcome.seconds:.3f} s)")
     for name, value in outcome.evidence.items():
         click.echo(f"  {name}: {str(value)[:300]}")
