@@ -29,7 +29,7 @@ from manyhands.checks.sandbox.environment import ensure_environment, font_cache
 from manyhands.checks.sandbox.layers import fences, rlimits, server_command
 from manyhands.checks.sandbox.pipes import PIPE_GRACE_S, Pipes, Worker, await_ready, outcome, send
 from manyhands.checks.sandbox.runner import best, told
-from manyhands.checks.sandbox.scratch import Scratch
+from manyhands.checks.sandbox.scratch import Scratch, sweep
 from manyhands.checks.sandbox.supervise import Outcome, Stop, Tree, disk_limit
 from manyhands.checks.sandbox.warm import PRELOAD
 from manyhands.errors import NoIsolation
@@ -162,6 +162,7 @@ class ForkServer:
                 hint="Use `WarmPool` or `run` there.",
             )
         self._python = await ensure_environment()
+        await anyio.to_thread.run_sync(sweep)
         self._tasks = await anyio.create_task_group().__aenter__()
         return self
 

@@ -1,4 +1,8 @@
-"""The folder of one run: made, filled, brought out with care, removed whatever is in it."""
+"""The folder of one run: made, filled, brought out with care, removed whatever is in it.
+
+Who makes a folder holds a lock on it, which ends with the process, however that ends: `sweep`
+removes the folders that nobody holds any more.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +21,47 @@ from manyhands.checks.sandbox.contracts import SandboxRun
 from manyhands.checks.sandbox.png import PngRefused, rewrite_png
 from manyhands.errors import InputError
 
-__all__ = ["Collected", "Scratch", "collect", "remove_tree"]
+__all__ = ["Collected", "Scratch", "collect", "remove_tree", "sweep"]
 
 MiB = 1024 * 1024
 _COLLECT_BYTES = 64 * MiB  # all collected files of one run
 _COLLECT_FILES = 256
 _NAME = 200  # bytes
 _DEPTH = 8
+_PREFIX = "manyhands-run-"
+_FOLDERS = ("work", "tmp", "shm", "config")
+
+
+class _Claim:
+    """That the maker of a folder lives."""
+
+    def __init__(self, folder: int) -> None:
+        self._folder: int | None = folder
+
+    def release(self) -> None:
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            os.close(folder)
+
+
+def _claimed(root: Path, *, wait: bool) -> _Claim | None:
+    """Take the lock of a folder; None when another has it, or the folder is gone by then."""
+    import fcntl  # not on Windows, where no sandbox is
+
+    try:
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    claim = _Claim(folder)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        if os.path.samestat(os.fstat(folder), root.lstat()):
+            return claim
+    except OSError as error:
+        if wait and error.errno in (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK):
+            return claim  # a file system without locks: nothing is swept there either
+    claim.release()
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +73,25 @@ class Scratch:
     tmp: Path
     shm: Path
     config: Path
+    _claim: _Claim | None
 
     @classmethod
     def make(cls, font_cache: Path | None = None, *, parent: Path | None = None) -> Scratch:
-        """Make the folders; `font_cache` is a ready matplotlib cache to copy in."""
-        root = Path(tempfile.mkdtemp(prefix="manyhands-", dir=parent)).resolve()
-        scratch = cls(root, root / "work", root / "tmp", root / "shm", root / "config")
-        for folder in (scratch.work, scratch.tmp, scratch.shm, scratch.config):
-            folder.mkdir(mode=0o700)
+        """Make the folders.
+
+        Args:
+            font_cache: a ready matplotlib cache to copy in.
+            parent: another run's `root`, whose claim holds for this one too.
+        """
+        claim = None
+        while True:
+            root = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent)).resolve()
+            if parent is not None or (claim := _claimed(root, wait=True)) is not None:
+                break  # else it was swept between being made and being claimed
+        work, tmp, shm, config = (root / name for name in _FOLDERS)
+        scratch = cls(root, work, tmp, shm, config, claim)
+        for name in _FOLDERS:
+            (root / name).mkdir(mode=0o700)
         if font_cache is not None and font_cache.is_dir():
             for file in font_cache.glob("*.json"):
                 shutil.copyfile(file, scratch.config / file.name)
@@ -87,6 +136,8 @@ class Scratch:
 
     def remove(self) -> None:
         remove_tree(self.root)
+        if self._claim is not None:
+            self._claim.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,20 +250,49 @@ def _read(folder: Path, name: str) -> bytes:
         os.close(fd)
 
 
+def sweep() -> int:
+    """Remove what runs of this user left whose process was killed; returns how many folders.
+
+    Several processes may sweep at once, and others may make folders meanwhile.
+    """
+    swept = 0
+    for root in Path(tempfile.gettempdir()).glob(f"{_PREFIX}????????"):
+        claim = _claimed(root, wait=False)
+        if claim is None:
+            continue
+        try:
+            if _ours(root):
+                remove_tree(root)
+                swept += 1
+        finally:
+            claim.release()
+    return swept
+
+
+def _ours(root: Path) -> bool:
+    """Whether a folder is this user's, and looks like one that `Scratch.make` made."""
+    try:
+        names = {entry.name for entry in root.iterdir()}
+        return root.lstat().st_uid == os.geteuid() and (not names or names.issuperset(_FOLDERS))
+    except OSError:
+        return False
+
+
 def remove_tree(root: Path) -> None:
     """Remove a folder however deep, odd-named or closed its content is; links are not followed.
 
-    Call it when every process that could write there is dead: it climbs by `..`.
+    Call it when every process that could write there is dead. It climbs by `..`, and stops where
+    that leads elsewhere than it came from.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         here = os.open(root, flags)
     except OSError:
         return
-    stack: list[tuple[str, list[str]]] = [("", _empty(here))]
+    stack: list[tuple[str, list[str], os.stat_result]] = [("", _empty(here), os.fstat(here))]
     try:
         while True:
-            name, pending = stack[-1]
+            name, pending, _ = stack[-1]
             if pending:
                 below = pending.pop()
                 try:
@@ -223,7 +303,7 @@ def remove_tree(root: Path) -> None:
                     continue
                 os.close(here)
                 here = deeper
-                stack.append((below, _empty(here)))
+                stack.append((below, _empty(here), os.fstat(here)))
                 continue
             stack.pop()
             if not stack:
@@ -231,6 +311,8 @@ def remove_tree(root: Path) -> None:
             parent = os.open("..", flags, dir_fd=here)
             os.close(here)
             here = parent
+            if not os.path.samestat(os.fstat(here), stack[-1][2]):
+                return
             with contextlib.suppress(OSError):
                 os.rmdir(name, dir_fd=here)
     finally:

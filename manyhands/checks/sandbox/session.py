@@ -26,7 +26,7 @@ from manyhands.checks.sandbox.environment import ensure_environment, font_cache
 from manyhands.checks.sandbox.inside import watch
 from manyhands.checks.sandbox.layers import command, inside_path
 from manyhands.checks.sandbox.runner import best
-from manyhands.checks.sandbox.scratch import Scratch
+from manyhands.checks.sandbox.scratch import Scratch, sweep
 from manyhands.checks.sandbox.supervise import Tree
 from manyhands.clean import clean, clean_bytes
 from manyhands.errors import SandboxError
@@ -94,6 +94,7 @@ class Session:
         self._count = 0
 
     async def __aenter__(self) -> Session:
+        await anyio.to_thread.run_sync(sweep)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -35,7 +35,7 @@ from manyhands.checks.sandbox.pipes import (
     send,
 )
 from manyhands.checks.sandbox.runner import best, told
-from manyhands.checks.sandbox.scratch import Scratch
+from manyhands.checks.sandbox.scratch import Scratch, sweep
 from manyhands.checks.sandbox.supervise import Outcome, Tree
 from manyhands.errors import SandboxError
 
@@ -73,6 +73,7 @@ class WarmPool:
     async def __aenter__(self) -> WarmPool:
         self._isolation = await best(self._policy)
         self._python = await ensure_environment()
+        await anyio.to_thread.run_sync(sweep)
         self._tasks = await anyio.create_task_group().__aenter__()
         for _ in range(self._size):
             self._tasks.start_soon(self._refill)
