@@ -23,6 +23,7 @@
     ├── BudgetExceeded           a limit of tokens, seconds, loads or steps
     ├── ApprovalDenied           the broker did not allow an effect
     ├── StorageError             the journal, the memory or an artifact cannot be read or written
+    │   ├── StorageBusy          another process has the file
     │   ├── StorageFull          no space is left
     │   └── NewerFormat          the file was written by a newer version
     └── MissingExtra             an optional part is not installed
@@ -57,6 +58,7 @@ __all__ = [
     "ServerBusy",
     "ServerFault",
     "SettingsError",
+    "StorageBusy",
     "StorageError",
     "StorageFull",
     "StreamCut",
@@ -219,6 +221,10 @@ class ApprovalDenied(ManyhandsError):
 
 class StorageError(ManyhandsError):
     exit_code = 7
+
+
+class StorageBusy(StorageError):
+    """Another process has the file, or another thread this connection."""
 
 
 class StorageFull(StorageError):

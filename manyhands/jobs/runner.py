@@ -7,13 +7,14 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 import anyio
 from anyio.abc import TaskGroup
 
-from manyhands.errors import InputError, StorageError, fault_in
+from manyhands.errors import InputError, StorageBusy, StorageError, fault_in
 from manyhands.jobs.records import JobQuestion, JobRecord, JobState, QuestionKind
 from manyhands.jobs.store import JobStore
 
@@ -92,7 +93,8 @@ class LiveJob:
 
     def began(self, run_id: str) -> None:
         """Name the run that works for this job."""
-        self._store.began(self.record.id, run_id)
+        with suppress(StorageBusy), self._store.at_once():  # else the job's end says it
+            self._store.began(self.record.id, run_id)
         self.update(run_id=run_id)
 
     async def ask(self, kind: QuestionKind, text: str, detail: str = "") -> str:
@@ -167,7 +169,6 @@ class Jobs:
 
     async def __aenter__(self) -> Self:
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
-        self.store.sweep()
         self._tasks.start_soon(self._sweep)
         return self
 
@@ -178,12 +179,10 @@ class Jobs:
         trace: TracebackType | None,
     ) -> None:
         assert self._tasks is not None
-        for live in self._live.values():
-            self.store.finish(live.record.id, JobState.CUT, error="The server was closed.")
         self._tasks.cancel_scope.cancel()
         await self._stack.__aexit__(kind, error, trace)
 
-    def start(
+    async def start(
         self, principal: str, kind: str, arguments: dict[str, Any], work: Work, *, about: str = ""
     ) -> JobRecord:
         """Begin a job, or find the one that the same call has begun before.
@@ -196,7 +195,15 @@ class Jobs:
 
         Raises:
             InputError: too many jobs of this principal are open.
+            StorageError: the file of jobs cannot be used.
         """
+        return await self.store.when_free(
+            partial(self._start, principal, kind, arguments, work, about)
+        )
+
+    def _start(
+        self, principal: str, kind: str, arguments: dict[str, Any], work: Work, about: str
+    ) -> JobRecord:
         assert self._tasks is not None
         same = self.store.like(principal, kind, arguments, about)
         if same is not None and same.state is not JobState.CUT:
@@ -228,11 +235,18 @@ class Jobs:
             state = JobState.FAILED if known is not None else JobState.BROKEN
             error = str(known) if known is not None else f"{type(fault).__name__}: {fault}"
         finally:
-            # No await stands between here and the disk: also a cancelled task writes its end.
+            finish = partial(
+                self.store.finish,
+                live.record.id,
+                state,
+                result=result,
+                error=error,
+                run_id=live.record.run_id,
+                artifacts=live.artifacts,
+            )
             try:
-                self.store.finish(
-                    live.record.id, state, result=result, error=error, artifacts=live.artifacts
-                )
+                with anyio.CancelScope(shield=True):  # also a cancelled task writes its end
+                    await self.store.when_free(finish)
             except StorageError as fault:
                 state, error = JobState.FAILED, f"The result could not be kept. {fault}"
             del self._live[live.record.id]
@@ -249,9 +263,9 @@ class Jobs:
 
     async def _sweep(self) -> None:
         while True:
-            await anyio.sleep(self._sweep_s)
             with suppress(StorageError):  # the next one tries again
-                self.store.sweep()
+                await self.store.when_free(self.store.sweep, threaded=True)
+            await anyio.sleep(self._sweep_s)
 
     async def _notify(self, record: JobRecord) -> None:
         for listener in self.listeners:

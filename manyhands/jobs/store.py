@@ -7,8 +7,9 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from manyhands.jobs.owner import alive, this_process
 from manyhands.jobs.records import JobRecord, JobState
@@ -16,6 +17,8 @@ from manyhands.journal.database import Database, open_database
 from manyhands.redaction import redact, redact_value
 
 __all__ = ["JOBS_FILE", "KEPT_S", "JobStore"]
+
+T = TypeVar("T")
 
 #: It lies beside the journal.
 JOBS_FILE = "jobs.db"
@@ -70,6 +73,14 @@ class JobStore:
 
     # --- writing -----------------------------------------------------------------------------
 
+    async def when_free(self, work: Callable[[], T], *, threaded: bool = False) -> T:
+        """Do some of what follows on an event loop; see `Database.when_free`."""
+        return await self._db.when_free(work, threaded=threaded)
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """See `Database.at_once`."""
+        return self._db.at_once()
+
     def add(
         self, principal: str, kind: str, arguments: dict[str, Any], about: str = ""
     ) -> JobRecord:
@@ -113,18 +124,25 @@ class JobStore:
         *,
         result: dict[str, Any] | None = None,
         error: str = "",
+        run_id: str = "",
         artifacts: Sequence[str] = (),
     ) -> None:
-        """Write how a job ended, without secrets; one that has ended before stays as it is."""
+        """Write how a job ended, without secrets; one that has ended before stays as it is.
+
+        Args:
+            run_id: of the run that worked for it; "" where `began` has said it, or there is none.
+        """
         with self._db.transaction():
             self._db.execute(
-                "UPDATE jobs SET state = ?, finished = ?, result = ?, error = ? "
+                "UPDATE jobs SET state = ?, finished = ?, result = ?, error = ?, "
+                "run_id = COALESCE(NULLIF(?, ''), run_id) "
                 "WHERE id = ? AND state IN ('running', 'needs_input')",
                 (
                     state,
                     self.clock(),
                     json.dumps(redact_value(result or {}), ensure_ascii=False),
                     redact(error),
+                    run_id,
                     job_id,
                 ),
             )

@@ -6,17 +6,22 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import anyio
 import apsw
 
-from manyhands.errors import NewerFormat, StorageError, StorageFull
+from manyhands.errors import NewerFormat, StorageBusy, StorageError, StorageFull
 from manyhands.journal.private import make_private_folder, tighten
 
 __all__ = ["Database", "Migration", "open_database", "unlock"]
 
 #: How long a writer waits for another process's transaction.
 _BUSY_MS = 30_000
+#: How often one that waits on an event loop tries again.
+_TRY_S = 0.02
+
+T = TypeVar("T")
 
 
 class Database:
@@ -61,6 +66,46 @@ class Database:
                 yield
             finally:
                 self.execute("COMMIT")
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is done within does not wait for a lock: it raises `StorageBusy` instead."""
+        if not self._lock.acquire(blocking=False):
+            raise _busy(self.path)
+        try:
+            self.connection.set_busy_timeout(0)
+            try:
+                yield
+            finally:
+                self.connection.set_busy_timeout(_BUSY_MS)
+        finally:
+            self._lock.release()
+
+    async def when_free(self, work: Callable[[], T], *, threaded: bool = False) -> T:
+        """Do a short piece of work on an event loop, which goes on while others have the file.
+
+        Where nobody has it, no await stands before the work: it is done also in a task that is
+        cancelled. Who is cancelled while it waits has done nothing.
+
+        Args:
+            threaded: the work is not that short: do it in a thread.
+
+        Raises:
+            StorageBusy: others had it for as long as a writer waits.
+        """
+
+        def tried() -> T:
+            with self.at_once():
+                return work()
+
+        end = anyio.current_time() + _BUSY_MS / 1000
+        while True:
+            try:
+                return await anyio.to_thread.run_sync(tried) if threaded else tried()
+            except StorageBusy:
+                if anyio.current_time() >= end:
+                    raise
+            await anyio.sleep(_TRY_S)
 
     def version(self) -> int:
         """Changes with every write of another connection; 2 µs."""
@@ -180,9 +225,13 @@ def _told(path: Path) -> Iterator[None]:
             hint="Check its permissions, or set another path.",
         ) from error
     except apsw.BusyError as error:
-        raise StorageError(
-            f"{str(path)!r} is in use by another process for over {_BUSY_MS // 1000} s.",
-            hint="Try again when it is done.",
-        ) from error
+        raise _busy(path) from error
     except apsw.Error as error:
         raise StorageError(f"{str(path)!r}: {error}.") from error
+
+
+def _busy(path: Path) -> StorageBusy:
+    return StorageBusy(
+        f"{str(path)!r} is in use by another process for over {_BUSY_MS // 1000} s.",
+        hint="Try again when it is done.",
+    )

@@ -6,12 +6,12 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from manyhands.errors import InputError
 from manyhands.journal.database import Database, open_database
@@ -19,6 +19,8 @@ from manyhands.journal.events import BODY, Answered, Event, RunFinished, RunStar
 from manyhands.journal.records import Conversation, RunRecord, RunState
 
 __all__ = ["Journal", "new_id", "no_conversation"]
+
+T = TypeVar("T")
 
 _TOMBSTONE = '{"kind":"note","reason":"context","text":"erased at the user\'s wish"}'
 
@@ -98,6 +100,10 @@ class Journal:
         self.close()
 
     # --- writing -----------------------------------------------------------------------------
+
+    async def when_free(self, work: Callable[[], T], *, threaded: bool = False) -> T:
+        """Do some of what follows on an event loop; see `Database.when_free`."""
+        return await self._db.when_free(work, threaded=threaded)
 
     def begin_run(self, run_id: str, conversation_id: str, started: RunStarted) -> Event:
         """Write a run's first event; the conversation is made if it is new."""
@@ -244,9 +250,9 @@ class Journal:
             )
         return found[0]
 
-    def runs(self, limit: int = 20) -> list[RunRecord]:
-        """The newest runs first."""
-        return self._runs("", (), limit)
+    def runs(self, limit: int = 20, *, without_door: str = "") -> list[RunRecord]:
+        """The newest runs first; those of one door may be left out."""
+        return self._runs("WHERE door != ?", (without_door,), limit)
 
     def _runs(self, where: str, parameters: Sequence[str], limit: int = -1) -> list[RunRecord]:
         rows = self._db.execute(  # the clauses are this module's own

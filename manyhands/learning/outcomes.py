@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -77,6 +78,10 @@ class Outcomes:
         trace: TracebackType | None,
     ) -> None:
         self._db.close()
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """See `Database.at_once`."""
+        return self._db.at_once()
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Write outcomes; one that is known already (a resumed run) is written once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from manyhands import __version__
@@ -58,10 +59,11 @@ async def journal_check(
         version=__version__,
     )
     with Journal.open(settings.journal.path) as journal:
-        first = journal.begin_run(run_id, started.conversation_id, started)
+        begin = partial(journal.begin_run, run_id, started.conversation_id, started)
+        first = await journal.when_free(begin)
         recorder = Recorder(journal, run_id, first.seq, lambda _: None)
-        with accounted(recorder, settings, steps=1) as ending:
-            recorder.record(StepStarted(step=step, hand=step, task=started.question))
+        async with accounted(recorder, settings, steps=1) as ending:
+            await recorder.emit(StepStarted(step=step, hand=step, task=started.question))
             checks = []
             for at, one in enumerate(found, start=1):
                 isolation = str(one.outcome.evidence.get("isolation", ""))
@@ -70,7 +72,7 @@ async def journal_check(
                 )
                 kept = await keep_case(one.case, f"{step}.{at}.json", recorder.keep)
                 checks.append(check.model_copy(update={"detail": {**check.detail, **kept}}))
-                recorder.record(
+                await recorder.emit(
                     CheckDone(
                         step=step,
                         attempt=1,
@@ -87,13 +89,13 @@ async def journal_check(
                 hand=HandName.VERIFY, status=status, summary=summary,
                 attempts=(attempt,), accepted=1,
             )  # fmt: skip
-            recorder.record(AttemptDone(step=step, attempt=attempt.model_dump(mode="json")))
-            recorder.record(
+            await recorder.emit(AttemptDone(step=step, attempt=attempt.model_dump(mode="json")))
+            await recorder.emit(
                 StepDone(
                     step=step, hand=step, status=status, summary=summary,
                     result=result.model_dump(mode="json"),
                 )
             )  # fmt: skip
-            recorder.record(Answered(text=summary, status=status))
+            await recorder.emit(Answered(text=summary, status=status))
             ending.outcome = RunOutcome.ANSWERED
     return [str(check.detail["rerun"]) for check in checks]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
+
+import anyio
 
 from manyhands.errors import (
     BudgetExceeded,
@@ -74,6 +77,8 @@ class Controller:
         self.notes: dict[str, str] = {}
         #: step -> artifact with the whole value, where the note shows only a part of it
         self.handles: dict[str, str] = {}
+        #: the steps that a budget left undone: first the one at which it ran out
+        self.undone: list[str] = []
 
     async def arrange(self, steps: Sequence[PlanStep]) -> list[str]:
         """The order in which the models that the plan needs are loaded in as few seconds as can be.
@@ -161,8 +166,10 @@ class Controller:
                 except BudgetExceeded as error:
                     stop = error
             if name not in self._results:
+                summary = "Not begun." if self.undone else f"Not done: {stop}"
+                self.undone.append(name)
                 self._results[name] = HandResult(
-                    hand=step.hand, status=Status.FAILED, summary=f"Not done: {stop}"
+                    hand=step.hand, status=Status.FAILED, summary=summary
                 )
             await self._report(step, self._results[name])
         await self._announce(())
@@ -256,7 +263,8 @@ class Controller:
             return HandResult(hand=step.hand, status=Status.FAILED, summary=str(error))
         if self._box.routes is not None:
             try:
-                self._box.routes.learn(step.hand, request, step.id, result)
+                learn = partial(self._box.routes.learn, step.hand, request, step.id, result)
+                await anyio.to_thread.run_sync(learn, abandon_on_cancel=True)
             except StorageError as error:
                 await self._box.emit(Note(reason=NoteReason.MEMORY, text=str(error), step=step.id))
         return result

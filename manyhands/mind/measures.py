@@ -21,7 +21,8 @@ __all__ = ["kept_meter"]
 def kept_meter(settings: Settings, *, learns: bool) -> Iterator[Meter]:
     """A meter that begins where earlier runs ended.
 
-    A file that cannot be used costs exactness, not the run; who learns outcomes from it tells.
+    A file that cannot be used, or is just in use, costs exactness, not the run; who learns
+    outcomes from it tells.
 
     Args:
         learns: whether it is kept; counts of scripted models say nothing of real ones.
@@ -36,6 +37,6 @@ def kept_meter(settings: Settings, *, learns: bool) -> Iterator[Meter]:
         yield meter
     finally:
         if learns and meter.changed:
-            with suppress(StorageError), Outcomes.open(path) as outcomes:
+            with suppress(StorageError), Outcomes.open(path) as outcomes, outcomes.at_once():
                 for model in sorted(meter.changed):
                     outcomes.keep_measure(model, meter.state(model), time.time())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ class Mind:
 
     Args:
         settings: where the models are and what may be spent; the user's own when None.
-        roles: the roles by name; the shipped and the user's own when None.
+        roles: the roles by name; when None the shipped and the user's own (`load_roles`).
         door: which door asks; written to the journal.
         simulated: the models are scripted; every answer then says so. `look` asks the server.
         approve: asks a person about an effect; without it nothing that needs asking happens.
@@ -125,6 +126,7 @@ class Mind:
 
         Raises:
             InputError: an empty question, unusable data, or an unknown conversation or role.
+            RoleError: the file of the role that was asked for is wrong.
             ManyhandsError: the models, the sandbox or the journal cannot be used.
         """
         answer: Answer | None = None
@@ -175,9 +177,10 @@ class Mind:
         text = redact(question.strip())
         if not text:
             raise InputError("The question is empty.", hint="Ask something in plain words.")
+        from manyhands.roles.loader import no_role
+
         if role and role not in self.roles:
-            known = ", ".join(sorted(self.roles))
-            raise InputError(f"There is no role {role!r}.", hint=f"Roles: {known}.")
+            raise no_role(role, self.roles)
         files = open_data(data)
         await self.look()
         with self.journal() as journal:
@@ -210,7 +213,9 @@ class Mind:
                 version=__version__,
                 simulated=self.simulated,
             )
-            first = journal.begin_run(run_id, asked.conversation_id, started)
+            first = await journal.when_free(
+                partial(journal.begin_run, run_id, asked.conversation_id, started)
+            )
             playing = self._play(journal, asked, files, [first], review=review)
             async with aclosing(playing) as items:
                 async for item in items:
@@ -251,7 +256,7 @@ class Mind:
                 simulated=self.simulated,
             )
             files = unchanged(open_data(started.data), started.sha256)
-            journal.take_over(record.id)
+            await journal.when_free(partial(journal.take_over, record.id))
             playing = self._play(journal, asked, files, events, review=review)
             async with aclosing(playing) as items:
                 async for item in items:
@@ -280,7 +285,7 @@ class Mind:
             watch(events[0])
         failure: ManyhandsError | None = None
         left = False
-        with surely_ended(recorder, self.settings), send, receive:
+        async with surely_ended(recorder, self.settings), send, receive:
             yield events[0]
             async with anyio.create_task_group() as tasks:
 
@@ -313,7 +318,7 @@ class Mind:
         events: Sequence[Event],
     ) -> Answer:
         steps = self.settings.budgets.steps
-        with accounted(recorder, self.settings, steps) as ending:
+        async with accounted(recorder, self.settings, steps) as ending:
             memory = self._memory(question)
             async with self._tools(
                 recorder, files, ending.purse, events, memory, hands=question.hands
@@ -331,7 +336,7 @@ class Mind:
                 if memory is not None and answer.steps:
                     fault = await memory.keep(answer)
                     if fault:
-                        recorder.record(Note(reason=NoteReason.MEMORY, text=fault))
+                        await recorder.emit(Note(reason=NoteReason.MEMORY, text=fault))
             ending.outcome = RunOutcome.ASKED if answer.question_back else RunOutcome.ANSWERED
         return answer
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
+from manyhands.errors import StorageBusy, StorageError
 from manyhands.hands.contracts import Artifact
 from manyhands.journal.events import BODY, Body, Event, RunFinished, RunOutcome
 from manyhands.journal.store import Journal
@@ -22,8 +25,19 @@ if TYPE_CHECKING:
 __all__ = ["Ending", "Recorder", "accounted", "surely_ended"]
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """A durable event on its way to the journal, and why it never got there."""
+
+    event: Event
+    fault: StorageError | None = None
+
+
 class Recorder:
     """Writes an event before it is shown; secrets leave it first.
+
+    While another process has the journal, who emits waits and the event loop goes on. Events wait
+    in order, and one whose task is cancelled stays in its place: it is written before the next.
 
     Args:
         seq: of the last event that was written for the run.
@@ -40,29 +54,72 @@ class Recorder:
         self.run_id = run_id
         self._seq = seq
         self._show = show
+        self._queue: deque[_Waiting] = deque()
         self.ended = False
 
     def record(self, body: Body) -> None:
-        """Write and show; no await stands between, so that a cancelled task can still write."""
+        """Write and show without an event loop: it waits as long as others have the journal."""
+        waiting = self._take(body)
+        self._drain()
+        _raise(waiting)
+
+    async def emit(self, body: Body) -> None:
+        """Write and show; when this returns, a durable event is in the journal."""
+        await self._put(body)
+        await anyio.lowlevel.checkpoint()
+
+    async def end(self, body: RunFinished) -> None:
+        """Write a run's end and all that waits before it, also in a task that is cancelled."""
+        try:
+            with anyio.CancelScope(shield=True):
+                await self._put(body)
+        except anyio.get_cancelled_exc_class():  # by the event loop itself: no shield holds that
+            self._drain()
+            raise
+
+    async def _put(self, body: Body) -> None:
+        waiting = self._take(body)
+        if waiting is not None:
+            await self._journal.when_free(self._drain)
+        _raise(waiting)
+
+    def _take(self, body: Body) -> _Waiting | None:
+        """Give a durable event its place, or show one that only passes by."""
         clean = BODY.validate_python(redact_value(body.model_dump(mode="json")))
         event = Event(run_id=self.run_id, seq=self._seq, at=time.time(), body=clean)
-        if event.durable:
-            event = self._journal.append(event)
+        if not event.durable:
+            self._tell(event)
+            return None
+        self._queue.append(_Waiting(event))
+        return self._queue[-1]
+
+    def _drain(self) -> None:
+        """Write and show what waits, in order; raises only `StorageBusy`, and then all waits on."""
+        while self._queue:
+            waiting = self._queue[0]
+            try:
+                event = self._journal.append(waiting.event)
+            except StorageBusy:
+                raise
+            except StorageError as fault:
+                waiting.fault = fault
+                self._queue.popleft()
+                continue
+            self._queue.popleft()
             self._seq = event.seq
-            self.ended = self.ended or isinstance(clean, RunFinished)
+            self.ended = self.ended or isinstance(event.body, RunFinished)
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
         try:
             self._show(event)
         except (anyio.ClosedResourceError, anyio.BrokenResourceError):
             return  # the door has left; the journal still has it
 
-    async def emit(self, body: Body) -> None:
-        self.record(body)
-        await anyio.lowlevel.checkpoint()
-
     async def keep(self, name: str, media_type: str, content: bytes) -> Artifact:
         """Store an artifact of this run."""
-        artifact_id = await anyio.to_thread.run_sync(
-            self._journal.keep, self.run_id, name, media_type, content
+        artifact_id = await self._journal.when_free(
+            partial(self._journal.keep, self.run_id, name, media_type, content), threaded=True
         )
         return Artifact(id=artifact_id, name=name, media_type=media_type, size=len(content))
 
@@ -79,8 +136,13 @@ class Ending:
     outcome: RunOutcome = RunOutcome.STOPPED
 
 
-@contextmanager
-def accounted(recorder: Recorder, settings: Settings, steps: int) -> Iterator[Ending]:
+def _raise(waiting: _Waiting | None) -> None:
+    if waiting is not None and waiting.fault is not None:
+        raise waiting.fault
+
+
+@asynccontextmanager
+async def accounted(recorder: Recorder, settings: Settings, steps: int) -> AsyncIterator[Ending]:
     """A run within its budgets; its end is written whatever happens, also when it is cancelled.
 
     Args:
@@ -105,8 +167,7 @@ def accounted(recorder: Recorder, settings: Settings, steps: int) -> Iterator[En
         ending.outcome, error = RunOutcome.FAILED, str(fault) or type(fault).__name__
         raise
     finally:
-        # No await stands between here and the disk.
-        recorder.record(
+        await recorder.end(
             RunFinished(
                 outcome=ending.outcome,
                 seconds=ending.purse.seconds,
@@ -116,12 +177,12 @@ def accounted(recorder: Recorder, settings: Settings, steps: int) -> Iterator[En
         )
 
 
-@contextmanager
-def surely_ended(recorder: Recorder, settings: Settings) -> Iterator[None]:
+@asynccontextmanager
+async def surely_ended(recorder: Recorder, settings: Settings) -> AsyncIterator[None]:
     """Write the end also of a run that was left before its work had begun."""
     try:
         yield
     finally:
         if not recorder.ended:
-            with accounted(recorder, settings, steps=0):
+            async with accounted(recorder, settings, steps=0):
                 pass

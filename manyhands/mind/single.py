@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +86,18 @@ async def work_one(
         simulated=mind.simulated,
     )
     with mind.journal() as journal:
-        first = journal.begin_run(run_id, conversation_id, started)
+        first = await journal.when_free(
+            partial(journal.begin_run, run_id, conversation_id, started)
+        )
         show(first)
         recorder = Recorder(journal, run_id, first.seq, show)
-        with accounted(recorder, mind.settings, steps=1) as ending:
+        async with accounted(recorder, mind.settings, steps=1) as ending:
             async with _toolbox(mind, recorder, ending.purse, files, door) as toolbox:
                 if notes is not None:
                     toolbox = replace(toolbox, remote=None)
                 controller = Controller(toolbox, given=notes or "", answers=False)
                 (report,) = await controller.run([step], [step.id])
-            recorder.record(Answered(text=report.result.summary, status=report.result.status))
+            await recorder.emit(Answered(text=report.result.summary, status=report.result.status))
             ending.outcome = RunOutcome.ANSWERED
     return run_id, report.result
 

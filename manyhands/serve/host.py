@@ -19,7 +19,7 @@ import anyio
 
 from manyhands.configuration.model import bare_name
 from manyhands.engines.ollama import OllamaEngine
-from manyhands.errors import DeadlineExceeded, EngineError, StorageError
+from manyhands.errors import DeadlineExceeded, EngineError, StorageBusy, StorageError
 from manyhands.schedule.estimates import LoadSample, expected_load_s
 from manyhands.schedule.model import LoadCost, ModelKey, Room
 from manyhands.schedule.scheduler import (
@@ -372,6 +372,8 @@ class HostOwner:
         if self._times is not None:
             try:
                 self._times.add(self.url, sample, time.time())
+            except StorageBusy:
+                return  # this one is not kept
             except StorageError:
                 self._times = None  # measured all the same, only not kept for the next process
 

@@ -39,8 +39,12 @@ class LoadTimes:
         self._db.close()
 
     def add(self, host: str, sample: LoadSample, at: float) -> None:
-        """Keep one measurement; only the newest of each file stay."""
-        with self._db.transaction():
+        """Keep one measurement; only the newest of each file stay.
+
+        Raises:
+            StorageBusy: another process writes just now; it is not waited for.
+        """
+        with self._db.at_once(), self._db.transaction():
             self._db.execute(
                 "INSERT INTO loads (host, weights, at, size, seconds) VALUES (?, ?, ?, ?, ?)",
                 (host, sample.weights, at, sample.size, sample.seconds),

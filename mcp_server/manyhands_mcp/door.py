@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, InputRequiredResult
 
-from manyhands.errors import InputError, ManyhandsError
+from manyhands.errors import InputError, ManyhandsError, StorageBusy
 from manyhands.hands.contracts import OWN_WORD, HandName
 from manyhands.jobs.records import JobRecord, JobState, QuestionKind
 from manyhands.jobs.runner import Jobs, Work
@@ -177,7 +178,7 @@ class Door:
                 await self.jobs.give(job_id, principal, question_id, said)
                 return await self.follow(ctx, job_id, min(wait_s, self.wait_s(ctx)))
             if action == "cancel":
-                return self.reply(ctx, await self.jobs.stop(job_id, principal, _CANCEL_S))
+                return await self.reply(ctx, await self.jobs.stop(job_id, principal, _CANCEL_S))
             if action == "answer":
                 question = record.question
                 if question is None:
@@ -192,7 +193,7 @@ class Door:
                     raise InputError("The answer is empty.", hint="Put it into `text`.")
                 await self.jobs.give(job_id, principal, question.id, text)
         if action == "fetch":
-            return self.reply(ctx, record)
+            return await self.reply(ctx, record)
         return await self.follow(ctx, job_id, min(wait_s, self.wait_s(ctx)))
 
     # --- calls and jobs ------------------------------------------------------------------------
@@ -225,7 +226,7 @@ class Door:
                 record = self.jobs.get(job_id, principal)
                 await self.jobs.give(job_id, principal, question_id, said)
             else:
-                record = self.jobs.start(principal, kind, arguments, work, about=about)
+                record = await self.jobs.start(principal, kind, arguments, work, about=about)
         return await self._follow_call(ctx, record.id, wait_s)
 
     async def _follow_call(self, ctx: Ctx, job_id: str, wait_s: float | None) -> ToolReply:
@@ -233,7 +234,7 @@ class Door:
         if task is not None:
             task.job_id = job_id
             principal = self.principal(ctx)
-            return self.reply(ctx, await self.jobs.wait(job_id, principal, task.wait_s))
+            return await self.reply(ctx, await self.jobs.wait(job_id, principal, task.wait_s))
         return await self.follow(ctx, job_id, self.wait_s(ctx) if wait_s is None else wait_s)
 
     async def follow(self, ctx: Ctx, job_id: str, seconds: float) -> ToolReply:
@@ -255,14 +256,14 @@ class Door:
                 )
                 question = record.question
                 if record.state is not JobState.NEEDS_INPUT or question is None:
-                    return self.reply(ctx, record)
+                    return await self.reply(ctx, record)
                 if not asking.can_ask(ctx):
-                    return self.reply(ctx, record)
+                    return await self.reply(ctx, record)
                 if asking.is_modern(ctx):
                     return asking.ask_with_result(job_id, question)
                 said = await asking.ask_now(ctx, question, max(1.0, end - anyio.current_time()))
                 if said is None:
-                    return self.reply(ctx, await self.jobs.now(job_id, principal))
+                    return await self.reply(ctx, await self.jobs.now(job_id, principal))
                 await self.jobs.give(job_id, principal, question.id, said)
         except anyio.get_cancelled_exc_class():
             if not self.limits.detach:
@@ -270,11 +271,11 @@ class Door:
                     await self.jobs.stop(job_id, principal, 0.0)
             raise
 
-    def reply(self, ctx: Ctx, record: JobRecord) -> CallToolResult:
+    async def reply(self, ctx: Ctx, record: JobRecord) -> CallToolResult:
         """The job as it stands, within the client's limits; a result is then delivered."""
-        return self.reply_to(self.principal(ctx), record)
+        return await self.reply_to(self.principal(ctx), record)
 
-    def reply_to(self, principal: str, record: JobRecord) -> CallToolResult:
+    async def reply_to(self, principal: str, record: JobRecord) -> CallToolResult:
         """The same for a principal."""
         result = tool_result(
             record,
@@ -284,7 +285,9 @@ class Door:
             charts=self.charts if principal == LOCAL else None,
         )
         if not record.state.open:
-            self.jobs.store.deliver(record.id)
+            store = self.jobs.store
+            with suppress(StorageBusy):  # better told twice than not at all
+                await store.when_free(partial(store.deliver, record.id))
         return result
 
 

@@ -83,7 +83,8 @@ class _Room:
         works = self._door.works
         work = works.make(given.kind, given.arguments, caller)
         about = works.about(given.arguments, caller)
-        record = self._door.jobs.start(LOCAL, given.kind, given.arguments, work, about=about)
+        jobs = self._door.jobs
+        record = await jobs.start(LOCAL, given.kind, given.arguments, work, about=about)
         await call.json({"id": record.id})
 
     async def one(self, call: Call) -> None:

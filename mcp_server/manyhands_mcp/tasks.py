@@ -117,7 +117,8 @@ class Tasks(Extension):
                         for one in record.questions
                     }
             case "completed":
-                reply = self._door.reply_to(self._door.principal_of(ctx.request), record)
+                principal = self._door.principal_of(ctx.request)
+                reply = await self._door.reply_to(principal, record)
                 told["result"] = reply.model_dump(mode="json", by_alias=True, exclude_none=True)
             case "failed":
                 told["error"] = {"code": INTERNAL_ERROR, "message": told["statusMessage"]}

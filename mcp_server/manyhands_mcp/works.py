@@ -23,6 +23,7 @@ from manyhands.journal.store import no_conversation
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
 from manyhands.remote.hands import META
+from manyhands.roles.loader import no_role
 from manyhands_mcp.caller import LOCAL, Caller
 from manyhands_mcp.phases import phase_of
 from manyhands_mcp.replies import Outcome, of_answer, of_hand
@@ -114,9 +115,7 @@ class Works:
         self._check_owner(arguments.get("conversation_id", ""), caller.principal)
         role = arguments.get("role", "")
         if role and role not in self._mind.roles:
-            raise InputError(
-                f"There is no role {role!r}.", hint=f"Roles: {', '.join(self._mind.roles)}."
-            )
+            raise no_role(role, self._mind.roles)
 
         async def work(live: LiveJob) -> dict[str, Any]:
             async def approve(effect: Effect, why: str) -> Choice:

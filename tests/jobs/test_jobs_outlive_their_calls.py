@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
+from helpers_locks import another_writer
 
 from manyhands.errors import InputError
 from manyhands.jobs.records import JobRecord, JobState, QuestionKind
@@ -52,7 +53,7 @@ async def endless(live: LiveJob) -> dict[str, Any]:
 @pytest.mark.anyio
 async def test_a_result_is_kept_for_who_asked_and_for_nobody_else(store: JobStore) -> None:
     async with Jobs(store) as jobs:
-        record = jobs.start("ann", "code", {"task": "x"}, quick)
+        record = await jobs.start("ann", "code", {"task": "x"}, quick)
         done = await jobs.wait(record.id, "ann", 30)
         assert (done.state, done.result) == (JobState.DONE, {"answer": 42})
         for stranger in ("bob", "", "ann "):
@@ -67,14 +68,14 @@ async def test_the_same_call_is_the_same_job_until_its_result_is_delivered(
     store: JobStore,
 ) -> None:
     async with Jobs(store) as jobs:
-        first = jobs.start("ann", "code", {"a": 1, "b": 2}, quick)
-        assert jobs.start("ann", "code", {"b": 2, "a": 1}, quick).id == first.id
-        assert jobs.start("bob", "code", {"a": 1, "b": 2}, quick).id != first.id
-        assert jobs.start("ann", "math", {"a": 1, "b": 2}, quick).id != first.id
+        first = await jobs.start("ann", "code", {"a": 1, "b": 2}, quick)
+        assert (await jobs.start("ann", "code", {"b": 2, "a": 1}, quick)).id == first.id
+        assert (await jobs.start("bob", "code", {"a": 1, "b": 2}, quick)).id != first.id
+        assert (await jobs.start("ann", "math", {"a": 1, "b": 2}, quick)).id != first.id
         await jobs.wait(first.id, "ann", 5)
-        assert jobs.start("ann", "code", {"a": 1, "b": 2}, quick).id == first.id
+        assert (await jobs.start("ann", "code", {"a": 1, "b": 2}, quick)).id == first.id
         store.deliver(first.id)
-        assert jobs.start("ann", "code", {"a": 1, "b": 2}, quick).id != first.id
+        assert (await jobs.start("ann", "code", {"a": 1, "b": 2}, quick)).id != first.id
 
 
 @pytest.mark.anyio
@@ -85,7 +86,7 @@ async def test_waiting_ends_in_time_and_tells_what_goes_on(store: JobStore) -> N
         told.append(record.phase)
 
     async with Jobs(store) as jobs:
-        record = jobs.start("ann", "code", {}, endless)
+        record = await jobs.start("ann", "code", {}, endless)
         still = await jobs.wait(record.id, "ann", 0.2, every_s=0.02, tick=tick)
         assert still.state is JobState.RUNNING
         assert "hangs" in told
@@ -100,7 +101,7 @@ async def test_a_question_takes_one_answer(store: JobStore) -> None:
         return {"said": await live.ask(QuestionKind.QUESTION, "Which file?")}
 
     async with Jobs(store) as jobs:
-        record = jobs.start("ann", "ask_mind", {}, asking)
+        record = await jobs.start("ann", "ask_mind", {}, asking)
         waiting = await jobs.wait(record.id, "ann", 30)
         assert waiting.state is JobState.NEEDS_INPUT
         assert waiting.question is not None
@@ -116,8 +117,8 @@ async def test_a_fault_of_the_work_fails_its_job_and_no_other(store: JobStore) -
         raise InputError("The table is empty.", hint="Give another.")
 
     async with Jobs(store) as jobs:
-        good = jobs.start("ann", "code", {}, endless)
-        bad = await jobs.wait(jobs.start("ann", "math", {}, broken).id, "ann", 5)
+        good = await jobs.start("ann", "code", {}, endless)
+        bad = await jobs.wait((await jobs.start("ann", "math", {}, broken)).id, "ann", 5)
         assert (bad.state, bad.error) == (JobState.FAILED, "The table is empty. Give another.")
         assert jobs.get(good.id, "ann").state is JobState.RUNNING
 
@@ -125,7 +126,7 @@ async def test_a_fault_of_the_work_fails_its_job_and_no_other(store: JobStore) -
 @pytest.mark.anyio
 async def test_closing_records_what_was_cut(tmp_path: Path, store: JobStore) -> None:
     async with Jobs(store) as jobs:
-        record = jobs.start("ann", "code", {}, endless)
+        record = await jobs.start("ann", "code", {}, endless)
         await jobs.wait(record.id, "ann", 0.05)
     again = JobStore.open(tmp_path / "jobs.db", store.clock)
     found = again.get(record.id, "ann")
@@ -137,7 +138,7 @@ async def test_closing_records_what_was_cut(tmp_path: Path, store: JobStore) -> 
 @pytest.mark.anyio
 async def test_ids_are_random_and_expire(store: JobStore, clock: Clock) -> None:
     async with Jobs(store) as jobs:
-        ids = {jobs.start("ann", "code", {"n": n}, quick).id for n in range(50)}
+        ids = {(await jobs.start("ann", "code", {"n": n}, quick)).id for n in range(50)}
         assert len(ids) == 50
         assert all(len(one) == len("job_") + 32 for one in ids)
         for one in ids:
@@ -153,10 +154,10 @@ async def test_ids_are_random_and_expire(store: JobStore, clock: Clock) -> None:
 async def test_more_open_jobs_than_the_bound_are_refused(store: JobStore) -> None:
     async with Jobs(store, most_open=3) as jobs:
         for number in range(3):
-            jobs.start("ann", "code", {"n": number}, endless)
+            await jobs.start("ann", "code", {"n": number}, endless)
         with pytest.raises(InputError, match="3 jobs are open"):
-            jobs.start("ann", "code", {"n": 3}, endless)
-        assert jobs.start("bob", "code", {"n": 3}, endless).principal == "bob"
+            await jobs.start("ann", "code", {"n": 3}, endless)
+        assert (await jobs.start("bob", "code", {"n": 3}, endless)).principal == "bob"
 
 
 _CHILD = """
@@ -171,9 +172,9 @@ async def main():
     async def endless(live):
         await anyio.sleep_forever()
     async with Jobs(JobStore.open(Path(sys.argv[1]))) as jobs:
-        done = jobs.start("ann", "code", {"n": 1}, quick)
+        done = await jobs.start("ann", "code", {"n": 1}, quick)
         await jobs.wait(done.id, "ann", 30)
-        hangs = jobs.start("ann", "code", {"n": 2}, endless)
+        hangs = await jobs.start("ann", "code", {"n": 2}, endless)
         print(done.id, hangs.id, flush=True)
         await anyio.sleep_forever()
 
@@ -219,7 +220,7 @@ async def test_two_questions_at_the_same_time_each_get_their_answer(store: JobSt
         return dict(said)
 
     async with Jobs(store) as jobs:
-        record = jobs.start("ann", "ask_mind", {}, twice)
+        record = await jobs.start("ann", "ask_mind", {}, twice)
         with anyio.fail_after(20):
             while len(jobs.get(record.id, "ann").questions) < 2:
                 await anyio.lowlevel.checkpoint()
@@ -242,7 +243,7 @@ async def test_a_fault_that_nobody_foresaw_is_told_apart_from_a_failed_job(store
 
     async with Jobs(store) as jobs:
         states = [
-            (await jobs.wait(jobs.start("ann", kind, {}, work).id, "ann", 5)).state
+            (await jobs.wait((await jobs.start("ann", kind, {}, work)).id, "ann", 5)).state
             for kind, work in (("a", fails), ("b", breaks))
         ]
     assert states == [JobState.FAILED, JobState.BROKEN]
@@ -269,12 +270,12 @@ async def test_no_secret_and_no_long_text_of_a_call_is_kept(
     table = "x\n" + "secretcell\n" * 5_000
     async with Jobs(store) as jobs:
         asked = {"question": f"use {KEY}", "data": [table]}
-        first = jobs.start("ann", "ask_mind", asked, leaks)
+        first = await jobs.start("ann", "ask_mind", asked, leaks)
         await jobs.wait(first.id, "ann", 5)
-        assert jobs.start("ann", "ask_mind", asked, leaks).id == first.id
+        assert (await jobs.start("ann", "ask_mind", asked, leaks)).id == first.id
         other = {**asked, "data": [table + "y"]}
-        assert jobs.start("ann", "ask_mind", other, leaks).id != first.id
-        await jobs.wait(jobs.start("ann", "code", {}, fails).id, "ann", 5)
+        assert (await jobs.start("ann", "ask_mind", other, leaks)).id != first.id
+        await jobs.wait((await jobs.start("ann", "code", {}, fails)).id, "ann", 5)
     told = [one for one in store.recent("ann") if one.id == first.id]
     assert told[0].arguments["data"] == [f"[{len(table):,} characters, not kept]"]
     kept = bytes_of(tmp_path)
@@ -287,7 +288,7 @@ async def test_a_process_that_lives_for_weeks_forgets_old_results(
     store: JobStore, clock: Clock, tmp_path: Path
 ) -> None:
     async with Jobs(store, sweep_s=0.01) as jobs:
-        old = jobs.start("ann", "code", {"task": "velvetword"}, quick)
+        old = await jobs.start("ann", "code", {"task": "velvetword"}, quick)
         await jobs.wait(old.id, "ann", 5)
         clock.now += KEPT_S + 1
         with anyio.fail_after(20):
@@ -311,9 +312,9 @@ async def test_a_listener_that_fails_ends_no_job(
 
     async with Jobs(store) as jobs:
         jobs.listeners.extend((fails, hears))
-        first = jobs.start("ann", "code", {"n": 1}, quick)
+        first = await jobs.start("ann", "code", {"n": 1}, quick)
         await jobs.wait(first.id, "ann", 5)
-        second = jobs.start("ann", "code", {"n": 2}, quick)
+        second = await jobs.start("ann", "code", {"n": 2}, quick)
         assert (await jobs.wait(second.id, "ann", 5)).state is JobState.DONE
     assert heard == [first.id, second.id]
     assert "the client's fault" in caplog.text
@@ -338,7 +339,7 @@ async def test_who_listens_hears_of_a_job_that_another_process_works_on(
             await let.wait()
             return {}
 
-        job = works.start("ann", "code", {}, waits)
+        job = await works.start("ann", "code", {}, waits)
         with pytest.raises(InputError):
             listens.watch(job.id, "bob")
         listens.watch(job.id, "ann")
@@ -346,3 +347,46 @@ async def test_who_listens_hears_of_a_job_that_another_process_works_on(
         with anyio.fail_after(20):
             await heard.wait()
     other.close()
+
+
+@pytest.mark.anyio
+async def test_a_file_that_another_process_writes_to_blocks_no_loop_and_loses_no_end(
+    tmp_path: Path, store: JobStore
+) -> None:
+    let = anyio.Event()
+
+    async def waits(live: LiveJob) -> dict[str, Any]:
+        live.began("run_1")
+        await let.wait()
+        return {"answer": 42}
+
+    records: list[JobRecord] = []
+    with another_writer(tmp_path / "jobs.db") as writer, anyio.fail_after(60):
+        async with Jobs(store) as jobs, anyio.create_task_group() as tasks:
+
+            async def start() -> None:
+                records.append(await jobs.start("ann", "code", {}, waits))
+
+            writer.take()
+            tasks.start_soon(start)
+            await _turns()
+            assert records == [], "no job is told of that is not in the file"
+            writer.let_go()
+            while not records:  # noqa: ASYNC110  nobody tells when a file is free
+                await anyio.sleep(0.001)
+            await _turns()  # so that it has begun
+            writer.take()
+            await _turns()
+            let.set()
+            await _turns()
+            assert jobs.get(records[0].id, "ann").state is JobState.RUNNING
+            writer.let_go()
+            done = await jobs.wait(records[0].id, "ann", 50)
+            assert (done.state, done.result) == (JobState.DONE, {"answer": 42})
+    (kept,) = store.recent("ann")
+    assert (kept.state, kept.run_id, kept.result) == (JobState.DONE, "run_1", {"answer": 42})
+
+
+async def _turns() -> None:
+    for _ in range(50):
+        await anyio.sleep(0.001)

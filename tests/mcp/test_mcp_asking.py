@@ -130,7 +130,7 @@ async def test_a_question_that_comes_up_while_job_waits_takes_its_answer(
         door_on() as door,
         Client(build_server(door), mode=mode, elicitation_callback=callback) as client,
     ):
-        record = door.jobs.start("local", "ask_mind", {}, work)
+        record = await door.jobs.start("local", "ask_mind", {}, work)
         async with anyio.create_task_group() as tasks:
 
             async def wait() -> None:
@@ -152,7 +152,7 @@ async def test_a_model_cannot_approve_through_job(door_on: Any, mode: Any) -> No
         return {"status": "ok", "summary": "done"}
 
     async with door_on() as door, Client(build_server(door), mode=mode) as client:
-        record = door.jobs.start("local", "ask_mind", {}, work)
+        record = await door.jobs.start("local", "ask_mind", {}, work)
         waiting = await door.jobs.wait(record.id, "local", 5)
         assert waiting.state is JobState.NEEDS_INPUT
         refused = await client.call_tool(

@@ -36,7 +36,7 @@ async def test_a_long_result_keeps_within_8000_tokens_and_links_to_the_whole(
         return made.model_dump(mode="json")
 
     async with door_on() as door, Client(build_server(door), mode=mode) as client:
-        record = door.jobs.start("local", "code", {}, work)
+        record = await door.jobs.start("local", "code", {}, work)
         result = await client.call_tool("job", {"job_id": record.id})
         text = result.content[0].text  # type: ignore[union-attr]
         got = dict(result.structured_content or {})
@@ -169,7 +169,7 @@ async def test_a_client_that_listens_no_more_takes_nobody_elses_word(door_on: An
             Client(server, mode="legacy", message_handler=listening("leaves")) as leaves,
             Client(server, mode="legacy", message_handler=listening("stays")) as stays,
         ):
-            uri = f"manyhands://jobs/{door.jobs.start('local', 'code', {}, work).id}"
+            uri = f"manyhands://jobs/{(await door.jobs.start('local', 'code', {}, work)).id}"
             for client in (leaves, stays):
                 await client.session.subscribe_resource(uri)
             await leaves.session.unsubscribe_resource(uri)

@@ -148,7 +148,7 @@ async def test_30_handles_are_random_and_expire(tmp_path: Path) -> None:
         return {}
 
     async with Jobs(store) as jobs:
-        ids = {jobs.start("p", "k", {"n": n}, work).id for n in range(100)}
+        ids = {(await jobs.start("p", "k", {"n": n}, work)).id for n in range(100)}
         for one in ids:
             await jobs.wait(one, "p", 5)
         assert len({one[4:10] for one in ids}) == 100  # already the beginnings differ
@@ -230,9 +230,9 @@ async def test_37_calls_are_bounded_and_written_down(tmp_path: Path) -> None:
 
     async with Jobs(store, most_open=5) as jobs:
         for number in range(5):
-            jobs.start("p", "code", {"task": f"t{number}"}, endless)
+            await jobs.start("p", "code", {"task": f"t{number}"}, endless)
         with pytest.raises(InputError, match="open already"):
-            jobs.start("p", "code", {"task": "one more"}, endless)
+            await jobs.start("p", "code", {"task": "one more"}, endless)
         told = store.recent("p")
         assert {record.arguments["task"] for record in told} == {f"t{n}" for n in range(5)}
         assert all(record.created > 0 and record.principal == "p" for record in told)
