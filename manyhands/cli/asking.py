@@ -14,7 +14,8 @@ from rich.console import Console
 
 from manyhands.cli.observing import writer_from_environment
 from manyhands.cli.reviewing import approve_at_terminal
-from manyhands.errors import fault_in
+from manyhands.errors import BudgetExceeded, fault_in
+from manyhands.hands.contracts import Status
 from manyhands.journal.events import Event
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
@@ -133,6 +134,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "open_points": list(answer.open_points),
         "artifacts": [item.model_dump(mode="json") for item in answer.artifacts],
         "usage": {**answer.usage.model_dump(mode="json"), "seconds": round(answer.seconds, 3)},
+        "exhausted": answer.exhausted,
         "simulated": answer.simulated,
         "run_id": answer.run_id,
         "conversation_id": answer.conversation_id,
@@ -140,7 +142,9 @@ def answer_json(answer: Answer) -> dict[str, Any]:
 
 
 def exit_code(answer: Answer) -> int:
-    """0 for an answer (its status says how good it is) or a question back, else 10 or 11."""
+    """0 for an answer (its status says how good it is) or a question back, else 5, 10 or 11."""
+    if answer.exhausted and answer.status is Status.FAILED:
+        return BudgetExceeded.exit_code
     return 0 if answer.question_back else _EXIT_CODES[str(answer.status)]
 
 

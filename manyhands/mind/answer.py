@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from manyhands.hands.contracts import Artifact, Evidence, HandName, HandResult, Spend, Status
 
-__all__ = ["Answer", "Claim", "EffectTold", "StepReport", "current", "judge_answer"]
+__all__ = ["Answer", "Claim", "EffectTold", "StepReport", "current", "judge_answer", "unwritten"]
 
 
 class _Frozen(BaseModel):
@@ -50,6 +50,7 @@ class Answer(_Frozen):
         status: how far the text may be trusted; see `judge_answer`.
         question_back: what the mind needs to know first; the text is then empty.
         open_points: what stayed unproved, in words.
+        exhausted: the limit that ran out (`tokens`, `seconds`, …); empty while none has.
         simulated: the models were scripted.
     """
 
@@ -64,6 +65,7 @@ class Answer(_Frozen):
     effects: tuple[EffectTold, ...] = ()
     usage: Spend = Spend()
     seconds: float = 0.0
+    exhausted: str = ""
     simulated: bool = False
 
     @property
@@ -130,3 +132,19 @@ def judge_answer(
     if statuses and statuses <= {Status.FAILED, Status.CANNOT}:
         return Status.CANNOT, points
     return Status.UNVERIFIED, points
+
+
+def unwritten(
+    steps: Iterable[StepReport], why: str, undone: Sequence[str] = ()
+) -> tuple[Status, str, tuple[str, ...]]:
+    """Status, text and open points where the mind could write no answer: what was reached.
+
+    Args:
+        undone: steps that a budget left undone.
+    """
+    reached = [report for report in current(steps) if report.id not in undone]
+    holds = any(report.result.status in (Status.VERIFIED, Status.REFUTED) for report in reached)
+    told = [f"- {one.id}: {one.result.status}. {one.result.summary}" for one in reached]
+    text = "\n".join([why, "", "What was reached:", *told]) if told else why
+    open_points = f"not done: {', '.join(undone)}" if undone else "the results stand as they are"
+    return (Status.UNVERIFIED if holds else Status.FAILED), text, (open_points,)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from manyhands.hands.contracts import Attempt, HandName, HandRequest, HandResult, MathRequest
+from manyhands.hands.contracts import (
+    Attempt,
+    HandName,
+    HandRequest,
+    HandResult,
+    MathKind,
+    MathRequest,
+)
 from manyhands.hands.work import Begin
 from manyhands.learning.outcomes import Outcome, Outcomes
 from manyhands.learning.routing import choose
@@ -13,7 +20,7 @@ from manyhands.learning.routing import choose
 if TYPE_CHECKING:
     from manyhands.settings import Settings
 
-__all__ = ["Routes", "ladder_of", "outcomes_of", "task_of"]
+__all__ = ["Routes", "ladder_of", "outcomes_of", "task_of", "tasks"]
 
 _LADDER = ("mind", "expert", "heavy")
 
@@ -21,6 +28,17 @@ _LADDER = ("mind", "expert", "heavy")
 def task_of(hand: HandName, request: HandRequest) -> str:
     """The kind of task that outcomes are kept by: `code`, `math:derivative`, …"""
     return f"{hand}:{request.kind}" if isinstance(request, MathRequest) else str(hand)
+
+
+def tasks() -> list[str]:
+    """Every kind of task that outcomes can be kept by, in the order of the hands."""
+    found: list[str] = []
+    for hand in HandName:
+        if hand is HandName.MATH:
+            found.extend(f"{hand}:{kind}" for kind in MathKind)
+        elif hand is not HandName.TOOL:  # no model works on it
+            found.append(str(hand))
+    return found
 
 
 def ladder_of(settings: Settings) -> dict[str, str]:

@@ -9,7 +9,7 @@ from itertools import count
 from manyhands.errors import BudgetExceeded, EngineError
 from manyhands.hands.contracts import HandName, HandResult, Status
 from manyhands.journal.events import AnswerDelta, Answered, Asked, Note, NoteReason
-from manyhands.mind.answer import Answer, Claim, EffectTold, StepReport, judge_answer
+from manyhands.mind.answer import Answer, Claim, EffectTold, StepReport, judge_answer, unwritten
 from manyhands.mind.budget import Purse
 from manyhands.mind.controller import Controller
 from manyhands.mind.council import Council
@@ -26,6 +26,8 @@ from manyhands.mind.writing import Writer
 __all__ = ["Reached", "Run"]
 
 _REVISIONS = 1
+#: What is open about an answer without steps.
+_DIRECT = "answered directly: nothing was run or checked"
 #: A contradiction has two sides, and each may be asked about once.
 _SIDES = 2
 
@@ -112,14 +114,17 @@ class Run:
                 frame
             )
             told = bool(written) and not self.reached.written
-            return await self._say(
-                Status.UNVERIFIED, written or frame.answer, effects=effects, told=told
-            )
+            return await self._direct(written or frame.answer, effects, told=told)
         told = framer.spoken == frame.answer
         if framer.spoken and not told:
             text = "the answer was written in another form than it was begun in"
             await self.toolbox.emit(Note(reason=NoteReason.RETRY, text=text))
-        return await self._say(Status.UNVERIFIED, frame.answer, effects=effects, told=told)
+        return await self._direct(frame.answer, effects, told=told)
+
+    async def _direct(self, text: str, effects: Sequence[EffectTold], *, told: bool) -> Answer:
+        return await self._say(
+            Status.UNVERIFIED, text, open_points=(_DIRECT,), effects=effects, told=told
+        )
 
     async def _council(self, reports: Sequence[StepReport] = (), found: str = "") -> Answer:
         verdict = await Council(self.toolbox, self.question, self._recalled, found).hold()
@@ -140,12 +145,13 @@ class Run:
         notes += [f"To be told as open: {point}." for point in settled.open_points]
         writer = Writer(self.toolbox, self.question)
         text, fault = self.reached.written, ""
-        if not text:
+        if controller.undone:
+            fault = f"Stopped at step {controller.undone[0]}. {self.purse.over}"
+        elif not text:
             text, fault = await writer.write(frame, notes, claims, controller.handles)
         if fault:
-            reached = [f"- {r.id}: {r.result.status}. {r.result.summary}" for r in reports]
-            said = "\n".join([fault, "", "What was reached:", *reached])
-            return await self._say(Status.FAILED, said, reports, claims, (fault,))
+            status, said, open_points = unwritten(reports, fault, controller.undone)
+            return await self._say(status, said, reports, claims, open_points)
         ground = [
             *notes,
             *(report.result.value for report in reports if report.id not in settled.wrong),
@@ -294,6 +300,7 @@ class Run:
             effects=tuple(effects),
             usage=self.purse.spent,
             seconds=self.purse.seconds,
+            exhausted=self.purse.over.limit if self.purse.over is not None else "",
             simulated=self.question.simulated,
         )
 

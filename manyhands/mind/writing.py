@@ -134,7 +134,7 @@ class Writer:
                 why = "was cut off at its token limit" if spoken.truncated else "is empty"
                 await self._box.emit(Note(reason=NoteReason.RETRY, text=f"the answer {why}"))
         except (EngineError, BudgetExceeded) as error:
-            return "", f"The steps are done, but the answer could not be written: {error}"
+            return "", f"The steps are done, but no answer could be written from them. {error}"
         return "", "The steps are done, but the mind wrote no whole answer."
 
     async def in_role(self, frame: Frame) -> str:

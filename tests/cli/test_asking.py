@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from helpers_cli import Stage, direct
@@ -27,8 +28,40 @@ def report(done: subprocess.CompletedProcess[str]) -> Mapping[str, object]:
 def test_an_answer_as_json_says_what_it_is(stage: Stage) -> None:
     answer = report(stage.run("ask", "Is it?", "--json"))
     assert answer["answer"] == {"text": "Yes.", "status": "unverified"}
+    assert answer["open_points"] == ["answered directly: nothing was run or checked"]
     assert answer["simulated"] is False
     assert answer["run_id"]
+
+
+def test_a_budget_that_ends_a_run_says_so_once_and_names_the_step(stage: Stage) -> None:
+    step = {"hand": "math", "task": "t", "kind": "derivative"}
+    steps = [
+        {**step, "id": "first", "given": {"f": "x**2", "var": "x"}},
+        {**step, "id": "then", "given": {"f": "x**3", "var": "x"}},
+    ]
+    plan = json.dumps({"goal": "g", "route": "plan", "steps": steps})
+    stage.say = lambda request: plan if "framer" in str(request.messages[0]) else "```\n2*x\n```"
+
+    stage.env["MANYHANDS_MEMORY__ENABLED"] = "false"  # so that both framing calls are the same
+
+    def told_with(tokens: int, code: int, step: str) -> dict[str, Any]:
+        stage.env["MANYHANDS_BUDGETS__TOKENS"] = str(tokens)
+        done = stage.run("ask", "Work it out", "--json")
+        assert done.returncode == code, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout)
+        assert told["exhausted"] == "tokens"
+        assert told["answer"]["text"].startswith(f"Stopped at step {step}. ")
+        assert told["answer"]["text"].count("is used up") == 1
+        return told
+
+    framed = told_with(1, 5, "first")
+    assert framed["answer"]["status"] == "failed"
+    assert framed["open_points"] == ["not done: first, then"]
+    used = framed["usage"]["prompt_tokens"] + framed["usage"]["completion_tokens"]
+    halfway = told_with(used + 1, 0, "then")
+    assert halfway["answer"]["status"] == "unverified"
+    assert "- first: verified. 2*x" in halfway["answer"]["text"]
+    assert halfway["open_points"] == ["not done: then"]
 
 
 def test_the_question_can_come_on_standard_input(stage: Stage) -> None:
