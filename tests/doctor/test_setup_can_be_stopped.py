@@ -106,6 +106,20 @@ async def test_nothing_is_downloaded_without_a_yes(
     assert "/api/pull" not in asked
 
 
+@pytest.mark.parametrize("said", ["n\n", ""])
+async def test_settings_that_setup_would_write_are_not_there_after_a_no(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    async with RehearsalServer(models=[ScriptedModel("qwen3:4b")]) as server:
+        monkeypatch.setenv("MANYHANDS_CONFIG", str(tmp_path / "config.toml"))
+        monkeypatch.setenv("OLLAMA_HOST", server.url)
+        args = ["--profile", "tiny"]
+        done = await anyio.to_thread.run_sync(lambda: CliRunner().invoke(command, args, input=said))
+    assert done.exit_code != 0
+    assert "Written" not in done.stdout
+    assert not (tmp_path / "config.toml").exists()
+
+
 async def test_a_download_is_followed_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
     async with RehearsalServer(models=[ScriptedModel("qwen3:4b")]) as server:
         engine = OllamaEngine(server.url)

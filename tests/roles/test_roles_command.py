@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from manyhands.cli.commands.roles import command
-from manyhands.errors import RoleError, SettingsError
+from manyhands.errors import InputError, RoleError, SettingsError
 from manyhands.roles.loader import load_roles
 
 
@@ -46,8 +46,25 @@ def test_show_prints_the_whole_prompt() -> None:
 
 def test_a_typo_gets_the_nearest_role() -> None:
     done = run("show", "testr")
-    assert isinstance(done.exception, RoleError)
+    assert isinstance(done.exception, InputError)
     assert "'tester'" in done.exception.hint
+
+
+def test_a_broken_file_leaves_out_its_role_alone_and_is_named(home: Path) -> None:
+    run("new", "poet")
+    (home / "roles" / "critic.toml").write_text("x = \n", encoding="utf-8")
+    listed = run("list")
+    assert "critic" in listed.output
+    assert "critic.toml:1" in listed.output
+    shown = json.loads(run("list", "--json").output)
+    assert list(shown["left_out"]) == ["critic"]
+    assert "poet" in [one["name"] for one in shown["roles"]]
+    rendered = run("render")
+    assert rendered.exit_code == 0
+    assert "critic.toml:1" in rendered.output
+    asked_for = run("render", "critic")
+    assert isinstance(asked_for.exception, RoleError)
+    assert "critic.toml:1" in str(asked_for.exception)
 
 
 def test_new_copies_a_role_under_its_own_name_and_never_overwrites(home: Path) -> None:

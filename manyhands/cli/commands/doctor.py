@@ -176,7 +176,7 @@ async def _examine(probe: bool, quiet: bool) -> list[Finding]:
     from manyhands.cli.health import examine
     from manyhands.cli.servers import open_engines
     from manyhands.errors import RoleError, SettingsError
-    from manyhands.roles.loader import find_roles
+    from manyhands.roles.loader import broken_roles, find_roles
     from manyhands.settings import load_with_origins
 
     findings: list[Finding] = []
@@ -197,6 +197,9 @@ async def _examine(probe: bool, quiet: bool) -> list[Finding]:
     except RoleError as error:
         tell(Finding("roles", Mark.PROBLEM, error.message, error.hint))
         roles = {}
+    for name, fault in broken_roles().items():
+        told = f"{name!r} is left out: {fault.message}"
+        tell(Finding("roles", Mark.PROBLEM, told, fault.hint))
     async with open_engines(loaded.settings) as engines:
         async for one in examine(loaded.settings, roles, engines, probe=probe):
             tell(one)

@@ -24,21 +24,25 @@ def command() -> None:
 @command.command("list", help="List all roles with their tier and where they come from.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for programs.")
 def _list(as_json: bool) -> None:
-    from manyhands.roles.loader import find_roles
+    from manyhands.roles.loader import broken_roles, find_roles
 
-    found = find_roles()
+    found, broken = find_roles(), broken_roles()
     if as_json:
         shown = [
             one.role.model_dump(mode="json", exclude={"prompt", "messages"})
             | {"file": str(one.path), "shipped": one.shipped}
             for one in found.values()
         ]
-        click.echo(json.dumps({"roles": shown}, indent=2, ensure_ascii=False))
+        wrong = {name: str(error) for name, error in broken.items()}
+        told = {"roles": shown, "left_out": wrong}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
     widest = max(map(len, found))
     for name, one in found.items():
         own = "" if one.shipped else f" [yours: {one.path}]"
         click.echo(f"{name:<{widest}}  {one.role.tier:<6}  {one.role.summary}{own}")
+    for name, error in broken.items():
+        click.echo(f"{name:<{widest}}  left out: {error}")
 
 
 @command.command("show", help="Print a role: its values and its prompt.")
@@ -155,17 +159,15 @@ async def _states(settings: Settings, found: dict[str, FoundRole]) -> dict[str, 
 
 
 def _chosen(names: tuple[str, ...]) -> dict[str, FoundRole]:
-    """The named roles, all when none is named."""
-    from manyhands.configuration.complaints import nearest
-    from manyhands.errors import RoleError
-    from manyhands.roles.loader import find_roles
+    """The named roles; all that can be used when none is named."""
+    from manyhands.roles.loader import broken_roles, find_roles, no_role
 
     found = find_roles()
     for name in names:
         if name not in found:
-            near = nearest(name, found)
-            meant = f"Did you mean {near!r}? " if near else ""
-            raise RoleError(
-                f"There is no role {name!r}.", hint=f"{meant}Roles: {', '.join(found)}."
-            )
-    return {name: found[name] for name in names} if names else found
+            raise no_role(name, found)
+    if names:
+        return {name: found[name] for name in names}
+    for name, error in broken_roles().items():
+        click.echo(f"Role {name!r} is left out. {error}", err=True)
+    return found

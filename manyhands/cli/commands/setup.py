@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 __all__ = ["command"]
@@ -21,26 +23,26 @@ def command(profile: str | None, yes: bool) -> None:
     """Each part is skipped when it is there already, so a stopped setup goes on where it was."""
     import anyio
 
-    _settle(profile)
+    made = _settle(profile)
     try:
-        anyio.run(_setup, yes)
+        anyio.run(_setup, yes, made)
     except KeyboardInterrupt:
         click.echo("\nStopped. What was downloaded is kept. To go on: manyhands setup", err=True)
         raise SystemExit(_STOPPED) from None
 
 
-def _settle(profile: str | None) -> None:
-    """Write the settings file for a profile, or make sure that the one there agrees with it."""
+def _settle(profile: str | None) -> Path | None:
+    """Make sure that the settings file agrees with a profile; its path where there was none."""
     from manyhands.configuration.template import config_text, write_new
     from manyhands.errors import SettingsError
     from manyhands.settings import Profile, config_path, load_with_origins
 
     path = config_path()
     if profile is None:
-        return
-    if not path.exists():
+        return None
+    made = not path.exists()
+    if made:
         write_new(path, config_text(Profile(profile)), force=False)
-        click.echo(f"Written: {path}")
     loaded = load_with_origins()
     if loaded.settings.profile != profile:
         raise SettingsError(
@@ -48,9 +50,21 @@ def _settle(profile: str | None) -> None:
             f"not {profile!r}.",
             hint=f"Change it in {path}, or run setup without --profile.",
         )
+    return path if made else None
 
 
-async def _setup(yes: bool) -> None:
+def _agreed(made: Path | None) -> bool:
+    """Ask before anything is downloaded; after a no, settings that were made for it are gone."""
+    agreed = False
+    try:
+        agreed = click.confirm("Download them now?")
+    finally:
+        if made is not None and not agreed:
+            made.unlink()
+    return agreed
+
+
+async def _setup(yes: bool, made: Path | None) -> None:
     from rich.console import Console
 
     from manyhands.checks.sandbox.environment import ensure_environment, environment_ready
@@ -68,11 +82,13 @@ async def _setup(yes: bool) -> None:
             click.echo(f"Profile {settings.profile.value} needs these base models:")
             for host, model in missing:
                 click.echo(f"  {model}  (on {host})")
-            if not yes and not click.confirm("Download them now?"):
+            if not yes and not _agreed(made):
                 raise InputError(
-                    "Nothing was downloaded.",
+                    "Nothing was downloaded, and no settings were changed.",
                     hint="Choose a smaller profile with --profile, or say --yes.",
                 )
+        if made is not None:
+            click.echo(f"Written: {made}")
         for host, model in missing:
             await download(engines[host], model, Console(stderr=True))
     if not environment_ready():
