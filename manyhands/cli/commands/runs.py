@@ -18,32 +18,36 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--all", "also_eval", is_flag=True, help="Also those of `manyhands eval`.")
 @click.option("--json", "as_json", is_flag=True)
-def list_runs(limit: int, as_json: bool) -> None:
-    """The newest runs first."""
+def list_runs(limit: int, also_eval: bool, as_json: bool) -> None:
+    """The newest runs first; one line for each where the output is no terminal."""
     from dataclasses import asdict
     from datetime import datetime
 
     from rich.console import Console
-    from rich.table import Table
 
+    from manyhands.clean import clean
     from manyhands.journal.store import Journal
     from manyhands.settings import load_settings
-    from manyhands.trace.terminal import plain
+    from manyhands.trace.lines import short
 
     with Journal.open(load_settings().journal.path) as journal:
-        runs = journal.runs(limit)
+        runs = journal.runs(limit, without_door="" if also_eval else "eval")
     if as_json:
         click.echo(json.dumps([asdict(run) for run in runs], ensure_ascii=False, indent=2))
         return
     if not runs:
         click.echo('No runs yet. `manyhands ask "…"` makes the first.')
         return
-    table = Table("run", "when", "state", "status", "question")
+    console = Console()
     for run in runs:
         when = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M")
-        table.add_row(run.id, when, run.state, run.status, plain(run.question[:80]))
-    Console().print(table)
+        head = "  ".join(part for part in (run.id, when, run.state, run.status) if part)
+        if console.is_terminal:
+            click.echo(f"{head}\n  {short(clean(run.question), console.width - 2)}")
+        else:
+            click.echo(f"{head}  {short(clean(run.question), 200)}")
 
 
 @command.command("show")
