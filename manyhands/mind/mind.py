@@ -15,13 +15,7 @@ from manyhands import __version__
 from manyhands.broker.contracts import Approver, deny_all
 from manyhands.broker.policy import Approvals
 from manyhands.errors import InputError, ManyhandsError
-from manyhands.journal.events import (
-    Event,
-    Note,
-    NoteReason,
-    RunOutcome,
-    RunStarted,
-)
+from manyhands.journal.events import Event, Note, NoteReason, RunOutcome, RunStarted
 from manyhands.journal.records import RunState
 from manyhands.journal.store import Journal, new_id
 from manyhands.mind import past
