@@ -17,7 +17,15 @@ from manyhands.checks.tables import digest
 from manyhands.errors import InputError
 from manyhands.hands.work import Source
 
-__all__ = ["FOLDER_PREFIX", "MAX_DATA_BYTES", "DataFile", "open_data", "sources_of", "unchanged"]
+__all__ = [
+    "FOLDER_PREFIX",
+    "MAX_DATA_BYTES",
+    "DataFile",
+    "named_data",
+    "open_data",
+    "sources_of",
+    "unchanged",
+]
 
 #: Larger files are refused before they are read: they would be copied into each sandbox run.
 MAX_DATA_BYTES = 200 * 1024 * 1024
@@ -25,6 +33,25 @@ MAX_DATA_BYTES = 200 * 1024 * 1024
 FOLDER_PREFIX = "manyhands-data-"
 _LOOKED_AT_ROWS = 2000
 _SHOWN_ROWS = 3
+#: Files of these endings are tables whatever is in them; others must look like one.
+_TABLES = (".csv", ".tsv", ".tab", ".psv")
+_SAVE = (
+    "Save it as CSV first: python -c \"import pandas; {how}.to_csv('{{stem}}.csv', index=False)\""
+)
+_PICTURE = "Give the table that it was drawn from, as CSV."
+_WORKBOOK = _SAVE.format(how="pandas.read_excel('{path}')")
+#: How files begin that are taken for tables, what they are, and the way out.
+_OTHER_FORMATS = (
+    (b"\x89PNG", "a picture", _PICTURE),
+    (b"\xff\xd8\xff", "a picture", _PICTURE),
+    (b"GIF8", "a picture", _PICTURE),
+    (b"%PDF", "a PDF document", "Give its table as CSV; `manyhands memory index` reads documents."),
+    (b"PK\x03\x04", "a workbook or another archive", _WORKBOOK),
+    (b"\xd0\xcf\x11\xe0", "an old workbook", _WORKBOOK),
+    (b"\x1f\x8b", "compressed", "Unpack it first: gunzip -k {path}"),
+    (b"SQLite format 3", "a database", "Export the table: sqlite3 -csv -header {path} ... > t.csv"),
+    (b"\x89HDF", "an HDF5 file", _SAVE.format(how="pandas.read_hdf('{path}')")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +101,30 @@ class DataFile:
         return "\n".join(lines)
 
 
+def named_data(
+    given: Mapping[str, Any] | Sequence[str | Path] | str | Path,
+) -> dict[str, Any]:
+    """Name -> what was given by it; a file is called after its own name. Raises `InputError`."""
+    if isinstance(given, Mapping):
+        return {_plain_name(name): value for name, value in given.items()}
+    named: dict[str, Any] = {}
+    for path in [given] if isinstance(given, str | Path) else given:
+        if not isinstance(path, str | Path):
+            raise InputError(
+                f"Data {path!r} is a {type(path).__name__}, which is no path.",
+                hint="Name a table: data={'name': table}.",
+            )
+        named[_free_name(_plain_name(Path(path).stem), named)] = path
+    return named
+
+
 def open_data(given: Mapping[str, Any] | Sequence[str | Path] | str | Path) -> dict[str, DataFile]:
     """Look at each data file; raises `InputError` naming the file and the fault.
 
     Args:
         given: a path, paths, or name -> path, data frame, or list of rows (dictionaries).
     """
-    if isinstance(given, Mapping):
-        named = dict(given)
-    else:
-        named = {}
-        for path in [given] if isinstance(given, str | Path) else given:
-            if not isinstance(path, str | Path):
-                raise InputError(
-                    f"Data {path!r} is a {type(path).__name__}, which is no path.",
-                    hint="Name a table: data={'name': table}.",
-                )
-            named[_free_name(_plain_name(Path(path).stem), named)] = path
-    return {_plain_name(name): _open_one(_plain_name(name), value) for name, value in named.items()}
+    return {name: _open_one(name, value) for name, value in named_data(given).items()}
 
 
 def sources_of(files: Mapping[str, DataFile]) -> dict[str, Source]:
@@ -154,7 +187,8 @@ def _as_file(name: str, value: Any) -> Path:
             value.to_csv(path, index=False)
         elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
             with path.open("w", newline="", encoding="utf-8") as out:
-                writer = csv.DictWriter(out, fieldnames=list(value[0]))
+                names = dict.fromkeys(key for row in value for key in row)
+                writer = csv.DictWriter(out, fieldnames=list(names))
                 writer.writeheader()
                 writer.writerows(value)
         else:
@@ -199,10 +233,14 @@ def _text_of(path: Path) -> str:
             f"Data file {str(path)!r} cannot be read: {error.strerror}.",
             hint="Check its permissions.",
         ) from error
+    for beginning, what, way_out in _OTHER_FORMATS:
+        if raw.startswith(beginning):
+            hint = way_out.format(path=path.name, stem=path.stem)
+            raise InputError(f"Data file {str(path)!r} is {what}, no table.", hint=hint)
     if b"\x00" in raw[:65536]:
         raise InputError(
             f"Data file {str(path)!r} is binary, not text.",
-            hint="Give CSV, TSV, JSON or JSON lines; save other formats as CSV first.",
+            hint="Give CSV, TSV, JSON, JSON lines, Parquet or Feather; save others as CSV first.",
         )
     try:
         return raw.decode("utf-8-sig")
@@ -226,12 +264,52 @@ def _json_rows(path: Path) -> list[dict[str, Any]]:
         raise InputError(
             f"Data file {str(path)!r} is not valid JSON: {error}.", hint="Mend it, or give CSV."
         ) from error
-    if not (isinstance(value, list) and value and all(isinstance(row, dict) for row in value)):
+    rows = _rows_in(value)
+    if not rows:
         raise InputError(
-            f"Data file {str(path)!r} holds no list of objects.",
-            hint="A table in JSON is a list of objects with the same keys.",
+            f"Data file {str(path)!r} holds no list of objects and no table of pandas.",
+            hint="A table in JSON is a list of objects, or what `DataFrame.to_json` writes.",
         )
-    return value
+    return rows
+
+
+def _rows_in(value: Any) -> list[dict[str, Any]]:
+    """The rows of a list of objects, or of what `DataFrame.to_json` writes; empty for neither.
+
+    Its forms are `records`, `columns` (the default), `index`, `split` and `table`. Row labels are
+    kept only where they say more than the row's number.
+    """
+    if isinstance(value, list):
+        return value if all(isinstance(row, dict) for row in value) else []
+    if not isinstance(value, dict) or not value:
+        return []
+    names, data = value.get("columns"), value.get("data")
+    if isinstance(names, list) and isinstance(data, list):
+        fits = all(isinstance(row, list) and len(row) == len(names) for row in data)
+        return [dict(zip(map(str, names), row, strict=True)) for row in data] if fits else []
+    if "schema" in value and isinstance(data, list):
+        fields = value["schema"].get("fields", ()) if isinstance(value["schema"], dict) else ()
+        rows = _rows_in(data)
+        plain = [field for field in fields if isinstance(field, dict)]
+        if any(field.get("name") == "index" for field in plain):
+            return [{key: row[key] for key in row if key != "index"} for row in rows]
+        return rows
+    parts = list(value.values())
+    if all(isinstance(part, list) for part in parts):
+        by_column = {name: dict(enumerate(part)) for name, part in value.items()}
+    elif all(isinstance(part, dict) for part in parts):
+        by_column = value
+    else:
+        return []
+    if all(name.isdigit() for name in value) and isinstance(parts[0], dict):
+        return _rows_in(parts)  # orient="index": the keys are row numbers
+    labels = list(dict.fromkeys(label for part in by_column.values() for label in part))
+    numbered = [str(label) for label in labels] == [str(at) for at in range(len(labels))]
+    return [
+        ({} if numbered else {"index": label})
+        | {name: part.get(label) for name, part in by_column.items()}
+        for label in labels
+    ]
 
 
 def _look_at_csv(name: str, path: Path) -> DataFile:
@@ -249,6 +327,7 @@ def _look_at_csv(name: str, path: Path) -> DataFile:
     numbers = [True] * len(header)
     sample: list[tuple[str, ...]] = []
     total = 0
+    widths: set[int] = set()
     try:
         for row in rows:
             if not row:
@@ -256,6 +335,7 @@ def _look_at_csv(name: str, path: Path) -> DataFile:
             total += 1
             if total > _LOOKED_AT_ROWS:
                 continue
+            widths.add(len(row))
             if len(sample) < _SHOWN_ROWS:
                 sample.append(tuple(cell[:80] for cell in row))
             for at, cell in enumerate(row[: len(header)]):
@@ -276,6 +356,13 @@ def _look_at_csv(name: str, path: Path) -> DataFile:
         )
         for at, title in enumerate(header)
     )
+    if path.suffix.lower() not in _TABLES:
+        prose = len(columns) == 1 and columns[0].kind != "number"
+        if prose or widths != {len(columns)}:
+            raise InputError(
+                f"Data file {str(path)!r} looks like text, not like a table.",
+                hint="If it is a table, call it .csv; else put the text into the question.",
+            )
     return DataFile(name, path.resolve(), columns, total, tuple(sample), digest(path))
 
 

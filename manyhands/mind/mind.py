@@ -21,7 +21,8 @@ from manyhands.journal.store import Journal, new_id
 from manyhands.mind import past
 from manyhands.mind.answer import Answer
 from manyhands.mind.budget import SPARE, Purse
-from manyhands.mind.data import DataFile, open_data, sources_of, unchanged
+from manyhands.mind.converting import open_given
+from manyhands.mind.data import DataFile, sources_of, unchanged
 from manyhands.mind.measures import kept_meter
 from manyhands.mind.outside import outside_tools
 from manyhands.mind.playing import only_play
@@ -175,7 +176,7 @@ class Mind:
 
         if role and role not in self.roles:
             raise no_role(role, self.roles)
-        files = open_data(data)
+        files = await open_given(data, self.settings.sandbox.policy())
         await self.look()
         with self.journal() as journal:
             turns = past.turns(journal, conversation_id)
@@ -249,7 +250,8 @@ class Mind:
                 save_folder=started.save_folder,
                 simulated=self.simulated,
             )
-            files = unchanged(open_data(started.data), started.sha256)
+            opened = await open_given(started.data, self.settings.sandbox.policy())
+            files = unchanged(opened, started.sha256)
             await journal.when_free(partial(journal.take_over, record.id))
             playing = self._play(journal, asked, files, events, review=review)
             async with aclosing(playing) as items:

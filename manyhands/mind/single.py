@@ -22,7 +22,8 @@ from manyhands.journal.events import Answered, Event, RunOutcome, RunStarted
 from manyhands.journal.store import new_id
 from manyhands.mind.budget import SPARE, Purse
 from manyhands.mind.controller import Controller
-from manyhands.mind.data import DataFile, open_data, sources_of
+from manyhands.mind.converting import open_given
+from manyhands.mind.data import DataFile, sources_of
 from manyhands.mind.frame import PlanStep, request_of
 from manyhands.mind.measures import kept_meter
 from manyhands.mind.mind import Mind
@@ -73,7 +74,7 @@ async def work_one(
         InputError: the data cannot be used.
         ManyhandsError: the models, the sandbox or the journal cannot be used.
     """
-    files = open_data(dict(data))
+    files = await open_given(data, mind.settings.sandbox.policy())
     await mind.look()
     run_id, conversation_id = new_id("run"), new_id("conv")
     started = RunStarted(

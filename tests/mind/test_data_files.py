@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
+import pandas
 import pytest
 
+from manyhands.checks.sandbox.contracts import SandboxPolicy
 from manyhands.errors import InputError
+from manyhands.mind.converting import open_given
 from manyhands.mind.data import MAX_DATA_BYTES, open_data
 
 
@@ -50,7 +54,12 @@ def test_rows_and_frames_from_memory_become_files() -> None:
     ("name", "content", "said"),
     [
         ("empty.csv", b"", "is empty"),
-        ("binary.csv", b"PK\x03\x04\x00\x00\x00", "is binary"),
+        ("binary.csv", b"\x01\x02\x00\x00", "is binary"),
+        ("book.xlsx", b"PK\x03\x04\x00\x00\x00", "is a workbook"),
+        ("plot.png", b"\x89PNG\r\n\x1a\n", "is a picture"),
+        ("paper.pdf", b"%PDF-1.7\n", "is a PDF document"),
+        ("prose.txt", b"hello text\n", "looks like text"),
+        ("prose.txt", b"Dear all,\nit rains, and it pours, here.\n", "looks like text"),
         ("latin.csv", b"name\nM\xfcller\n", "not UTF-8: byte 0xfc in line 2"),
         ("bad.json", b"{", "not valid JSON"),
         ("object.json", b'{"a": 1}', "no list of objects"),
@@ -64,6 +73,46 @@ def test_unusable_files_are_refused_by_name(
         open_data([path])
     assert name in caught.value.message
     assert caught.value.hint
+
+
+FRAME = pandas.DataFrame({"site": ["a", "b"], "co2": [315.7, None]})
+
+
+@pytest.mark.parametrize("orient", ["columns", "records", "index", "split", "table"])
+def test_every_table_that_pandas_writes_as_json_is_read(
+    tmp_path: Path, orient: Literal["columns", "records", "index", "split", "table"]
+) -> None:
+    FRAME.to_json(tmp_path / "x.json", orient=orient)
+    file = open_data([tmp_path / "x.json"])["x"]
+    assert [(c.name, c.kind, c.empty) for c in file.columns] == [
+        ("site", "text", 0),
+        ("co2", "number", 1),
+    ]
+    assert file.rows == 2
+
+
+def test_row_labels_of_json_stay_and_so_do_columns_that_some_rows_lack(tmp_path: Path) -> None:
+    FRAME.set_axis(["one", "two"]).to_json(tmp_path / "x.json")
+    assert open_data([tmp_path / "x.json"])["x"].column_names == ("index", "site", "co2")
+    assert open_data({"rows": [{"a": 1}, {"b": 2}]})["rows"].column_names == ("a", "b")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+async def test_parquet_and_feather_are_read_in_the_sandbox(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"x.{ending}"
+    getattr(FRAME, f"to_{ending}")(path)
+    file = (await open_given([path], SandboxPolicy()))["x"]
+    assert file.column_names == ("site", "co2")
+    assert file.rows == 2
+    path.write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(InputError, match=rf"x\.{ending}.*cannot be read as {ending}"):
+        await open_given([path], SandboxPolicy())
+
+
+def test_numbers_in_a_text_file_are_a_table(tmp_path: Path) -> None:
+    assert open_data([write(tmp_path, "x.txt", b"x\n1\n2.5\n")])["x"].rows == 2
+    assert open_data([write(tmp_path, "y.dat", b"a\tb\n1\tz\n")])["y"].rows == 1
 
 
 def test_a_huge_file_is_refused_without_reading_it(tmp_path: Path) -> None:
