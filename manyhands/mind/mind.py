@@ -26,7 +26,7 @@ from manyhands.mind.data import DataFile, sources_of, unchanged
 from manyhands.mind.measures import kept_meter
 from manyhands.mind.outside import outside_tools
 from manyhands.mind.playing import only_play
-from manyhands.mind.question import Question, Review
+from manyhands.mind.question import Question, Review, asked_text
 from manyhands.mind.recorder import Recorder, accounted, surely_ended
 from manyhands.mind.remembering import Remembering
 from manyhands.mind.routes import Routes
@@ -169,9 +169,7 @@ class Mind:
         Leaving the iteration early (`aclose`, or cancelling the task) stops the run: the model's
         stream is closed at once and the run can be resumed from the journal.
         """
-        text = redact(question.strip())
-        if not text:
-            raise InputError("The question is empty.", hint="Ask something in plain words.")
+        text = asked_text(question)
         from manyhands.roles.loader import no_role
 
         if role and role not in self.roles:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from manyhands.broker.contracts import Origin
+from manyhands.errors import InputError
 from manyhands.mind.frame import Frame
 from manyhands.mind.packing import Turn
+from manyhands.redaction import redact
 
-__all__ = ["Question", "Recall", "Review"]
+__all__ = ["Question", "Recall", "Review", "asked_text"]
 
 #: Shown a plan before it runs; gives back the one to follow, or None to stop.
 Review = Callable[[Frame], Awaitable[Frame | None]]
@@ -20,6 +22,25 @@ class Recall(Protocol):
     """What memory gives for a question: a text within its budget, and where it came from."""
 
     async def __call__(self, question: str) -> tuple[str, Sequence[str]]: ...
+
+
+def asked_text(question: str) -> str:
+    """The question as it goes on: without secrets and outer blanks.
+
+    Raises:
+        InputError: it is empty, or holds half of a surrogate pair, which no file can keep.
+    """
+    try:
+        question.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"The question is no text: {question[error.start]!r} after {error.start} characters.",
+            hint="Decode what it came from as UTF-8.",
+        ) from None
+    text = redact(question.strip())
+    if not text:
+        raise InputError("The question is empty.", hint="Ask something in plain words.")
+    return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import IO
 
 from manyhands.errors import StorageError
 
-__all__ = ["Owner", "OwnerLock", "forget_owner", "read_owner", "write_owner"]
+__all__ = ["Owner", "OwnerLock", "forget_owner", "read_owner", "take_lock", "write_owner"]
 
 _FILE = "serve.json"
 _LOCK = "serve.lock"
@@ -107,7 +107,7 @@ class OwnerLock:
                 f"{str(self._path)!r} cannot be opened: {error.strerror}.",
                 hint="Set serve.folder to a folder of yours.",
             ) from error
-        if not _lock(file):
+        if not take_lock(file):
             file.close()
             return False
         self._file = file
@@ -122,7 +122,8 @@ class OwnerLock:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO[bytes]) -> bool:
+    def take_lock(file: IO[bytes]) -> bool:
+        """Lock a file for as long as it is open, without waiting; false while another has it."""
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -132,7 +133,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(file: IO[bytes]) -> bool:
+    def take_lock(file: IO[bytes]) -> bool:
+        """Lock a file for as long as it is open, without waiting; false while another has it."""
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -294,3 +294,18 @@ async def test_tasks_of_one_model_are_worked_on_together(
         assert len(loaded) == 2, "one switch of the model; in the file's order it were seven"
     assert ids == ["t0", "t2", "t4", "t6", "t1", "t3", "t5", "t7"]
     assert outcome.statuses == {"cannot": 8}
+
+
+def test_a_second_process_on_the_same_results_is_told_and_changes_nothing(tmp_path: Path) -> None:
+    (task,), _ = read_tasks(written(tmp_path, {"id": "q", "question": "What is a mean?"}))
+    results = tmp_path / "tasks.results.jsonl"
+    with Ledger(results) as first:
+        first.started(task, "run_1")
+        first.failed(task, "Kind", "It failed.", "")
+        before = first.starts.read_bytes(), first.failures.read_bytes()
+        with pytest.raises(InputError, match="Another process works on"), Ledger(results):
+            pass
+        assert (first.starts.read_bytes(), first.failures.read_bytes()) == before
+        first.finished(task, {"status": "unverified"})
+    with Ledger(results) as again:
+        assert again.is_done(task)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import nbformat
 import pytest
 
 from manyhands.cli.demo_models import say
-from manyhands.rehearsal.script import ScriptedModel, ScriptedRequest
+from manyhands.rehearsal.script import Reply, ReplyFn, ScriptedModel, ScriptedRequest
 from manyhands.rehearsal.server import running_server
 from manyhands.roles.loader import load_roles
 from manyhands.settings import load_settings
@@ -22,10 +24,23 @@ PROMPTS = {name: role.prompt for name, role in load_roles().items()}
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def environment(folder: Path, **env: str) -> dict[str, str]:
+    (folder / "config.toml").touch()
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", str(folder)),
+        "MANYHANDS_CONFIG": str(folder / "config.toml"),
+        "MANYHANDS_JOURNAL__PATH": str(folder / "journal.db"),
+        "MANYHANDS_MEMORY__PATH": str(folder / "memory.db"),
+        "MANYHANDS_ROUTING__PATH": str(folder / "learning.db"),
+        "MANYHANDS_SERVE__FOLDER": str(folder / "runtime"),
+        "MANYHANDS_SERVE__TIMES": str(folder / "loads.db"),
+        **env,
+    }
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    (tmp_path / "config.toml").touch()
-
     def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "manyhands", *args],
@@ -33,31 +48,21 @@ def run(tmp_path: Path) -> Run:
             text=True,
             cwd=tmp_path,
             timeout=300,
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": os.environ.get("HOME", str(tmp_path)),
-                "MANYHANDS_CONFIG": str(tmp_path / "config.toml"),
-                "MANYHANDS_JOURNAL__PATH": str(tmp_path / "journal.db"),
-                "MANYHANDS_MEMORY__PATH": str(tmp_path / "memory.db"),
-                "MANYHANDS_ROUTING__PATH": str(tmp_path / "learning.db"),
-                "MANYHANDS_SERVE__FOLDER": str(tmp_path / "runtime"),
-                "MANYHANDS_SERVE__TIMES": str(tmp_path / "loads.db"),
-                **env,
-            },
+            env=environment(tmp_path, **env),
         )
 
     return run
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[[Callable[[ScriptedRequest], str]], str]]:
+def serve(tmp_path: Path) -> Iterator[Callable[[ReplyFn], str]]:
     from contextlib import ExitStack
 
     (tmp_path / "config.toml").touch()
     tiers = load_settings(tmp_path / "config.toml", env={}).tiers.values()
     with ExitStack() as stack:
 
-        def serve(reply: Callable[[ScriptedRequest], str]) -> str:
+        def serve(reply: ReplyFn) -> str:
             models = [ScriptedModel(name=tier.model, reply=reply) for tier in tiers]
             return stack.enter_context(running_server(models)).url
 
@@ -101,9 +106,7 @@ def test_the_demos_notebook_is_executed_and_opens(run: Run, tmp_path: Path) -> N
     assert (tmp_path / "there" / "mauna_loa_co2_monthly.csv").exists(), "its cells can be run again"
 
 
-def test_the_demo_asks_a_real_server_when_told(
-    run: Run, serve: Callable[[Callable[[ScriptedRequest], str]], str]
-) -> None:
+def test_the_demo_asks_a_real_server_when_told(run: Run, serve: Callable[[ReplyFn], str]) -> None:
     url = serve(lambda request: say(request, PROMPTS))
     done = run("demo", "--json", "--ollama", url)
     assert done.returncode == 0, done.stderr
@@ -149,7 +152,7 @@ def answering(program: str) -> Callable[[ScriptedRequest], str]:
 
 
 def test_an_evaluation_grades_by_its_own_tests_and_counts_what_was_sold(
-    run: Run, serve: Callable[[Callable[[ScriptedRequest], str]], str], tmp_path: Path
+    run: Run, serve: Callable[[ReplyFn], str], tmp_path: Path
 ) -> None:
     right = serve(answering(ROMAN))
     wrong = serve(answering("```python\ndef to_roman(n):\n    return 'I' * n\n```"))
@@ -165,6 +168,53 @@ def test_an_evaluation_grades_by_its_own_tests_and_counts_what_was_sold(
     compared = run("eval", "--compare", "right.json", "wrong.json")
     assert compared.returncode == 0
     assert "code-roman" in compared.stdout
+
+
+TWO_TASKS = """
+[[task]]
+id = "first"
+kind = "route"
+question = "Hello?"
+expect = "direct"
+
+[[task]]
+id = "second"
+kind = "route"
+question = "And now?"
+expect = "direct"
+"""
+
+
+def test_an_evaluation_that_is_stopped_keeps_what_was_graded(
+    serve: Callable[[ReplyFn], str], tmp_path: Path
+) -> None:
+    asked = threading.Event()
+
+    def reply(request: ScriptedRequest) -> str | Reply:
+        if "And now?" not in request.last:
+            return json.dumps({"goal": "g", "route": "direct", "answer": "Hello."})
+        asked.set()
+        return Reply("word " * 20_000, pace_s=0.01)
+
+    (tmp_path / "two.toml").write_text(TWO_TASKS, encoding="utf-8")
+    (tmp_path / "out.json").write_text("an older report", encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-m", "manyhands", "eval", "--tasks", "two.toml", "--out", "out.json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=environment(tmp_path, OLLAMA_HOST=serve(reply)),
+    ) as process:
+        assert asked.wait(120)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "out.json.part" in out.replace("\n", "")
+    report = json.loads((tmp_path / "out.json.part").read_text())
+    assert [(row["id"], row["right"]) for row in report["rows"]] == [("first", True)]
+    assert (tmp_path / "out.json").read_text() == "an older report"
 
 
 def test_a_file_that_is_no_report_is_said(run: Run, tmp_path: Path) -> None:

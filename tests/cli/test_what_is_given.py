@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from manyhands.errors import InputError
 from manyhands.journal.events import RunStarted
 from manyhands.journal.store import Journal
 from manyhands.mind.data import open_data
+from manyhands.mind.mind import Mind
+from manyhands.settings import Settings
 
 
 def manyhands(folder: Path, *args: str | bytes, said: bytes = b"") -> tuple[int, str]:
@@ -130,3 +133,11 @@ def test_one_path_is_one_data_file(tmp_path: Path) -> None:
     assert list(open_data(str(path))) == list(open_data(path)) == ["co2"]
     with pytest.raises(InputError, match="no path"):
         open_data([1])  # type: ignore[list-item]
+
+
+@pytest.mark.anyio
+async def test_half_of_a_surrogate_pair_is_told_by_its_place(
+    tmp_path: Path, settings_in: Callable[[Path], Settings]
+) -> None:
+    with pytest.raises(InputError, match=r"udcff' after 3 characters"):
+        await Mind(settings_in(tmp_path)).ask("Hi \udcff")

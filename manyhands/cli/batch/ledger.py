@@ -17,6 +17,7 @@ from typing import IO, Any, Self
 
 from manyhands.cli.batch.tasks import BadLine, Task
 from manyhands.errors import InputError, StorageError, StorageFull
+from manyhands.serve.place import take_lock
 
 __all__ = ["Ledger"]
 
@@ -30,7 +31,7 @@ class Ledger:
         results: where a line for each finished task is written.
 
     Raises:
-        InputError: another file than a batch's results lies there.
+        InputError: another file than a batch's results lies there, or another process works on it.
         StorageError: a file cannot be read or written.
     """
 
@@ -44,8 +45,16 @@ class Ledger:
         self._runs: dict[str, tuple[str, str]] = {}
 
     def __enter__(self) -> Self:
+        self._open(self.results, "ab")
+        if not take_lock(self._files[self.results]):
+            self._stack.close()
+            raise InputError(
+                f"Another process works on {str(self.results)!r}.",
+                hint="Wait for its end, or name another file with --out.",
+            )
+        self._open(self.starts, "ab")
         for path in (self.results, self.starts):
-            self._open(path, "ab")
+            _drop_cut_line(path)
         for line in _lines(self.results):
             if not {"id", "digest", "status"} <= line.keys():
                 self._stack.close()
@@ -102,8 +111,6 @@ class Ledger:
 
     def _open(self, path: Path, mode: str) -> None:
         try:
-            if mode == "ab":
-                _drop_cut_line(path)
             self._files[path] = self._stack.enter_context(path.open(mode))
         except OSError as error:
             self._stack.close()
@@ -128,8 +135,6 @@ class Ledger:
 
 def _drop_cut_line(path: Path) -> None:
     """Cut a file back to its last whole line."""
-    if not path.exists():
-        return
     data = path.read_bytes()
     whole = data.rfind(b"\n") + 1
     if whole < len(data):

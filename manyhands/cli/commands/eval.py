@@ -53,8 +53,23 @@ def command(
     temporary = path.with_name(f"{path.name}.part")
     temporary.touch()  # a report that cannot be written is told before hours of work
     mind = Mind(settings, door="eval")
-    report: Report = run_tasks(mind, Path(tasks) if tasks else None, only, console)
-    temporary.write_text(report.model_dump_json(indent=2), encoding="utf-8")
+    kept = 0
+
+    def keep(report: Report) -> None:
+        nonlocal kept
+        whole = temporary.with_name(f"{temporary.name}.new")
+        whole.write_text(report.model_dump_json(indent=2), encoding="utf-8")
+        whole.replace(temporary)
+        kept = len(report.rows)
+
+    try:
+        report = run_tasks(mind, Path(tasks) if tasks else None, only, console, keep)
+    except BaseException:
+        if kept:
+            console.print(f"Stopped. What was graded, {kept} of the tasks: {temporary.resolve()}")
+        else:
+            temporary.unlink()
+        raise
     temporary.replace(path)
     console.print(table_of(report))
     console.print(f"Saved to {path.resolve()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,8 +21,17 @@ from manyhands.mind.mind import Mind
 __all__ = ["run_tasks"]
 
 
-def run_tasks(mind: Mind, path: Path | None, only: tuple[str, ...], console: Console) -> Report:
+def run_tasks(
+    mind: Mind,
+    path: Path | None,
+    only: tuple[str, ...],
+    console: Console,
+    keep: Callable[[Report], None],
+) -> Report:
     """Ask every task of the set; a task that fails is a row, not the end.
+
+    Args:
+        keep: given the report so far after each task.
 
     Raises:
         InputError: no task is left after `only`.
@@ -30,24 +40,30 @@ def run_tasks(mind: Mind, path: Path | None, only: tuple[str, ...], console: Con
     if not tasks:
         raise InputError("No task has that id or kind.", hint="Leave --only away to run them all.")
 
-    async def work() -> list[Row]:
-        rows = []
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def report(rows: Sequence[Row]) -> Report:
+        return Report(
+            made=made,
+            version=__version__,
+            models={str(name): tier.model for name, tier in mind.settings.tiers.items()},
+            simulated=mind.simulated,
+            rows=tuple(rows),
+        )
+
+    async def work() -> Report:
+        rows: list[Row] = []
         with Progress(console=console, transient=True) as progress:
             bar = progress.add_task("evaluating", total=len(tasks))
             async with Bench(mind.settings.sandbox.policy()) as bench:
                 for task in tasks:
                     progress.update(bar, description=task.id)
                     rows.append(await _one(mind, task, bench))
+                    keep(report(rows))
                     progress.advance(bar)
-        return rows
+        return report(rows)
 
-    return Report(
-        made=datetime.now(UTC).isoformat(timespec="seconds"),
-        version=__version__,
-        models={str(name): tier.model for name, tier in mind.settings.tiers.items()},
-        simulated=mind.simulated,
-        rows=tuple(anyio.run(work)),
-    )
+    return anyio.run(work)
 
 
 async def _one(mind: Mind, task: Task, bench: Bench) -> Row:
