@@ -102,7 +102,9 @@ async def test_an_erased_journal_does_not_silence_a_chat(play: Any, tmp_path: Pa
             await chat.say("first")
             for ending in ("", "-wal", "-shm"):
                 Path(f"{tmp_path}/journal.db{ending}").unlink(missing_ok=True)  # noqa: ASYNC240
-            assert await chat.say("second") == "Heard: second"
+            said, _, closing = (await chat.say("second")).partition("\n\n")
+            assert said == "Heard: second"
+            assert closing == "**unverified** · answered directly: nothing was run or checked"
 
 
 async def test_models_and_roles_are_picked_for_the_next_question(play: Any, tmp_path: Path) -> None:
@@ -181,7 +183,7 @@ async def test_a_rating_is_kept_with_the_run_and_shown_with_its_answer(
             for open_one in desk().chats:
                 open_one.rated(run_id, False, "too short")
             assert (chat.told["rating"], chat.told["reason"]) == ("bad", "too short")
-            assert chat.last.body == "Heard: hello?"
+            assert chat.last.body.splitlines()[0] == "Heard: hello?"
         assert chat.persona not in desk().chats
 
 
@@ -202,7 +204,7 @@ async def test_stop_reaches_the_model_at_once_and_a_stopped_run_goes_on(
             assert server.requests[-1].cancelled
             assert chat.told["state"] == "stopped"
             slow["pace"] = 0.0
-            assert await chat.say("/resume") == "at last"
+            assert (await chat.say("/resume")).splitlines()[0] == "at last"
 
 
 @pytest.mark.parametrize(

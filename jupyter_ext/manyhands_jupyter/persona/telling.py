@@ -131,7 +131,10 @@ def answer_text(answer: Answer) -> str:
     for effect in answer.effects:
         said = effect.summary if effect.state == "done" else f"{effect.summary}: {effect.detail}"
         parts.append(f"`{effect.tool}` {effect.state}: {said}")
-    if answer.steps or answer.open_points:
+    if len(answer.open_points) == 1 and not answer.steps:
+        told = f"**{answer.status}** · {answer.open_points[0]}"
+        parts.append(_status_lines(told, (), simulated=answer.simulated))
+    elif answer.steps or answer.open_points:
         told = f"**{answer.status}** · {passed_text(answer.evidence)} · {answer.seconds:.1f} s"
         parts.append(_status_lines(told, answer.open_points, simulated=answer.simulated))
     return "\n\n".join(parts)
