@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from manyhands.cli.findings import Finding, Mark
 from manyhands.cli.health_here import database, environment, memory, sandbox
+from manyhands.configuration.in_clear import sent_in_clear
 from manyhands.configuration.model import bare_name
 from manyhands.engines.contracts import ChatRequest, Deadlines, Engine, Message, ModelInfo
 from manyhands.errors import (
@@ -52,6 +54,8 @@ async def examine(
         engines: host name -> engine, for each host of kind `ollama`.
         probe: ask the mind for one token, which loads it if it is not loaded.
     """
+    for told in sent_in_clear(settings, os.environ):
+        yield Finding("network", Mark.WARNING, told, "use https, or a tunnel to the other machine")
     for name, host in settings.hosts.items():
         tiers = {key: spec for key, spec in settings.tiers.items() if name in spec.hosts}
         if not tiers:

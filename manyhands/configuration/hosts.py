@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-__all__ = ["DEFAULT_URL", "host_url"]
+__all__ = ["DEFAULT_URL", "host_url", "is_loopback"]
 
 DEFAULT_URL = "http://127.0.0.1:11434"
 _DEFAULT_PORT = {"http": 11434, "https": 443}
@@ -65,3 +65,11 @@ def _reachable(host: str) -> str:
     if address.is_unspecified:
         return "127.0.0.1" if address.version == 4 else "[::1]"
     return f"[{host}]" if address.version == 6 else host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine, seen from itself alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")  # RFC 6761

@@ -14,6 +14,7 @@ from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp
 
+from manyhands.configuration.hosts import is_loopback
 from manyhands.errors import InputError
 from manyhands.mind.mind import Mind
 from manyhands_mcp.door import Door, open_door
@@ -74,11 +75,6 @@ async def running_http(
             yield int(listening.getsockname()[1])
         finally:
             server.should_exit = True
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine alone."""
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -44,6 +44,7 @@ def command(
     from manyhands.cli.asking import play, tell, terminal_mind
     from manyhands.cli.given import check_text
     from manyhands.cli.reviewing import review_at_terminal
+    from manyhands.cli.servers import warn_of_clear_text
     from manyhands.errors import InputError, ManyhandsError
 
     if forget:
@@ -68,6 +69,7 @@ def command(
             for run in journal.conversation(conversation).runs:
                 click.echo(clean(f"you: {run.question}\nmind: {run.answer or run.state}\n"))
     click.echo(_HELP)
+    warn_of_clear_text(mind.settings)
     while True:
         try:
             text = click.prompt("you", prompt_suffix="> ").strip()

@@ -62,10 +62,12 @@ def command(
     import anyio
     from manyhands_mcp.stdio import default_folders, serve_stdio
 
+    from manyhands.cli.servers import warn_of_clear_text
     from manyhands.mind.mind import Mind
 
     async def serve() -> None:
         mind = Mind(door="mcp")
+        warn_of_clear_text(mind.settings)
         found = folders or default_folders(Path.cwd())
         if not over_http:
             await serve_stdio(mind, folders=found)

@@ -42,9 +42,11 @@ def command(ctx: click.Context, idle: float) -> None:
 
 
 async def _serve(settings: Settings, idle: float) -> None:
+    from manyhands.cli.servers import warn_of_clear_text
     from manyhands.serve.owning import serving
     from manyhands.serve.place import OwnerLock
 
+    warn_of_clear_text(settings)
     lock = OwnerLock(settings.serve.folder)
     await _take(lock, settings)
     try:
