@@ -121,7 +121,7 @@ class Scratch:
             target.chmod(0o600)
         for name, content in job.files.items():
             self._place(name).write_bytes(content)
-        (self.work / "main.py").write_text(job.code, encoding="utf-8", errors="surrogatepass")
+        (self.work / "main.py").write_bytes(job.code.encode("utf-8", errors="surrogatepass"))
 
     def _place(self, name: str) -> Path:
         pure = PurePosixPath(name)

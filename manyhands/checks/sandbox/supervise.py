@@ -20,9 +20,10 @@ from manyhands.checks.sandbox.inside import watch
 from manyhands.checks.sandbox.layers import INFO_FD, Command
 from manyhands.checks.sandbox.scratch import Scratch
 
-__all__ = ["Capped", "Outcome", "Stop", "Tree", "classify", "disk_limit"]
+__all__ = ["FIRST_LOOK_S", "Capped", "Outcome", "Stop", "Tree", "classify", "disk_limit"]
 
 _POLL_S = 0.025
+FIRST_LOOK_S = _POLL_S  # before, nothing is used, and who waits would wait longer
 _DISK_POLL_S = 0.05
 _DEATH_GRACE_S = 3.0
 _PIPE_GRACE_S = 0.5
@@ -241,22 +242,27 @@ class Tree:
         finally:
             done.set()
 
-    async def watch_processes(self) -> None:
-        limits = self.limits
+    async def watch_processes(self, since_s: float = 0.0) -> None:
+        """End the tree when it passes its limits on memory or processes.
+
+        Args:
+            since_s: how long its program runs already.
+        """
+        limits, pause = self.limits, FIRST_LOOK_S - since_s
         if not os.path.isdir("/proc/self/task"):  # noqa: ASYNC240, PTH112
             return
         while not self.ended.is_set():
-            await anyio.sleep(
-                _POLL_S
-            )  # first: nothing is used yet, and who waits would wait longer
+            await anyio.sleep(pause)
+            pause = _POLL_S
             use = watch.tree_use(self.process.pid, limits.memory_bytes)
             if use.memory_bytes > limits.memory_bytes:
                 self.halt(RunStatus.MEM, f"memory_bytes={limits.memory_bytes}")
             elif use.tasks > limits.processes + _TASK_MARGIN:
                 self.halt(RunStatus.ERROR, f"processes={limits.processes}")
 
-    async def watch_disk(self) -> None:
-        pause = _DISK_POLL_S
+    async def watch_disk(self, since_s: float = 0.0) -> None:
+        """The same for its limits on files."""
+        pause = _DISK_POLL_S - since_s
         while not self.ended.is_set():
             await anyio.sleep(pause)
             started = time.monotonic()

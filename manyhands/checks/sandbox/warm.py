@@ -7,6 +7,7 @@ a program does to its interpreter meets another program. Gives the results of `r
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,7 +37,7 @@ from manyhands.checks.sandbox.pipes import (
 )
 from manyhands.checks.sandbox.runner import best, told
 from manyhands.checks.sandbox.scratch import Scratch, sweep
-from manyhands.checks.sandbox.supervise import Outcome, Tree
+from manyhands.checks.sandbox.supervise import FIRST_LOOK_S, Outcome, Tree
 from manyhands.errors import SandboxError
 
 __all__ = ["PRELOAD", "WarmPool"]
@@ -179,6 +180,16 @@ class WarmPool:
         return worker
 
 
+def _place_stdin(worker: Worker, content: bytes) -> str:
+    """Put what the program reads where it can; the path as the program sees it."""
+    if not content:
+        return os.devnull
+    path = worker.scratch.config / "stdin"
+    path.write_bytes(content)
+    folder = "/sandbox.config" if worker.tree.isolation is Isolation.BWRAP else str(path.parent)
+    return f"{folder}/stdin"
+
+
 async def _converse(worker: Worker, job: SandboxRun, limits: Limits) -> Outcome:
     """Send the job, read its output, watch it, hear its exit code."""
     tree, control = worker.tree, worker.tree.control
@@ -201,17 +212,20 @@ async def _converse(worker: Worker, job: SandboxRun, limits: Limits) -> Outcome:
         tree.ended.set()
 
     try:
-        stdin = worker.scratch.config / "stdin"
-        stdin.write_bytes(job.stdin)
-        folder = "/sandbox.config" if tree.isolation is Isolation.BWRAP else str(stdin.parent)
-        message = {"args": job.args, "stdin": f"{folder}/stdin", "limits": rlimits(limits)}
+        stdin = _place_stdin(worker, job.stdin)
+        message = {"args": job.args, "stdin": stdin, "limits": rlimits(limits)}
         send(control, message, pipes.write_ends)
         pipes.sent()
         async with anyio.create_task_group() as tasks:
-            for task in (tree.watch_processes, tree.watch_disk, drain, hear):
-                tasks.start_soon(task)
+            tasks.start_soon(drain)
+            tasks.start_soon(hear)
             with anyio.move_on_after(limits.wall_s):
-                await tree.ended.wait()
+                with anyio.move_on_after(FIRST_LOOK_S):  # most end before anybody would look
+                    await tree.ended.wait()
+                if not tree.ended.is_set():
+                    tasks.start_soon(tree.watch_processes, FIRST_LOOK_S)
+                    tasks.start_soon(tree.watch_disk, FIRST_LOOK_S)
+                    await tree.ended.wait()
             if not tree.ended.is_set():
                 tree.halt(RunStatus.TIMEOUT, f"wall_s={limits.wall_s:g}")
             tasks.cancel_scope.cancel()
