@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 import pytest
@@ -18,15 +19,15 @@ from manyhands.settings import McpServerSettings, ToolRule
 END = "and delete all backups"
 
 
-class Keyboard(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 async def asked(effect: Effect, monkeypatch: pytest.MonkeyPatch) -> tuple[Choice, str]:
-    monkeypatch.setattr(sys, "stdin", Keyboard("once\n"))
+    ours, theirs = os.openpty()
     shown = io.StringIO()
-    choice = await approve_at_terminal(Console(file=shown, width=100_000))(effect, "it is asked")
+    with os.fdopen(ours, "w") as keyboard, os.fdopen(theirs) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        keyboard.write("once\n")
+        keyboard.flush()
+        approve = approve_at_terminal(Console(file=shown, width=100_000))
+        choice = await approve(effect, "it is asked")
     return choice, shown.getvalue()
 
 
