@@ -19,10 +19,12 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
+from manyhands.cli.health import pull_command
 from manyhands.cli.servers import open_engines
 from manyhands.configuration.model import bare_name
 from manyhands.engines.contracts import Progress
 from manyhands.engines.ollama import OllamaEngine
+from manyhands.errors import ModelMissing
 from manyhands.roles.build import build_roles
 from manyhands.roles.files import refuse_changed_by_hand, user_modelfiles
 from manyhands.roles.loader import FoundRole
@@ -59,11 +61,12 @@ async def build_all(settings: Settings, found: Mapping[str, FoundRole]) -> None:
     """Build roles on every host that serves their tier, and say what was done.
 
     Raises:
-        ModelMissing: a base is not there.
+        ModelMissing: a base is not there; the roles of the others are built before.
         RoleError: a Modelfile was changed by hand, or an adapter cannot be read.
         EngineError: the server failed.
     """
     refuse_changed_by_hand(found, settings, user_modelfiles())
+    lacking: dict[tuple[str, str], list[str]] = {}
     async with open_engines(settings) as engines:
         for host, engine in engines.items():
             with _bars(Console(stderr=True)) as bars:
@@ -79,6 +82,21 @@ async def build_all(settings: Settings, found: Mapping[str, FoundRole]) -> None:
                 click.echo(f"Built on {host}: {', '.join(built.made)}")
             if built.current:
                 click.echo(f"Up to date on {host}: {', '.join(built.current)}")
+            for one in built.lacking:
+                lacking.setdefault((host, one.base), []).append(one.role)
+    if lacking:
+        told = [
+            f"{', '.join(names)} (on {host}: {base})" for (host, base), names in lacking.items()
+        ]
+        (host, base), *_ = lacking
+        raise ModelMissing(
+            f"Not built, for their base models are missing: {'; '.join(told)}.",
+            hint=" && ".join(
+                pull_command(base, settings.hosts[host].url) for host, base in lacking
+            ),
+            host=settings.hosts[host].url,
+            model=base,
+        )
 
 
 def _bars(console: Console, *extra: ProgressColumn) -> Bars:

@@ -47,7 +47,7 @@ class _Rule(_Part):
     say: str = ""
     thinking: str = ""
     calls: tuple[_Call, ...] = ()
-    pieces: tuple[str, ...] = ()
+    pieces: list[str] = []
     pace_s: _Positive = 0.0
     done_reason: str = "stop"
     fault: Fault | None = None
@@ -64,7 +64,7 @@ class _Rule(_Part):
             content=self.say,
             thinking=self.thinking,
             tool_calls=tuple((call.name, call.arguments) for call in self.calls),
-            pieces=self.pieces,
+            pieces=tuple(self.pieces),
             pace_s=self.pace_s,
             done_reason=self.done_reason,
             fault=self.fault,

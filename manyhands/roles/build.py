@@ -12,7 +12,7 @@ from typing import Any
 
 from manyhands.configuration.model import Settings, bare_name
 from manyhands.engines.contracts import Progress
-from manyhands.errors import ModelMissing, RoleError
+from manyhands.errors import RoleError
 from manyhands.roles.loader import FoundRole
 from manyhands.roles.model import model_name
 from manyhands.roles.modelfile import Modelfile
@@ -47,10 +47,17 @@ class RoleStatus:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build did: roles made anew, and roles that were already as they should be."""
+    """What a build did.
+
+    Attributes:
+        made: roles that were made anew.
+        current: roles that were as they should be.
+        lacking: roles whose base the server has not.
+    """
 
     made: tuple[str, ...]
     current: tuple[str, ...]
+    lacking: tuple[RoleStatus, ...]
 
 
 def _wanted(found: FoundRole, settings: Settings) -> tuple[Modelfile, str]:
@@ -114,26 +121,18 @@ async def build_roles(
 ) -> Built:
     """Make the models of roles that are absent or differ; safe to repeat.
 
+    A role whose base is not on the server is left out: the server would download it unasked.
+
     Args:
         tell: told the role's name and each line of the server's report.
 
     Raises:
-        ModelMissing: a base is not on the server. Nothing is made then: the server would
-            download it unasked.
         RoleError: a Modelfile or an adapter cannot be used.
     """
     states = await role_status(found, settings, server, host)
-    for one in states:
-        if one.state is RoleState.NO_BASE:
-            raise ModelMissing(
-                f"Role {one.role!r} needs the base model {one.base!r}, which host {host!r} lacks.",
-                hint=f"Run: ollama pull {one.base}",
-                host=settings.hosts[host].url,
-                model=one.base,
-            )
     made = []
     for one in states:
-        if one.state is RoleState.CURRENT:
+        if one.state in (RoleState.CURRENT, RoleState.NO_BASE):
             continue
         wanted, digest = _wanted(found[one.role], settings)
         spec = create_spec(wanted)
@@ -145,8 +144,12 @@ async def build_roles(
             async for line in lines:
                 await tell(one.role, line)
         made.append(one.role)
-    kept = tuple(one.role for one in states if one.state is RoleState.CURRENT)
-    return Built(tuple(made), kept)
+
+    def in_state(state: RoleState) -> tuple[RoleStatus, ...]:
+        return tuple(one for one in states if one.state is state)
+
+    current = tuple(one.role for one in in_state(RoleState.CURRENT))
+    return Built(tuple(made), current, in_state(RoleState.NO_BASE))
 
 
 def create_spec(wanted: Modelfile) -> dict[str, Any]:

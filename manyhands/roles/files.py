@@ -109,7 +109,9 @@ def new_role(name: str, like: FoundRole, folder: Path) -> Path:
             hint="Use lower-case letters, digits and hyphens, a letter first.",
         )
     text = like.path.read_text(encoding="utf-8")
-    text = re.sub(r"(?m)^name\s*=.*$", f'name = "{name}"', text, count=1)
+    title = name.replace("-", " ").capitalize()
+    for key, value in (("name", name), ("title", title)):
+        text = re.sub(rf"(?m)^{key}\s*=.*$", f'{key} = "{value}"', text, count=1)
     path = folder / f"{name}.toml"
     write_new(path, text, force=False)
     load_role(path)

@@ -227,8 +227,9 @@ def change(
 ) -> tuple[Path, Done, Path | None]:
     """Write our entry to a client's file or take it out; gives file, what was done, backup.
 
-    Everything else in the file stays; keys that a user added to our entry stay as well. The file
-    as it was is kept beside it. A second time changes nothing.
+    Everything else in the file stays; keys that a user added to our entry stay as well. A file
+    that held nothing else is removed with our entry. The file as it was is kept beside it. A
+    second time changes nothing.
 
     Raises:
         InputError: the client has no such scope, or the file is no plain JSON (comments,
@@ -261,6 +262,9 @@ def change(
         servers[_NAME] = after
         document[client.section] = servers
     backup = _backup(path) if raw is not None else None
+    if not document:  # nothing but our entry was in it
+        path.unlink()
+        return path, Done.REMOVED, backup
     text = json.dumps(document, indent=_indent(raw or ""), ensure_ascii=False) + "\n"
     _write(path, text)
     return path, Done.REMOVED if what is Change.UNINSTALL else Done.WRITTEN, backup

@@ -27,7 +27,7 @@ from mcp.types import (
     ToolAnnotations,
     UnsubscribeRequestParams,
 )
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from manyhands import __version__
 from manyhands.errors import InputError
@@ -55,6 +55,7 @@ Question = Annotated[str, Field(min_length=1, max_length=20_000)]
 Data = Annotated[
     list[Annotated[str, Field(max_length=2_000_000)]],
     Field(max_length=8, description="File paths, or CSV text with a header line"),
+    BeforeValidator(lambda given: [given] if isinstance(given, str) else given),  # models do that
 ]
 Name = Annotated[str, Field(max_length=200)]
 Ctx = Context[Any, Any]

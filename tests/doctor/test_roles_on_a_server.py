@@ -121,14 +121,16 @@ async def test_a_missing_base_is_named_and_never_created_from(
     (home / "config.toml").write_text(
         (home / "config.toml").read_text() + '[tiers.mind]\nmodel = "qwen3:1.7bb"\n'
     )
-    with pytest.raises(ModelMissing) as caught:
-        await build(load_settings(), server.url)
-    assert caught.value.hint == "Run: ollama pull qwen3:1.7bb"
+    done = await run(roles, "build")
+    assert isinstance(done.exception, ModelMissing)
+    assert done.exception.hint.endswith("ollama pull qwen3:1.7bb")
+    assert "framer" in done.exception.message
+    found = await states(load_settings(), server.url)
+    of_mind = {name for name, one in find_roles().items() if one.role.tier == "mind"}
+    assert {name for name, state in found.items() if state is RoleState.NO_BASE} == of_mind
+    assert {found[name] for name in found.keys() - of_mind} == {RoleState.CURRENT}
     engine = OllamaEngine(server.url)
-    assert {name.removesuffix(":latest") for name in await engine.tags()} == {
-        *MODELS,
-        EMBEDDER.name,
-    }
+    assert not {f"mh-{name}:latest" for name in of_mind} & set(await engine.tags())
     await engine.aclose()
 
 

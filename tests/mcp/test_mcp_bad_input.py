@@ -30,6 +30,7 @@ TOKEN = "0123456789abcdef" * 4
         ("code", {"task": "x", "data": "a\n1\n"}, "`data`"),
         ("code", {"task": "x", "data": ["a\n" + "1\n" * 1_100_000]}, "`data"),
         ("code", {"task": "x", "data": ["/etc/passwd"]}, "There is no file"),
+        ("code", {"task": "x", "data": "nope.csv"}, "There is no file 'nope.csv'"),
         ("code", {"task": "x", "data": ["a\0b"]}, "no path"),
         ("code", {"task": "x", "entry_point": "os.system"}, "`entry_point`"),
         ("math", {"task": "x", "kind": "magic"}, "`kind`"),

@@ -70,6 +70,7 @@ def test_a_broken_file_leaves_out_its_role_alone_and_is_named(home: Path) -> Non
 def test_new_copies_a_role_under_its_own_name_and_never_overwrites(home: Path) -> None:
     assert run("new", "poet", "--like", "editor").exit_code == 0
     assert load_roles()["poet"].prompt == load_roles()["editor"].prompt
+    assert load_roles()["poet"].title == "Poet"
     again = run("new", "poet")
     assert isinstance(again.exception, SettingsError)
     assert load_roles()["poet"].tier == "mind"

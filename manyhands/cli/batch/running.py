@@ -120,7 +120,9 @@ async def _one(mind: Mind, task: Task, ledger: Ledger, outcome: Outcome, tell: T
         if isinstance(fault, _ENDS_ALL):
             outcome.fault = fault
         if not isinstance(fault, StorageError):
-            ledger.failed(task, type(fault).__name__, fault.message, fault.hint)
+            plain = type(fault) is ManyhandsError  # the hand's own result said so
+            kind = "failed" if plain else type(fault).__name__
+            ledger.failed(task, kind, fault.message, fault.hint)
         tell(task, "error")
         return
     status = str(result["status"])

@@ -13,7 +13,7 @@ __all__ = ["command"]
 
 _HELP = (
     "/council QUESTION · /plan QUESTION shows the plan first · /remember TEXT · /recall WORDS · "
-    "/forget memory:ID · /new begins afresh · /fork goes on in a copy · /list · /quit"
+    "/forget memory:ID · /new begins afresh · /fork goes on in a copy · /list · /help · /quit"
 )
 #: A command of the chat about memory -> the words of `manyhands memory` that do it.
 _MEMORY = {"/remember": ("add",), "/recall": ("search", "-k", "5"), "/forget": ("forget",)}
@@ -85,6 +85,9 @@ def command(
             continue
         if text in ("/new", "/fork", "/list"):
             conversation = _command(mind, text, conversation)
+            continue
+        if text == "/help":
+            click.echo(_HELP)
             continue
         command, _, rest = text.partition(" ")
         if command in _MEMORY:
