@@ -27,7 +27,7 @@ TOKEN = "0123456789abcdef" * 4
         ("code", {"task": 7}, "`task`"),
         ("code", {"task": "x" * 3_000_000}, "8000"),
         ("code", {"task": "x", "data": ["a\n1\n"] * 1_000}, "8 items"),
-        ("code", {"task": "x", "data": "a\n1\n"}, "`data`"),
+        ("code", {"task": "x", "data": 7}, "`data`"),
         ("code", {"task": "x", "data": ["a\n" + "1\n" * 1_100_000]}, "`data"),
         ("code", {"task": "x", "data": ["/etc/passwd"]}, "There is no file"),
         ("code", {"task": "x", "data": "nope.csv"}, "There is no file 'nope.csv'"),
