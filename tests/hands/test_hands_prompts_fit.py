@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import anyio
 import pytest
+from helpers_models import ReadyModels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manyhands.checks.sandbox.contracts import SandboxPolicy
 from manyhands.engines.contracts import ChatRequest, Delta, DoneReason, Reply, Usage
-from manyhands.errors import ContextOverflow, EngineError
+from manyhands.errors import ContextOverflow
 from manyhands.hands.bench import Bench
-from manyhands.hands.contracts import Artifact, Evidence, HandName, Spend
+from manyhands.hands.contracts import Artifact, Evidence, HandName
 from manyhands.hands.fitting import Piece, fit
-from manyhands.hands.places import Emit, ModelPlace, Planned
+from manyhands.hands.places import ModelPlace
 from manyhands.hands.registry import HANDS
 from manyhands.hands.tokens import expect_tokens
 from manyhands.hands.voice import Voice
@@ -33,32 +34,12 @@ STEPS = {
 }
 
 
-class Listening:
+class Listening(ReadyModels):
     """Models with a given window that abstain; keeps what they are asked."""
 
     def __init__(self, num_ctx: int) -> None:
-        self._num_ctx = num_ctx
+        super().__init__(num_ctx)
         self.asked: list[ChatRequest] = []
-
-    def place(self, tier: str, adapter_model: str = "") -> ModelPlace:
-        return ModelPlace(tier, "m", self._num_ctx, thinks=False)
-
-    async def ready(
-        self, place: ModelPlace, emit: Emit, *, without: Collection[str] = ()
-    ) -> tuple[ModelPlace, Spend]:
-        return place, Spend()
-
-    def passes_on(self, place: ModelPlace, error: EngineError, tried: Collection[str]) -> bool:
-        return False
-
-    async def outlook(self, tiers: Sequence[str]) -> None:
-        return None
-
-    async def announce(self, calls: Sequence[Planned]) -> None:
-        pass
-
-    def tier_above(self, tier: str) -> str | None:
-        return None
 
     async def stream(
         self, place: ModelPlace, request: ChatRequest

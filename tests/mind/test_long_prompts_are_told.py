@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
 from helpers_mind import ROLES, ask, plan
+from helpers_models import ReadyModels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manyhands.engines.contracts import ChatRequest, Delta, DoneReason, Reply, Usage
-from manyhands.errors import ContextOverflow, EngineError
-from manyhands.hands.contracts import Attempt, Evidence, HandName, HandResult, Spend, Status
-from manyhands.hands.places import Emit, ModelPlace, Planned
+from manyhands.errors import ContextOverflow
+from manyhands.hands.contracts import Attempt, Evidence, HandName, HandResult, Status
+from manyhands.hands.places import ModelPlace
 from manyhands.hands.tokens import Meter
 from manyhands.hands.voice import Voice
 from manyhands.journal.events import Body, Note, NoteReason
@@ -71,30 +72,14 @@ async def test_seeded_long_prompts_reach_the_server_whole_or_are_told(
     assert min(refused, told, whole) > 3, (refused, told, whole)
 
 
-class Cutting:
+class Cutting(ReadyModels):
     """Models on a server that ignores `truncate: false`; its tokens are `per` bytes long."""
 
     def __init__(self, per: float, *, drops: bool) -> None:
+        super().__init__(WINDOW)
         self._per = per
         self._drops = drops
         self.true = 0
-
-    def place(self, tier: str, adapter_model: str = "") -> ModelPlace:
-        return ModelPlace(tier, "m", WINDOW, thinks=False)
-
-    async def ready(
-        self, place: ModelPlace, emit: Emit, *, without: Collection[str] = ()
-    ) -> tuple[ModelPlace, Spend]:
-        return place, Spend()
-
-    def passes_on(self, place: ModelPlace, error: EngineError, tried: Collection[str]) -> bool:
-        return False
-
-    async def outlook(self, tiers: Sequence[str]) -> None:
-        return None
-
-    async def announce(self, calls: Sequence[Planned]) -> None:
-        pass
 
     async def stream(
         self, place: ModelPlace, request: ChatRequest
@@ -111,9 +96,6 @@ class Cutting:
             usage=Usage(prompt_tokens=read),
             model="m",
         )
-
-    def tier_above(self, tier: str) -> str | None:
-        return None
 
 
 @pytest.mark.anyio
