@@ -10,6 +10,7 @@ import pytest
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.programs.chart_specs import check_spec
+from manyhands.checks.programs.plotly_traces import NotCompared, drawing_program
 from manyhands.errors import InputError
 
 pytestmark = pytest.mark.anyio
@@ -98,7 +99,8 @@ async def test_a_schema_is_kept_or_the_specification_is_refuted() -> None:
 
 
 async def test_what_is_not_compared_is_not_supported() -> None:
-    for spec in (changed(transform=[{"filter": "datum.units > 3"}]), PLOTLY):
+    histogram = {"data": [{"type": "histogram", "x": [3, 5, 4]}], "layout": {}}
+    for spec in (changed(transform=[{"filter": "datum.units > 3"}]), histogram):
         told, _ = await judged(spec)
         assert told.verdict is Verdict.UNDETERMINED, told
 
@@ -106,3 +108,82 @@ async def test_what_is_not_compared_is_not_supported() -> None:
 async def test_a_specification_that_is_no_object_is_told() -> None:
     with pytest.raises(InputError, match="spec"):
         await judged("[]")
+
+
+DAYS = "day,region,units\n2024-01-01,North,3\n2024-01-02,South,5\n2024-01-03,North,4\n"
+BAR: dict[str, Any] = {
+    "type": "bar", "x": ["North", "South"], "y": {"dtype": "i1", "bdata": "BwU="},
+    "marker": {"color": "#636efa", "pattern": {"shape": ""}}, "orientation": "v",
+    "hovertemplate": "region=%{x}<extra></extra>", "textposition": "auto", "showlegend": False,
+}  # fmt: skip
+LINE: dict[str, Any] = {
+    "type": "scatter", "mode": "lines", "x": ["2024-01-01", "2024-01-02", "2024-01-03"],
+    "y": [3, 5, 4], "line": {"color": "#636efa", "dash": "solid"}, "xaxis": "x", "yaxis": "y",
+}  # fmt: skip
+NAMED = {"xaxis": {"title": {"text": "region"}}, "yaxis": {"title": {"text": "units"}}}
+BARS = {"chart": "bar", "x": "region", "y": "units", "agg": "sum"}
+BY_DAY = {"chart": "line", "x": "day", "y": "units"}
+
+
+def plotly(*traces: dict[str, Any], **layout: Any) -> dict[str, Any]:
+    return {"data": list(traces), "layout": {**NAMED, "margin": {"t": 60}, **layout}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "expect"),
+    [
+        (plotly(BAR, barmode="relative", template="plotly_dark"), BARS),
+        (plotly({**BAR, "orientation": "h", "x": [7, 5], "y": ["North", "South"]},
+                xaxis=NAMED["yaxis"], yaxis=NAMED["xaxis"]), {**BARS, "chart": "barh"}),
+        (plotly(LINE, xaxis={"title": {"text": "day"}}), BY_DAY),
+        (plotly({**LINE, "x": LINE["x"][::2], "y": [3, 4], "mode": "markers", "name": "North"},
+                {**LINE, "x": LINE["x"][1:2], "y": [5], "mode": "markers", "name": "South",
+                 "line": {"color": "#EF553B"}}, xaxis={"title": {"text": "day"}}),
+         {**BY_DAY, "chart": "scatter", "group": "region"}),
+    ],
+)  # fmt: skip
+async def test_a_right_plotly_figure_of_bars_or_lines_is_supported(
+    spec: dict[str, Any], expect: dict[str, Any]
+) -> None:
+    told, _ = await check_spec(spec, DAYS, expect)
+    assert told.verdict is Verdict.SUPPORTED, told
+    assert told.evidence["kind"] == "plotly"
+
+
+@pytest.mark.parametrize(
+    ("spec", "expect"),
+    [
+        (plotly({**BAR, "x": ["South", "North"]}), BARS),
+        (plotly(LINE, yaxis={"type": "log", "title": "units"}), BY_DAY),
+        (plotly(BAR, title={"text": "Profit"}), {**BARS, "title": "Units"}),
+    ],
+)  # fmt: skip
+async def test_a_wrong_plotly_figure_is_refuted(
+    spec: dict[str, Any], expect: dict[str, Any]
+) -> None:
+    told, _ = await check_spec(spec, DAYS, expect)
+    assert told.verdict is Verdict.REFUTED, told
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        plotly({**BAR, "visible": "legendonly"}), plotly({**BAR, "opacity": 0}),
+        plotly({**BAR, "base": 3}), plotly({**BAR, "width": 0.001}),
+        plotly({**BAR, "marker": {"color": "rgba(0,0,0,0)"}}),
+        plotly({**BAR, "marker": {"color": "#ffffff"}}), plotly({**BAR, "text": ["9", "9"]}),
+        plotly(BAR, yaxis={"range": [4, 7]}), plotly(BAR, yaxis={"autorange": "reversed"}),
+        plotly(BAR, xaxis={"domain": [0, 0.01]}), plotly(BAR, xaxis={"type": "multicategory"}),
+        plotly(BAR, template={"data": {"bar": [{"visible": False}]}}),
+        plotly(BAR, shapes=[{"type": "rect", "x0": 0, "x1": 1, "y0": 0, "y1": 9}]),
+        plotly(BAR, width=20), plotly(BAR, margin={"t": 900}),
+        plotly({**BAR, "x": ["1", "2"]}), plotly(BAR, BAR, barmode="stack"),
+        plotly({**BAR, "x": ["North", "North"]}),
+    ],
+)  # fmt: skip
+async def test_a_plotly_figure_that_may_show_something_else_is_not_compared(
+    spec: dict[str, Any],
+) -> None:
+    assert drawing_program(plotly(BAR), known_template=False)
+    with pytest.raises(NotCompared):
+        drawing_program(spec, known_template=False)

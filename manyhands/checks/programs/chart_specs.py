@@ -1,7 +1,8 @@
 """Charts given as a specification: looked through, validated and drawn in the sandbox, compared.
 
 A Vega-Lite specification says itself what is computed from which column, so it is compared with
-the request without a drawing; its inline data are compared with the source.
+the request without a drawing; its inline data are compared with the source. A Plotly figure holds
+what it shows, so it is drawn again by a plain program whose marks are compared.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.programs.battery import start
 from manyhands.checks.programs.figure_compare import Fault, FaultKind, chart_kind
-from manyhands.checks.programs.figures import Data, clean_png, place_data
+from manyhands.checks.programs.figures import Data, check_figure, clean_png, place_data
 from manyhands.checks.programs.link import INSIDE
+from manyhands.checks.programs.plotly_traces import NotCompared, drawing_program
 from manyhands.checks.sandbox.contracts import Isolation, RunStatus, SandboxPolicy, SandboxRun
 from manyhands.checks.sandbox.specs import check_plotly, check_vega_lite
 from manyhands.errors import InputError
@@ -52,7 +55,7 @@ async def check_spec(
     """Check a Vega-Lite or Plotly specification of `data` against `expect`.
 
     *refuted*: it may not be shown (remote data, images, links, markup), breaks its schema, or
-    states another chart. A Plotly figure's data are not compared: at best *undetermined*.
+    states another chart. Of Plotly, bars and lines are compared; else *undetermined*.
 
     Args:
         spec: a mapping, or its JSON text.
@@ -99,9 +102,7 @@ async def check_spec(
     if said["error"]:
         return outcome(Verdict.REFUTED, f"it breaks its schema: {said['error']}"), png
     if not vega:
-        return outcome(
-            Verdict.UNDETERMINED, "a sound Plotly figure; its data are not compared"
-        ), png
+        return await _plotly(spec, data, expect, policy, said.get("template") is True, outcome), png
     beyond = next((key for key in _BEYOND if key in spec), None)
     if beyond:
         return outcome(Verdict.UNDETERMINED, f"sound, but {beyond!r} is not compared"), png
@@ -112,6 +113,24 @@ async def check_spec(
     if made.isolation is Isolation.NONE:
         return outcome(Verdict.UNDETERMINED, "it shows the data, but without isolation"), png
     return outcome(Verdict.SUPPORTED, "the specification shows the data"), png
+
+
+async def _plotly(
+    spec: dict[str, Any],
+    data: Data,
+    expect: Mapping[str, Any],
+    policy: SandboxPolicy | None,
+    known_template: bool,
+    outcome: Callable[[Verdict, str], CheckOutcome],
+) -> CheckOutcome:
+    """A sound figure's marks, drawn again by a plain program, against the data."""
+    try:
+        program = drawing_program(spec, known_template=known_template)
+    except NotCompared as reason:
+        return outcome(Verdict.UNDETERMINED, f"a sound Plotly figure; not compared: {reason}")
+    found, _, _ = await check_figure(program, data, expect, policy)
+    made = outcome(found.verdict, found.summary)
+    return replace(made, evidence={**found.evidence, **made.evidence})
 
 
 def _object(spec: Any) -> dict[str, Any]:

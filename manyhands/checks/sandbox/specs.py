@@ -15,8 +15,9 @@ __all__ = ["SpecFault", "check_plotly", "check_vega_lite", "without_markup"]
 _SPEC_BYTES = 4 * 1024 * 1024
 _DEPTH = 60
 _LINK = re.compile(r"(?:javascript|data|vbscript|file|https?|ftp)\s*:", re.IGNORECASE)
-# What Plotly itself draws as formatting: bold, italics, breaks, sub- and superscript.
-_HARMLESS = re.compile(r"</?(?:b|i|br|sub|sup|em|strong)\s*/?>", re.IGNORECASE)
+# What Plotly itself draws as formatting: bold, italics, breaks, sub- and superscript, and a second
+# box of what a pointer shows.
+_HARMLESS = re.compile(r"</?(?:b|i|br|sub|sup|em|strong|extra)\s*/?>", re.IGNORECASE)
 
 
 class SpecFault(StrEnum):

@@ -2,8 +2,9 @@
 # ruff: noqa: PTH123
 """Validates a chart's specification against its schema and draws it, with nothing to fetch from.
 
-Reads spec_job.json {kind: vega-lite|plotly, spec, data?}; writes spec.json {error, rows?} and, for
-Vega-Lite, chart.png. `rows` are the columns of the CSV file `data`, for the caller to compare.
+Reads spec_job.json {kind: vega-lite|plotly, spec, data?}; writes spec.json {error, rows?,
+template?} and, for Vega-Lite, chart.png. `rows` are the columns of the CSV file `data`, for the
+caller to compare; `template` says whether Plotly's is one of its own.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ def _vega_lite(spec: dict[str, Any]) -> None:
         file.write(png)
 
 
-def _plotly(spec: dict[str, Any]) -> None:
+def _plotly(spec: dict[str, Any]) -> bool:
+    """Whether its template, if it has one, is one that Plotly ships."""
     import plotly.graph_objects as go
+    import plotly.io as pio
 
-    go.Figure(spec)  # its constructor validates every property
+    figure = go.Figure(spec)  # its constructor validates every property
+    template = figure.layout.template.to_plotly_json()
+    return any(template == pio.templates[name].to_plotly_json() for name in pio.templates)
 
 
 def main() -> None:
@@ -41,7 +46,10 @@ def main() -> None:
         if job["kind"] == "vega-lite" and "values" not in job["spec"].get("data", {}):
             job["spec"]["data"] = {"values": out["rows"]}
     try:
-        (_vega_lite if job["kind"] == "vega-lite" else _plotly)(job["spec"])
+        if job["kind"] == "vega-lite":
+            _vega_lite(job["spec"])
+        else:
+            out["template"] = _plotly(job["spec"])
     except Exception as error:
         out["error"] = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"[:500]
     with open("spec.json", "w") as file:
