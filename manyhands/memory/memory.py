@@ -290,7 +290,7 @@ class Memory:
         """Fit the fusion profiles to this memory; a fitted one is kept only if it is better.
 
         Each family of memories that enough pairs speak of is fitted on its own. Better means a
-        higher recall@10 on pairs that were not fitted on.
+        higher recall on pairs that were not fitted on.
 
         Args:
             pairs: questions, each with the ids of the memories that answer it.
@@ -367,6 +367,7 @@ class Memory:
         """
         named = listed(ids)
         done = await to_thread.run_sync(erase, self._store, named)
+        await self.embed_new()  # turns that were embedded together with what is gone
         if journal is None:
             return done
         seen = await to_thread.run_sync(erase_in_journal, journal, named)

@@ -178,9 +178,7 @@ class Store(StoredItems):
             (*values_of(item, position), pk),
         )
         self._index(pk, item, position)
-        for later in self._after(item, position):
-            self._write_views(later.pk, later.item, later.position)
-            db.execute("INSERT INTO change (item) VALUES (?)", (later.pk,))
+        self.renew_views(self._after(item, position))
 
     def _index(self, pk: int, item: Item, position: float, *, new: bool = False) -> None:
         db = self.writer
@@ -218,6 +216,12 @@ class Store(StoredItems):
             )
         for view, _, _ in have.values():
             self._drop_view(int(view))
+
+    def renew_views(self, rows: Iterable[Row]) -> None:
+        """Write the views of items anew, within the caller's transaction."""
+        for row in rows:
+            self._write_views(row.pk, row.item, row.position)
+            self.writer.execute("INSERT INTO change (item) VALUES (?)", (row.pk,))
 
     def _drop_view(self, view: int) -> None:
         db = self.writer
@@ -278,9 +282,16 @@ class Store(StoredItems):
         """Remove items and all that was derived from them; how many there were."""
         gone = 0
         db = self.writer
+        later: dict[int, Row] = {}
         with db.transaction():
             for item_id in ids:
-                for (pk,) in db.execute("SELECT pk FROM item WHERE id = ?", (item_id,)):
+                for row in map(
+                    row_of,
+                    db.execute(f"SELECT {COLUMNS} FROM item WHERE id = ?", (item_id,)),  # noqa: S608
+                ):
+                    pk = row.pk
+                    later |= {other.pk: other for other in self._after(row.item, row.position)}
+                    later.pop(pk, None)
                     self.lookup.drop_words(db, pk)
                     for (view,) in db.execute("SELECT id FROM view WHERE item = ?", (pk,)):
                         self._drop_view(int(view))
@@ -293,6 +304,8 @@ class Store(StoredItems):
                         "UPDATE item SET superseded_by = '', valid_to = NULL WHERE pk = ?", (pk,)
                     )
                     db.execute("INSERT INTO change (item) VALUES (?)", (pk,))
+            # A turn is embedded with the two before it: no vector keeps what is gone.
+            self.renew_views(later.values())
         return gone
 
     def _trim_changes(self) -> None:

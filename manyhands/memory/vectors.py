@@ -11,7 +11,7 @@ import numpy as np
 from manyhands.errors import InputError
 from manyhands.memory.arrays import F32
 from manyhands.memory.derived import drop_model, keep_vectors
-from manyhands.memory.store import Store
+from manyhands.memory.store import Row, Store
 from manyhands.memory.views import views_of
 
 __all__ = ["ModelState", "Pending", "VectorShelf", "unit_vectors"]
@@ -114,12 +114,20 @@ class VectorShelf:
         )
         items = {row.pk: row for row in self._store.rows([item for _, item, _ in rows], db=db)}
         found = []
+        stale: dict[int, Row] = {}
         for view, item, order in rows:
             row = items.get(item)
             if row is None:
                 continue
             texts = views_of(row.item, self._store.before(row.item, row.position))
-            found.append(Pending(view, item, texts[order].text))
+            if order < len(texts):
+                found.append(Pending(view, item, texts[order].text))
+            else:
+                stale[item] = row
+        if stale:
+            # Of a version that left views as they were when the turn before them was forgotten.
+            with db.transaction():
+                self._store.renew_views(stale.values())
         return found
 
     def count_pending(self, model: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers_memory import HashEmbedder
 
@@ -80,6 +81,28 @@ async def test_its_vector_is_gone_from_the_bytes(file: Path) -> None:
         assert all(_anywhere(file, vector) for vector in vectors)
         await memory.forget("secret-id-4711")
         assert not any(_anywhere(file, vector) for vector in vectors)
+
+
+async def test_turns_that_were_embedded_with_it_are_embedded_without_it(file: Path) -> None:
+    first, second = HashEmbedder("one"), HashEmbedder("two")
+    async with await Memory.open(file, embedder=first) as memory:
+        await memory.add(
+            [
+                {"id": f"t{n}", "kind": "turn", "speaker": "Ada", "source": "s", "text": text}
+                for n, text in enumerate([SECRET, "The tide is high.", "The pier is wet."])
+            ]
+        )
+        together = next(text for text in first.texts if "\n" in text and SECRET in text)
+        (vector,) = np.asarray(await first.embed([together]))
+        blob = (vector / np.linalg.norm(vector)).astype(np.float16).tobytes()
+        assert _anywhere(file, blob)
+        await memory.forget("t0")
+        assert not _anywhere(file, blob)
+        assert first.texts[-1] == "Ada: The tide is high.\nAda: The pier is wet."
+    async with await Memory.open(file, embedder=second) as memory:
+        await memory.settled()
+        assert (await memory.recall("tide"))[0].id == "t1"
+        assert "of two" in (await memory.stats())["searched by"]
 
 
 async def test_what_was_changed_leaves_no_byte_of_the_old_text_once_the_log_is_folded(
