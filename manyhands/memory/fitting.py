@@ -13,11 +13,13 @@ from manyhands.memory.profile import Profile
 from manyhands.memory.records import Family
 from manyhands.memory.signal_names import SIGNALS, Signal
 
-__all__ = ["FamilyFit", "FitReport", "Lesson", "fit_family", "recall_at"]
+__all__ = ["FamilyFit", "FitReport", "Lesson", "fit_family", "recalls"]
 
 #: Fewer pairs than this say nothing that holds for others.
 FEWEST_PAIRS = 12
 _FOLDS = 4
+#: Recall is averaged over the best 1, 2, … of these.
+_DEPTH = 20
 #: Candidates of one question that are learned from, the best by today's profile first.
 _HARDEST = 100
 _STEPS = 20
@@ -45,7 +47,7 @@ class FamilyFit:
     """What fitting one family gave.
 
     Attributes:
-        before, after: recall@10 on pairs that were not fitted on, averaged over the folds.
+        before, after: recall on pairs that were not fitted on, averaged over the best 1 to 20.
         kept: whether the fitted profile is used from now on.
     """
 
@@ -64,36 +66,36 @@ class FitReport:
     unused: int
 
 
-def recall_at(lessons: Sequence[Lesson], weights: F32, k: int = 10) -> float:
-    """Mean share of the relevant that is among the best k."""
-    shares = _shares(lessons, weights, k)
-    return float(np.mean(shares)) if shares else 0.0
-
-
-def _shares(lessons: Sequence[Lesson], weights: F32, k: int = 10) -> list[float]:
-    shares = []
-    for lesson in lessons:
-        order = np.argsort(-(lesson.signals @ weights), kind="stable")[:k]
+def recalls(lessons: Sequence[Lesson], weights: F32) -> NDArray[np.float64]:
+    """The share of the relevant among the best 1, 2, … `_DEPTH`: array (lessons, depths)."""
+    found = np.zeros((len(lessons), _DEPTH))
+    for row, lesson in zip(found, lessons, strict=True):
+        order = np.argsort(-(lesson.signals @ weights), kind="stable")[:_DEPTH]
         total = int(lesson.relevant.sum()) + lesson.missed
-        shares.append(float(lesson.relevant[order].sum()) / total if total else 0.0)
-    return shares
+        if total:
+            row[: len(order)] = lesson.relevant[order]
+            row[:] = np.cumsum(row) / total
+    return found
 
 
 def fit_family(
     lessons: Sequence[Lesson], today: Profile, *, vectors: bool
 ) -> tuple[float, float, bool, dict[Signal, float]]:
-    """Recall@10 of today's profile and of fitted ones on held-out folds, and weights from all.
+    """Recall of today's profile and of fitted ones on held-out folds, and weights from all.
 
-    The third value says whether the gain is more than chance: greater than its standard error.
+    Recall is averaged over the best 1 to 20: at one depth a question says only whether its answer
+    crossed that rank, over all of them how far it moved, so that fewer pairs tell a gain from
+    chance. The third value says whether the gain is more than that: greater than its standard
+    error.
 
     The folds are stripes: every fourth pair. What is fitted is a softmax over each question's
     candidates, by Newton's method, with a pull towards today's weights.
     """
     now = today.array(vectors=vectors)
-    was = np.concatenate([_shares(lessons[fold::_FOLDS], now) for fold in range(_FOLDS)])
+    was = np.concatenate([recalls(lessons[fold::_FOLDS], now) for fold in range(_FOLDS)])
     tried = {pull: _unseen(lessons, now, pull) for pull in _PULLS}
     pull = max(_PULLS, key=lambda one: (float(tried[one].mean()), one))
-    gain = tried[pull] - was
+    gain = (tried[pull] - was).mean(axis=1)
     better = float(gain.mean()) > float(gain.std()) / len(gain) ** 0.5
     weights = _scaled(_learn(lessons, now, pull), now, lessons)
     told = {signal: round(float(w), 5) for signal, w in zip(SIGNALS, weights, strict=True) if w}
@@ -101,12 +103,12 @@ def fit_family(
 
 
 def _unseen(lessons: Sequence[Lesson], now: F32, pull: float) -> NDArray[np.float64]:
-    """Recall@10 of each lesson, fold by fold, by weights from the other folds."""
-    shares: list[float] = []
+    """The recalls of each lesson, fold by fold, by weights from the other folds."""
+    found = []
     for fold in range(_FOLDS):
         rest = [one for number, one in enumerate(lessons) if number % _FOLDS != fold]
-        shares += _shares(lessons[fold::_FOLDS], _learn(rest, now, pull))
-    return np.array(shares)
+        found.append(recalls(lessons[fold::_FOLDS], _learn(rest, now, pull)))
+    return np.concatenate(found)
 
 
 def _learn(lessons: Sequence[Lesson], now: F32, pull: float) -> F32:

@@ -20,7 +20,7 @@ from manyhands.memory.records import Family, Item, Trust
 from manyhands.memory.rows import COLUMNS, Row, row_of, values_of
 from manyhands.memory.schema import MIGRATIONS
 from manyhands.memory.sqlite_lookup import SqliteLookup
-from manyhands.memory.stored import StoredItems
+from manyhands.memory.stored import CHUNK, StoredItems
 from manyhands.memory.views import views_of, words_of
 from manyhands.memory.words import stems
 
@@ -28,8 +28,6 @@ __all__ = ["Row", "Store", "Written", "open_store"]
 
 #: Rows of the change log that are kept; a process further behind reads everything again.
 _CHANGES_KEPT = 200_000
-#: SQLite's limit for parameters is far higher; this keeps statements few and cached.
-_CHUNK = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +121,8 @@ class Store(StoredItems):
     def _held(self, ids: Sequence[str]) -> dict[str, tuple[int, bytes, float]]:
         """Row, fingerprint and position of those that are there already."""
         found = {}
-        for start in range(0, len(ids), _CHUNK):
-            chunk = ids[start : start + _CHUNK]
+        for start in range(0, len(ids), CHUNK):
+            chunk = ids[start : start + CHUNK]
             marks = ",".join("?" * len(chunk))
             for item_id, pk, print_, place in self.writer.execute(
                 f"SELECT id, pk, fingerprint, position FROM item WHERE id IN ({marks})",  # noqa: S608

@@ -12,10 +12,10 @@ from manyhands.memory.lookup import Connection
 from manyhands.memory.records import Trust, thread_of
 from manyhands.memory.rows import COLUMNS, Row, row_of
 
-__all__ = ["StoredItems"]
+__all__ = ["CHUNK", "StoredItems"]
 
 #: SQLite's limit for parameters is far higher; this keeps statements few and cached.
-_CHUNK = 400
+CHUNK = 400
 
 
 class StoredItems:
@@ -27,8 +27,8 @@ class StoredItems:
     def rows(self, pks: Sequence[int], *, db: Connection | None = None) -> list[Row]:
         """Items by their rows, in the order asked for; what is gone is left out."""
         found: dict[int, Row] = {}
-        for start in range(0, len(pks), _CHUNK):
-            chunk = pks[start : start + _CHUNK]
+        for start in range(0, len(pks), CHUNK):
+            chunk = pks[start : start + CHUNK]
             marks = ",".join("?" * len(chunk))
             for raw in (db or self.reader).execute(
                 f"SELECT {COLUMNS} FROM item WHERE pk IN ({marks})",  # noqa: S608

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manyhands.memory import Memory
-from manyhands.memory.fitting import Lesson, fit_family, recall_at
+from manyhands.memory.fitting import Lesson, fit_family, recalls
 from manyhands.memory.profile import BUILT_IN, Profile, read_profile
 from manyhands.memory.records import Family
 from manyhands.memory.signal_names import SIGNALS, Signal
@@ -50,22 +50,22 @@ async def test_a_fitted_profile_is_kept_and_used_from_then_on(file: Path) -> Non
         report = await memory.fit(pairs)
         (family,) = report.families
         assert (family.family, family.pairs, report.unused) == (Family.DIALOGUE, len(pairs), 0)
-        assert family.kept == (family.after > family.before)
-        profile = (await memory.recall(pairs[0][0]))[0].profile
-        assert profile == ("dialogue fitted-1" if family.kept else "dialogue built-in-2")
+        assert family.kept
+        assert family.after > family.before
+        assert (await memory.recall(pairs[0][0]))[0].profile == "dialogue fitted-1"
     async with await Memory.open(file, embedder=HashEmbedder()) as memory:
-        assert (await memory.recall(pairs[0][0]))[0].profile == profile
+        assert (await memory.recall(pairs[0][0]))[0].profile == "dialogue fitted-1"
 
 
 async def test_what_is_not_better_is_not_kept(file: Path) -> None:
     rng = random.Random(3)
     async with await Memory.open(file, embedder=HashEmbedder()) as memory:
-        names = [f"{a} {b}" for a in THINGS for b in THINGS]
+        names = [f"{a} {b}" for a in THINGS for b in THINGS if a <= b]
         await memory.add(
             [{"id": f"d{n}", "kind": "fact", "text": name} for n, name in enumerate(names)]
         )
         # Every question is answered perfectly already: nothing can be better.
-        pairs = [(names[n], [f"d{n}"]) for n in rng.sample(range(64), 20)]
+        pairs = [(names[n], [f"d{n}"]) for n in rng.sample(range(36), 20)]
         (family,) = (await memory.fit(pairs)).families
         assert family.before == 1.0
         assert not family.kept
@@ -78,6 +78,20 @@ async def test_too_few_pairs_and_unknown_ids_are_counted_as_unused(file: Path) -
         report = await memory.fit([("walrus", ["one"]), ("walrus", ["nobody"]), ("", ["one"])])
         assert (report.families, report.unused) == ((), 3)
         assert (await memory.recall("walrus"))[0].profile == "text built-in-2"
+
+
+def test_chance_is_no_gain() -> None:
+    kept = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        lessons = []
+        for _ in range(30):
+            relevant = np.zeros(25, bool)
+            relevant[int(rng.integers(25))] = True
+            lessons.append(Lesson(rng.random((25, len(SIGNALS))).astype(np.float32), relevant))
+        kept += fit_family(lessons, BUILT_IN[Family.TEXT], vectors=True)[2]
+    # A gain above its standard error comes by chance once in six.
+    assert kept <= 4
 
 
 def test_a_signal_that_tells_the_answer_is_learned() -> None:
@@ -102,10 +116,12 @@ def test_recall_is_a_share(count: int, missed: int, seed: int) -> None:
     signals = rng.random((count, len(SIGNALS))).astype(np.float32)
     lesson = Lesson(signals, rng.random(count) < 0.3, missed)
     weights = rng.standard_normal(len(SIGNALS)).astype(np.float32)
-    share = recall_at([lesson], weights)
-    assert 0 <= share <= 1
+    (shares,) = recalls([lesson], weights)
+    assert shares[0] >= 0
+    assert (np.diff(shares) >= 0).all()
+    assert shares[-1] <= 1
     if not missed and lesson.relevant.any() and count <= 10:
-        assert share == 1
+        assert shares[9] == 1
 
 
 def test_a_profile_is_read_back_and_unknown_signals_are_left_out() -> None:
