@@ -11,8 +11,9 @@ from manyhands.errors import InputError
 from manyhands.hands.contracts import Artifact, HandName
 from manyhands.jobs.records import JobState
 from manyhands.jobs.store import JobStore
-from manyhands.journal.events import Event, Framed
+from manyhands.journal.events import Event, Framed, RunStarted
 from manyhands.journal.records import RunState
+from manyhands.journal.store import Journal
 from manyhands.mind.answer import Answer
 from manyhands.trace.tree import grow
 from manyhands_jupyter.acting.proposals import Proposal, blocks_in, proposals_of
@@ -24,7 +25,6 @@ from manyhands_jupyter.views.reply import Reply
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from manyhands.mind.mind import Mind
     from manyhands_jupyter.session import Session
     from manyhands_jupyter.views.shows import Show
 
@@ -34,6 +34,8 @@ __all__ = ["answer", "go_on", "work_hand"]
 _PRINCIPAL = "local"
 _MOST_PICTURES = 4
 _GOES_ON = (RunState.CUT, RunState.STOPPED, RunState.FAILED)
+#: How many of the newest runs are looked through for one that can go on.
+_LOOKED_THROUGH = 200
 
 
 async def answer(
@@ -63,29 +65,42 @@ async def answer(
 
 
 async def go_on(session: Session, run_id: str, show: Show) -> Reply:
-    """Resume a run; the newest one that can be resumed when the id is empty."""
+    """Resume a run; without an id the newest of this conversation or project that can go on."""
     mind = session.mind(show.approve)
-    run_id = run_id or _newest_open(mind)
-    follower = _Follower(session, show)
     with mind.journal() as journal:
-        run_id = journal.run(run_id).id
-        for event in journal.events(run_id):
-            follower.take(event)
+        run_id = journal.run(run_id).id if run_id else _newest_open(journal, session)
+        before = journal.events(run_id)
+    follower = _Follower(session, show)
     with follower.job("resume", {"run_id": run_id}):
+        for event in before:
+            follower.take(event)
         told = await follower.follow(mind.resume(run_id))
     session.conversation_id = told.conversation_id
     return follower.reply(told, {}, None)
 
 
-def _newest_open(mind: Mind) -> str:
-    """The newest run that can go on; raises `InputError` when there is none."""
-    with mind.journal() as journal:
-        found = next((run.id for run in journal.runs(50) if run.state in _GOES_ON), "")
-    if not found:
-        raise InputError(
-            "No run was cut or stopped, and none failed.", hint="%mind runs shows them."
-        )
-    return found
+def _newest_open(journal: Journal, session: Session) -> str:
+    """The newest run of this conversation or project that can go on.
+
+    Raises:
+        InputError: there is none.
+    """
+    from manyhands.memory.opening import project_of
+
+    here = project_of(Path.cwd())
+    for run in journal.runs(_LOOKED_THROUGH):
+        if run.state not in _GOES_ON:
+            continue
+        begun = journal.events(run.id)[0].body
+        if isinstance(begun, RunStarted) and (
+            begun.conversation_id == session.conversation_id
+            or (begun.save_folder and project_of(Path(begun.save_folder)) == here)
+        ):
+            return run.id
+    raise InputError(
+        "No run of this project was cut or stopped, and none failed.",
+        hint="%mind runs shows those of all; %mind resume RUN goes on with any of them.",
+    )
 
 
 async def work_hand(
@@ -149,8 +164,6 @@ class _Follower:
 
     def catch_up(self) -> None:
         """Take what a run wrote after it was left: its end, with what it cost."""
-        from manyhands.journal.store import Journal
-
         if not self.tree.run_id:
             return
         with Journal.open(self._settings.journal.path) as journal:
@@ -194,8 +207,6 @@ class _Follower:
         self.tree.rating, self.tree.reason = "good" if good else "bad", reason
 
     def fetch(self, artifact_id: str) -> bytes:
-        from manyhands.journal.store import Journal
-
         with Journal.open(self._settings.journal.path) as journal:
             return journal.artifact(artifact_id)[2]
 
@@ -228,9 +239,6 @@ class _Follower:
         )
 
     def _context(self) -> Mapping[str, str]:
-        from manyhands.journal.events import RunStarted
-        from manyhands.journal.store import Journal
-
         with Journal.open(self._settings.journal.path) as journal:
             first = journal.events(self.tree.run_id)[0].body
         return first.context if isinstance(first, RunStarted) else {}

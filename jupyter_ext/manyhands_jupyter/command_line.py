@@ -26,5 +26,10 @@ async def run_manyhands(session: Session, *words: str) -> tuple[int, str, str]:
         stderr=asyncio.subprocess.PIPE,
         env=env,
     )
-    out, err = await process.communicate()
+    try:
+        out, err = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
     return process.returncode or 0, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")

@@ -130,8 +130,10 @@ class Session:
                 own=_OWN,
             )
 
-        def make(given: Gathered, show: Show) -> Coroutine[Any, Any, Reply]:
-            return self._answer(given, words, show, about if mends else None)
+        async def make(given: Gathered, show: Show) -> Reply:
+            from manyhands_jupyter.answering import answer
+
+            return await answer(self, given, words, show, about if mends else None)
 
         self._begin(words, prepare, make)
 
@@ -140,10 +142,10 @@ class Session:
     ) -> None:
         """Have one hand work; like `ask`."""
 
-        def make(given: tuple[dict[str, Any], Gathered], show: Show) -> Coroutine[Any, Any, Reply]:
+        async def make(given: tuple[dict[str, Any], Gathered], show: Show) -> Reply:
             from manyhands_jupyter.answering import work_hand
 
-            return work_hand(self, name, given[0], given[1], show)
+            return await work_hand(self, name, given[0], given[1], show)
 
         self._begin(words, prepare, make)
 
@@ -169,10 +171,10 @@ class Session:
     def resume(self, run_id: str, words: Words) -> None:
         """Go on with a run that was cut or stopped, of whatever door."""
 
-        def make(given: str, show: Show) -> Coroutine[Any, Any, Reply]:
+        async def make(given: str, show: Show) -> Reply:
             from manyhands_jupyter.answering import go_on
 
-            return go_on(self, given, show)
+            return await go_on(self, given, show)
 
         self._begin(words, lambda: run_id, make)
 
@@ -193,8 +195,12 @@ class Session:
             if dismiss is not None:
                 dismiss()
             raise CellFault(str(error)) from None
-        work = self.workshop.begin(lambda _: self._shown(make(given, show), show))
-        begun.append(work)
+
+        def begin(work: Work[Reply]) -> Coroutine[Any, Any, Reply]:
+            begun.append(work)
+            return self._shown(make(given, show), show)
+
+        work = self.workshop.begin(begin)
         if waits:
             reply = self._wait(work)
             if words.to:
@@ -231,11 +237,6 @@ class Session:
         self.shell.user_ns["_mind"] = reply
         show.finished(reply)
         return reply
-
-    async def _answer(self, given: Gathered, words: Words, show: Show, mends: Ran | None) -> Reply:
-        from manyhands_jupyter.answering import answer
-
-        return await answer(self, given, words, show, mends)
 
     def _wait(self, work: Work[Reply]) -> Reply:
         try:

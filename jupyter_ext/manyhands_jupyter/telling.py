@@ -37,8 +37,17 @@ _ASK_S = 3.0
 
 
 def wait_for(session: Session, work: Coroutine[Any, Any, T]) -> T:
-    """Do something that waits in the mind's thread, and wait for it in this one."""
-    return session.workshop.begin(lambda _: work).wait()
+    """Do something that waits in the mind's thread, and wait for it in this one.
+
+    Raises:
+        InputError: the kernel was interrupted; the work is stopped then.
+    """
+    begun = session.workshop.begin(lambda _: work)
+    try:
+        return begun.wait()
+    except KeyboardInterrupt:
+        begun.stop()
+        raise InputError("Stopped.") from None
 
 
 def status_lines(session: Session) -> list[str]:
@@ -203,17 +212,22 @@ async def memory_summary(settings: Settings) -> str:
 
 
 async def recalled_lines(settings: Settings, words: str) -> list[str]:
-    from manyhands.memory.opening import open_memory
+    """What is remembered for some words, of this project and of none."""
+    from manyhands.memory.opening import open_memory, project_of
     from manyhands.redaction import redact
 
     if not settings.memory.enabled or not settings.memory.path.exists():
         return [await memory_summary(settings)]
-    async with open_memory(settings) as memory:
-        hits = await memory.recall(words, k=8)
+    here = project_of(Path.cwd())
+    async with open_memory(settings, scope=here) as memory:
+        hits = await memory.recall(words, k=8, scope=[here, ""])
         notices = list(memory.notices)
     lines = [
         f"[{hit.handle} · {hit.kind} · {hit.trust}{f' · {hit.source}' if hit.source else ''}] "
         f"{redact(' '.join(hit.text.split()))[:300]}"
         for hit in hits
     ]
-    return [*(lines or ["Nothing about that is remembered."]), *notices]
+    nothing = (
+        "Nothing about that is remembered here. `%mind memory search --everywhere` looks further."
+    )
+    return [*(lines or [nothing]), *notices]

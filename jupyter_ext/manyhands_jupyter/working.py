@@ -126,18 +126,24 @@ class Workshop:
             self._loop.run_forever()
 
     def begin(self, make: Callable[[Work[T]], Coroutine[Any, Any, T]]) -> Work[T]:
-        """Begin work; what it shows belongs to the cell that runs now."""
+        """Begin work; what it shows belongs to the cell that runs now.
+
+        Args:
+            make: the coroutine; called here, before anything of it can run.
+        """
         loop = self.loop()
         work: Work[T] = Work(loop)
+        made = make(work)
         self._works.add(work)
         work.result.add_done_callback(lambda _: self._works.discard(work))
         context = contextvars.copy_context()
-        loop.call_soon_threadsafe(lambda: work._begin(make(work), context))
+        loop.call_soon_threadsafe(work._begin, made, context)
         return work
 
     def working(self) -> list[Work[Any]]:
         """What goes on now."""
-        return [work for work in self._works if not work.done]
+        # Copied in one step: works end in another thread meanwhile.
+        return [work for work in list(self._works) if not work.done]
 
     def close(self) -> None:
         """Stop all work, so that each run writes down its end, and end the thread."""

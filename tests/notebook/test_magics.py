@@ -352,3 +352,23 @@ def test_memory_is_added_found_corrected_and_forgotten_from_a_cell(
         env=environment(folder), capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "has moved" in done.stdout
+
+
+def test_without_a_name_runs_and_memories_of_other_projects_are_left_alone(
+    notebook: Notebook, folder: Path
+) -> None:
+    assert notebook.run("%mind break off").error
+    assert not notebook.run("%mind memory add The gate opens at nine --id gate").error
+    (folder / "elsewhere").mkdir()
+    notebook.run("%mind new")
+    notebook.run("%cd elsewhere")
+    try:
+        assert "No run of this project" in notebook.run("%mind resume").error
+        assert "Nothing about that is remembered here" in notebook.run("%mind memory gate").text
+    finally:
+        notebook.run("%cd ..")
+    assert "gate opens at nine" in notebook.run("%mind memory gate").text
+    resumed = notebook.run("%mind resume")
+    assert "break off" in resumed.text
+    assert "No run of this project" not in resumed.error
+    assert not notebook.run("%mind memory forget gate --yes").error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -87,9 +87,10 @@ class Bridge:
 
     def answered(self, token: int, result: dict[str, Any] | None, error: str) -> None:
         """What the page said; comes in the kernel's main thread."""
-        if token not in self._open:
+        waits = self._open.get(token)  # the other thread may have given up just now
+        if waits is None:
             return
-        loop, answer = self._open[token]
+        loop, answer = waits
 
         def settle() -> None:
             if answer.done():
@@ -219,12 +220,12 @@ class Acting:
             begun[0].do_in_cell(chore)
             return await done
 
-        async def work(_: Work[CellOutcome]) -> CellOutcome:
-            return await self.run(cell, show.approve, in_main=in_main)
+        def begin(work: Work[CellOutcome]) -> Coroutine[Any, Any, CellOutcome]:
+            begun.append(work)
+            return self.run(cell, show.approve, in_main=in_main)
 
-        begun.append(self._session.workshop.begin(work))
         try:
-            return begun[0].wait()
+            return self._session.workshop.begin(begin).wait()
         except InputError as error:
             raise CellFault(str(error)) from None
 

@@ -217,9 +217,10 @@ class PanelShow:
             self._session.acting.connect(cell, bridge)
 
     def _decide(self, ask_id: str, choice: str) -> None:
-        if ask_id not in self._open:
+        waits = self._open.get(ask_id)  # the other thread may have ended the question just now
+        if waits is None:
             return
-        loop, answer = self._open[ask_id]
+        loop, answer = waits
 
         def settle() -> None:
             if not answer.done():
