@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from manyhands.errors import InputError
-from manyhands.hands.contracts import Artifact, HandName
+from manyhands.hands.contracts import Artifact
 from manyhands.jobs.records import JobState
 from manyhands.jobs.store import JobStore
 from manyhands.journal.events import Event, Framed, RunStarted
@@ -25,6 +25,7 @@ from manyhands_jupyter.views.reply import Reply
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from manyhands.mind.frame import PlanStep
     from manyhands_jupyter.session import Session
     from manyhands_jupyter.views.shows import Show
 
@@ -103,16 +104,13 @@ def _newest_open(journal: Journal, session: Session) -> str:
     )
 
 
-async def work_hand(
-    session: Session, name: str, fields: Mapping[str, Any], given: Gathered, show: Show
-) -> Reply:
+async def work_hand(session: Session, step: PlanStep, given: Gathered, show: Show) -> Reply:
     """Have one hand work on one step."""
-    from manyhands.mind.single import plan_step, work_one
+    from manyhands.mind.single import work_one
 
-    step = plan_step(HandName(name), {**fields, "data": list(given.data)})
     mind = session.mind(show.approve)
     follower = _Follower(session, show)
-    with follower.job(name, {"task": step.task}) as finish:
+    with follower.job(str(step.hand), {"task": step.task}) as finish:
         try:
             _, result = await work_one(mind, step, given.data, follower.take, "notebook")
         except BaseException:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import importlib.util
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-from manyhands.errors import ManyhandsError
+from manyhands.errors import ManyhandsError, fault_in
 from manyhands_jupyter.looks import Mark, Row, doctor_rows, fit_rows
 
 if TYPE_CHECKING:
@@ -70,6 +70,25 @@ def rows_html(rows: Sequence[Row], label: str) -> str:
     return f'<ul class="mh-rows" aria-label="{label}" aria-live="polite">{"".join(items)}</ul>'
 
 
+def _roles() -> list[Row]:
+    from manyhands.roles.loader import load_roles
+
+    return [Row(f"{name} ({one.tier}): {one.summary}") for name, one in load_roles().items()]
+
+
+def _rows_or_why(look: Callable[[], list[Row]]) -> list[Row]:
+    try:
+        return look()
+    except ManyhandsError as error:
+        return [_why(error)]
+
+
+def _why(error: Exception) -> Row:
+    fault = fault_in(error)
+    said = str(fault) if fault is not None else f"{type(error).__name__}: {error}"
+    return Row(said, Mark.PROBLEM, "manyhands doctor")
+
+
 class ControlPanel:
     """One section at a time, chosen by buttons.
 
@@ -120,30 +139,28 @@ class ControlPanel:
 
     def refresh(self) -> None:
         """Look at everything again; what takes time comes when it is there."""
-        from manyhands_jupyter.telling import memory_summary, role_lines
-
-        settings = self._session.settings
         self._tell("Running", self._running())
-        self._tell("Roles", [Row(line) for line in role_lines("")])
+        self._tell("Roles", _rows_or_why(_roles))
         self._later("Models", self._models())
-        self._later("Memory", self._one(memory_summary(settings)))
+        self._later("Memory", self._memory())
         self._later("Doctor", doctor_rows(self._session))
 
     def _running(self) -> list[Row]:
         from manyhands_jupyter.telling import open_jobs, run_lines
 
         session = self._session
-        try:
+
+        def every_door() -> list[Row]:
             jobs = [Row(f"job {line}") for line in open_jobs(session.settings)]
             runs = [Row(line) for line in run_lines(session, 8)]
-        except ManyhandsError as error:
-            return [Row(str(error), Mark.PROBLEM)]
+            return [*jobs, Row("Newest runs of every door", Mark.HEAD), *runs]
+
         now = len(session.workshop.working())
         here = f"this kernel: {now} at work" if now else "this kernel: nothing runs"
         scripted = []
         if session.rehearsal is not None:
             scripted = [Row(f"The models are scripted by {session.rehearsal.script}.")]
-        return [*scripted, Row(here), *jobs, Row("Newest runs of every door", Mark.HEAD), *runs]
+        return [*scripted, Row(here), *_rows_or_why(every_door)]
 
     async def _models(self) -> list[Row]:
         from manyhands_jupyter.telling import loaded_models
@@ -151,8 +168,10 @@ class ControlPanel:
         loaded = [Row(line) for line in await loaded_models(self._session.settings)]
         return [Row("Loaded", Mark.HEAD), *loaded, *await fit_rows(self._session)]
 
-    async def _one(self, line: Coroutine[Any, Any, str]) -> list[Row]:
-        return [Row(await line)]
+    async def _memory(self) -> list[Row]:
+        from manyhands_jupyter.telling import memory_summary
+
+        return [Row(await memory_summary(self._session.settings))]
 
     def _later(self, title: str, work: Coroutine[Any, Any, list[Row]]) -> None:
         self._tell(title, [Row("looks …")])
@@ -160,8 +179,8 @@ class ControlPanel:
         async def tell(_: Any) -> None:
             try:
                 self._tell(title, await work)
-            except ManyhandsError as error:
-                self._tell(title, [Row(str(error), Mark.PROBLEM)])
+            except Exception as error:  # what it is stands in its place; the others go on
+                self._tell(title, [_why(error)])
 
         self._session.workshop.begin(tell)
 
@@ -179,8 +198,8 @@ class ControlPanel:
         async def tell(_: Any) -> None:
             try:
                 found = [Row(line) for line in await recalled_lines(self._session.settings, words)]
-            except ManyhandsError as error:
-                found = [Row(str(error), Mark.PROBLEM)]
+            except Exception as error:
+                found = [_why(error)]
             self._found.value = rows_html(found, "Found")
 
         self._session.workshop.begin(tell)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from manyhands.errors import InputError, ManyhandsError, fault_in
+from manyhands.errors import InputError, ManyhandsError, Unreachable, fault_in
 from manyhands_jupyter.context.outputs import Ran, Recorder
 from manyhands_jupyter.kernel import CellFault, cells_wait, has_person, main_loop
 from manyhands_jupyter.magics.words import Words
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from manyhands.broker.contracts import Approver
+    from manyhands.mind.frame import PlanStep
     from manyhands.mind.mind import Mind
     from manyhands.settings import Settings
     from manyhands_jupyter.acting.hands import Acting
@@ -137,23 +138,11 @@ class Session:
 
         self._begin(words, prepare, make)
 
-    def hand(
-        self, name: str, words: Words, prepare: Callable[[], tuple[dict[str, Any], Gathered]]
-    ) -> None:
-        """Have one hand work; like `ask`."""
+    def hand(self, name: str, words: Words) -> None:
+        """Have one hand work; like `ask`. It gets the data that its words name or mention."""
+        from manyhands_jupyter.magics.single import handed_over, step_of
 
-        async def make(given: tuple[dict[str, Any], Gathered], show: Show) -> Reply:
-            from manyhands_jupyter.answering import work_hand
-
-            return await work_hand(self, name, given[0], given[1], show)
-
-        self._begin(words, prepare, make)
-
-    def hand_inputs(self, name: str, words: Words) -> Callable[[], tuple[dict[str, Any], Gathered]]:
-        """Gathers what one hand gets: its fields, and the data that it names or mentions."""
-        from manyhands_jupyter.magics.single import fields_of, handed_over
-
-        def prepare() -> tuple[dict[str, Any], Gathered]:
+        def prepare() -> tuple[PlanStep, Gathered]:
             from manyhands_jupyter.context.gather import gather
 
             given = gather(self.shell, self.recorder, words.text, data=words.data, around=False)
@@ -161,12 +150,14 @@ class Session:
             if given.context and name in ("code", "math"):
                 # A hand sees its task and its data; what it mentions beside goes into the task.
                 task += "\n\n" + "\n".join(given.context.values())
-            fields = fields_of(words, task)
-            if subject := handed_over(words, self):
-                fields["subject"] = subject
-            return fields, given
+            return step_of(name, words, task, handed_over(words, self), given.data), given
 
-        return prepare
+        async def make(given: tuple[PlanStep, Gathered], show: Show) -> Reply:
+            from manyhands_jupyter.answering import work_hand
+
+            return await work_hand(self, *given, show)
+
+        self._begin(words, prepare, make)
 
     def resume(self, run_id: str, words: Words) -> None:
         """Go on with a run that was cut or stopped, of whatever door."""
@@ -230,6 +221,8 @@ class Session:
             raise
         except BaseException as error:
             fault = fault_in(error)
+            if isinstance(fault, Unreachable):
+                fault.hint += " Without a server, `%mind rehearse SCRIPT` plays a dry run."
             said = str(fault) if fault is not None else f"{type(error).__name__}: {error}"
             show.failed(said, tree)
             raise fault or error from None

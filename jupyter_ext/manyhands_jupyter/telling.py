@@ -14,6 +14,7 @@ from manyhands.journal.records import RunRecord
 from manyhands.journal.store import Journal
 from manyhands.mind.condense import estimate_tokens
 from manyhands.mind.data import FOLDER_PREFIX
+from manyhands.trace.lines import title_of
 
 if TYPE_CHECKING:
     from manyhands.settings import Settings
@@ -62,7 +63,7 @@ def status_lines(session: Session) -> list[str]:
     with Journal.open(settings.journal.path) as journal:
         for run in journal.runs(50):
             if run.state == "running":
-                lines.append(f"run {run.id} ({run.door}): {run.question[:80]}")
+                lines.append(f"run {run.id} ({run.door}): {title_of(run.question)[:80]}")
     lines.append(f"conversation: {session.conversation_id or 'a new one'}")
     lines.append(session.acting.told())
     lines.append(f"limit of a proposed cell: {session.acting.limit_s:g} s")
@@ -124,8 +125,7 @@ def run_lines(session: Session, most: int) -> list[str]:
 def _run_line(run: RunRecord) -> str:
     when = time.strftime("%m-%d %H:%M", time.localtime(run.started))
     state = f"{run.state}, {run.status}" if run.status else str(run.state)
-    question = " ".join(run.question.split())
-    return f"{run.id}  {when}  {run.door:<8}  {state:<22}  {question[:70]}"
+    return f"{run.id}  {when}  {run.door:<8}  {state:<22}  {title_of(run.question)[:70]}"
 
 
 def _run(session: Session, journal: Journal, run_id: str) -> RunRecord:

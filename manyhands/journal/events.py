@@ -277,9 +277,12 @@ class Asked(_Body):
 
 
 class Answered(_Body):
+    """The run's text; `open_points` say what stayed unproved in it."""
+
     kind: Literal["answered"] = "answered"
     text: str
     status: str
+    open_points: tuple[str, ...] = ()
 
 
 class RunOutcome(StrEnum):

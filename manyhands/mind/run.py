@@ -275,7 +275,8 @@ class Run:
     ) -> Answer:
         if not told:
             await self.toolbox.emit(AnswerDelta(text=text))
-        await self.toolbox.emit(Answered(text=text, status=status))
+        answered = Answered(text=text, status=status, open_points=tuple(open_points))
+        await self.toolbox.emit(answered)
         return self._wrap(text, status, reports, claims, open_points, effects)
 
     def _wrap(

@@ -98,9 +98,12 @@ async def work_one(
                     toolbox = replace(toolbox, remote=None)
                 controller = Controller(toolbox, given=notes or "", answers=False)
                 (report,) = await controller.run([step], [step.id])
-            await recorder.emit(Answered(text=report.result.summary, status=report.result.status))
+            result = report.result
+            await recorder.emit(
+                Answered(text=result.summary, status=result.status, open_points=result.open_points)
+            )
             ending.outcome = RunOutcome.ANSWERED
-    return run_id, report.result
+    return run_id, result
 
 
 @asynccontextmanager

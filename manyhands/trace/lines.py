@@ -34,7 +34,7 @@ from manyhands.journal.events import (
     StepStarted,
 )
 
-__all__ = ["Line", "Tone", "begins_anew", "counted", "line_of", "short"]
+__all__ = ["Line", "Tone", "begins_anew", "counted", "line_of", "short", "title_of"]
 
 
 class Tone(StrEnum):
@@ -83,7 +83,7 @@ def _line(body: Body) -> Line | None:
     match body:
         case RunStarted():
             data = f" (data: {', '.join(body.data)})" if body.data else ""
-            return Line(0, "?", f"{short(body.question, 2000)}{data}", Tone.HEAD)
+            return Line(0, "?", f"{short(title_of(body.question), 2000)}{data}", Tone.HEAD)
         case Recalled():
             if not body.sources:
                 return None
@@ -199,6 +199,12 @@ def counted(number: int, what: str) -> str:
 
 #: More digits than a person reads; the journal keeps every one.
 _MANY_DIGITS = re.compile(r"-?\b\d+\.\d{7,}(?:e[+-]?\d+)?\b")
+
+
+def title_of(question: str) -> str:
+    """A question in one line: its first paragraph, with a mark when there is more."""
+    first, _, more = question.strip().partition("\n\n")
+    return " ".join(first.split()) + (" …" if more.strip() else "")
 
 
 def short(text: str, limit: int = 240) -> str:

@@ -33,7 +33,7 @@ from manyhands.journal.events import (
     StepDone,
     StepStarted,
 )
-from manyhands.trace.lines import begins_anew, line_of
+from manyhands.trace.lines import begins_anew, line_of, title_of
 
 __all__ = ["Badge", "StepNode", "Tree", "TreeState", "grow", "text_of", "tree_of"]
 
@@ -92,6 +92,7 @@ class Tree:
     Attributes:
         state: of the run; `status` says how far its answer may be trusted.
         doing: what the mind itself does now.
+        open_points: what stayed unproved in the answer.
         notes: retries, limits, effects: lines that a person should see.
         rating: `good`, `bad` or empty, as a person judged it; `reason` says why.
         seq: of the last event that was taken in.
@@ -110,6 +111,7 @@ class Tree:
     steps: list[StepNode] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     answer: str = ""
+    open_points: list[str] = field(default_factory=list)
     error: str = ""
     began: float = 0.0
     seconds: float = 0.0
@@ -156,8 +158,9 @@ def grow(tree: Tree, event: Event) -> None:
             tree.doing = "writes the answer"
         case Asked(question=question):
             tree.answer = question
-        case Answered(text=text, status=status):
+        case Answered(text=text, status=status, open_points=points):
             tree.answer, tree.status, tree.doing = text, status, ""
+            tree.open_points = list(points)
         case RunFinished() as body:
             tree.state, tree.error, tree.doing = str(body.outcome), body.error, ""
             tree.seconds = body.seconds
@@ -245,7 +248,7 @@ _MARKS = {True: "✓", False: "✗", None: "?"}
 def text_of(tree: Tree) -> str:
     """The same tree as plain text, for terminals, files and readers without a panel."""
     said = " (scripted models)" if tree.simulated else ""
-    lines = [f"? {tree.question}{said}"]
+    lines = [f"? {title_of(tree.question)}{said}"]
     if tree.goal:
         lines.append(f"  {tree.goal} [{tree.route}]")
     for node in tree.steps:

@@ -98,6 +98,9 @@ def _framed(asked: str) -> str:
         return frame(
             route="direct", answer=f"{said}\n\n```python\ncount = 3\nprint(6 / count)\n```"
         )
+    if "of Euler" in asked:
+        told = r"It is $e^{i\pi} + 1 = 0$, or \(e^{i\pi} = -1\), for $5 and $6. `$x$` is code."
+        return frame(route="direct", answer=told)
     for words, program in _PROGRAMS.items():
         if words in asked:
             return frame(route="direct", answer=f"Run this:\n\n```python\n{program}\n```")

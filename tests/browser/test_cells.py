@@ -288,6 +288,23 @@ def test_a_kernel_that_ends_in_mid_answer_is_told_and_the_answer_goes_on(
     expect(panel(page, 1).locator(".mh-state")).to_contain_text("answered")
 
 
+def test_an_unverified_answer_says_why_and_its_formulas_are_set(page: Page, lab: Lab) -> None:
+    hand = "%%hand math --wait --kind free\nHow much is the yearly rise?"
+    begun_notebook(page, lab, "euler.ipynb", "%mind --wait The formula of Euler", hand)
+    run_cell(page, 1)
+    told = panel(page)
+    expect(told.get_by_role("list", name="What stays open")).to_have_text(
+        "open: no hand worked on it, so nothing was checked"
+    )
+    expect(told.locator(".mh-answer .mh-formula mjx-container")).to_have_count(2)
+    expect(told.locator(".mh-answer")).to_contain_text("for $5 and $6. $x$ is code")
+    shot(page, "cell-formulas")
+    run_cell(page, 2)
+    expect(panel(page).locator(".mh-state")).to_contain_text("failed")
+    expect(panel(page)).to_contain_text("No usable answer")
+    expect(panel(page).get_by_role("button", name="The answer is good")).to_have_count(0)
+
+
 def test_a_stream_that_breaks_off_is_told_in_the_panel(page: Page, lab: Lab) -> None:
     begun_notebook(page, lab, "broken.ipynb", "%mind break off", "%mind Still there?")
     run_cell(page, 1)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers_notebook import Notebook, environment, running_kernel, script
+from manyhands_jupyter.magics.single import FORMS, hand_words, step_of
 from manyhands_jupyter.magics.words import SUBCOMMANDS
 
 from manyhands.journal.store import Journal
@@ -217,6 +218,11 @@ def test_a_question_back_is_shown_and_answered_in_the_same_conversation(
         ("%mind allow all", "'all' says nothing about running cells"),
         ("%mind runs many", "'many' is no number"),
         ("%mind roles nobody", "There is no role 'nobody'"),
+        ("%%hand math --f x**2\nits slope", FORMS["math"]),
+        ("%%hand math --kind slope\nits slope", FORMS["math"]),
+        ("%%hand math --given x**2\nits slope", "no list of name=value"),
+        ("%%hand visualize --data number\nit", "'number' is a int"),
+        ("%hand code --entry f", FORMS["code"]),
         ("%%mind\n\n", "mind QUESTION"),
     ],
 )
@@ -282,6 +288,18 @@ def test_the_control_panel_shows_without_a_fault(notebook: Notebook) -> None:
     assert shown.displays, "a widget, or its text where there are none"
 
 
+def test_the_control_panel_says_of_each_section_what_is_wrong_with_it(tmp_path: Path) -> None:
+    with running_kernel(tmp_path) as notebook:
+        notebook.run("%load_ext manyhands")
+        (tmp_path / "settings.toml").write_text("not = [")
+        sent = notebook.send("%mind panel", stdin=True)
+        shown = notebook.wait(sent)
+        assert not shown.error
+        told = str(shown.comms)
+        assert "mathematician" in told
+        assert "settings.toml" in told
+
+
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "notebook.md").read_text(encoding="utf-8")
 
 
@@ -290,6 +308,14 @@ def test_the_page_names_every_command(notebook: Notebook) -> None:
     for command in SUBCOMMANDS:
         assert f"%mind {command}" in PAGE, command
         assert command in told, command
+
+
+def test_the_page_shows_how_each_hand_is_called() -> None:
+    for name, form in FORMS.items():
+        assert f"`{form}`" in PAGE
+        called, words = hand_words(form.removeprefix("%%hand "), "the task")
+        assert called == name
+        assert step_of(name, words, words.text, "", words.data).hand == name
 
 
 def test_the_example_of_the_page_runs(notebook: Notebook) -> None:

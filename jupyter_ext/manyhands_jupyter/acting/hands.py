@@ -137,10 +137,6 @@ class Acting:
         cell._acts = self
         self._known[id(cell)] = _Known(run_id, outside)
 
-    def asks_each(self, cell: Proposal) -> bool:
-        """Whether an approval for the session would not count for this one."""
-        return self._known[id(cell)].outside
-
     def connect(self, cell: Proposal, bridge: Bridge | None) -> None:
         """Name the page that shows a proposal; None when it has no lab extension."""
         self._known[id(cell)].bridge = bridge

@@ -69,7 +69,7 @@ class MindMagics(Magics):  # type: ignore[misc]
             from manyhands_jupyter.magics.single import hand_words
 
             name, words = hand_words(line, cell)
-            self.session.hand(name, words, self.session.hand_inputs(name, words))
+            self.session.hand(name, words)
 
         _told(act)
 
@@ -78,8 +78,9 @@ class MindMagics(Magics):  # type: ignore[misc]
     def _fix(self, words: Words) -> None:
         ran = self.session.last_error()
         hint = f" {words.text}" if words.text else ""
+        error = ran.error.splitlines()[0]
         text = (
-            f"The cell of the notebook that is shown last raised {ran.error.splitlines()[0]}. "
+            f"fix: {error}\n\nThe cell of the notebook that is shown last raised {error}. "
             f"Mend it.{hint} Say in one sentence what was wrong, then give the whole corrected "
             "cell as one fenced python block."
         )
@@ -87,7 +88,10 @@ class MindMagics(Magics):  # type: ignore[misc]
 
     def _explain(self, words: Words) -> None:
         ran = self.session.last_output()
-        asked = words.text or "Explain the output of the cell that is shown last, in a few lines."
+        asked = words.text or (
+            "explain: the last output\n\nExplain the output of the cell that is shown last, in a "
+            "few lines."
+        )
         self.session.ask(replace(words, text=asked, hands=False), about=ran)
 
     # --- what goes on and what was -------------------------------------------------------------

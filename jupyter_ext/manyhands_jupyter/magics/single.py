@@ -1,20 +1,28 @@
-"""What was typed for `%%hand`: its name, its task, and the fields that its kind of work takes."""
+"""What was typed for `%%hand`: its name, its task, and the step that they make."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from manyhands.errors import InputError
-from manyhands.hands.contracts import OWN_WORD
+from manyhands.hands.contracts import OWN_WORD, HandName
 from manyhands_jupyter.magics.words import Words, read_words
 
 if TYPE_CHECKING:
+    from manyhands.mind.frame import PlanStep
     from manyhands_jupyter.session import Session
 
-__all__ = ["HANDS", "fields_of", "hand_words", "handed_over"]
+__all__ = ["FORMS", "hand_words", "handed_over", "step_of"]
 
-HANDS = ("code", "math", "visualize", "verify")
+#: Hand -> how it is called.
+FORMS = {
+    "code": "%%hand code --entry rises --data co2",
+    "math": '%%hand math --kind derivative --given "f=x*exp(x),var=x"',
+    "visualize": "%%hand visualize --data co2 --chart line --x year --y ppm",
+    "verify": "%%hand verify --data co2",
+}
 
 
 def hand_words(line: str, cell: str | None) -> tuple[str, Words]:
@@ -24,30 +32,51 @@ def hand_words(line: str, cell: str | None) -> tuple[str, Words]:
         InputError: no such hand, or nothing for it to do.
     """
     name, _, rest = line.strip().partition(" ")
-    if name not in HANDS:
+    if name not in FORMS:
         raise InputError(
-            f"There is no hand {name!r}.", hint=f"%%hand takes one of: {', '.join(HANDS)}."
+            f"There is no hand {name!r}.", hint=f"%%hand takes one of: {', '.join(FORMS)}."
         )
-    words = read_words(rest, cell or "", of_hand=True)
+    try:
+        words = read_words(rest, cell or "", of_hand=True)
+    except InputError as error:
+        raise InputError(error.message, hint=f"{error.hint} {_as_in(name)}") from None
     handed_over = {"subject", "cell"} & words.hand.keys()
     if handed_over and name != "verify":
         raise InputError(f"The hand {name} takes no --{min(handed_over)}.", hint="verify does.")
     if not words.text and not handed_over:
-        raise InputError(f"The hand {name} has nothing to do.", hint="Write its task in the cell.")
+        hint = f"Write its task in the cell. {_as_in(name)}"
+        raise InputError(f"The hand {name} has nothing to do.", hint=hint)
     return name, words
 
 
-def fields_of(words: Words, task: str) -> dict[str, Any]:
-    """The fields of the step as a plan would have them."""
+def _as_in(name: str) -> str:
+    return f"For example: {FORMS[name]}"
+
+
+def step_of(name: str, words: Words, task: str, subject: str, data: Iterable[str]) -> PlanStep:
+    """The step as a plan would have it.
+
+    Args:
+        subject: what `verify` is handed; empty for none.
+        data: names of the tables that the hand gets.
+
+    Raises:
+        InputError: an option's value is none that this hand takes.
+    """
+    from manyhands.mind.single import plan_step
+
     given = words.hand
-    fields: dict[str, Any] = {"task": task or OWN_WORD}
-    for option, name in (("entry", "entry_point"), ("kind", "kind"), ("chart", "chart")):
+    fields: dict[str, Any] = {"task": task or OWN_WORD, "subject": subject, "data": list(data)}
+    for option, field in (("entry", "entry_point"), ("kind", "kind"), ("chart", "chart")):
         if option in given:
-            fields[name] = given[option]
-    fields.update({name: given[name] for name in ("x", "y", "agg") if name in given})
+            fields[field] = given[option]
+    fields.update({field: given[field] for field in ("x", "y", "agg") if field in given})
     if "given" in given:
         fields["given"] = _pairs(given["given"])
-    return fields
+    try:
+        return plan_step(HandName(name), fields)
+    except InputError as error:
+        raise InputError(error.message, hint=_as_in(name)) from None
 
 
 def handed_over(words: Words, session: Session) -> str:

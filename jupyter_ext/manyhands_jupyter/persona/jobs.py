@@ -20,7 +20,7 @@ from manyhands.mind.mind import Mind
 from manyhands.mind.single import plan_step, work_one
 from manyhands.redaction import redact
 from manyhands.settings import Settings
-from manyhands.trace.lines import counted
+from manyhands.trace.lines import counted, title_of
 from manyhands.trace.tree import Tree, tree_of
 from manyhands_jupyter.persona.markdown import fenced
 from manyhands_jupyter.persona.telling import answer_text, passed_text
@@ -189,7 +189,7 @@ def runs(settings: Settings) -> str:
 
 
 def _line(text: str) -> str:
-    flat = " ".join(text.split())
+    flat = title_of(text)
     return flat if len(flat) <= _QUESTION else f"{flat[: _QUESTION - 1]}…"
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from manyhands.broker.contracts import Choice, Effect
+from manyhands.broker.policy import FROM_OUTSIDE
 from manyhands.errors import fault_in
 from manyhands.journal.events import Event
 from manyhands.mind.mind import Mind
@@ -103,7 +104,7 @@ class Turn:
 
         async def approve(effect: Effect, why: str) -> Choice:
             waiting = self._desk.approvals.ask(self._chat_id, _with_preview(effect, mind), why)
-            self.telling.waiting = waiting.told()
+            self.telling.waiting = {**waiting.told(), "each": why == FROM_OUTSIDE}
             notice()
             try:
                 return await self._desk.approvals.answer_to(waiting)

@@ -15,6 +15,7 @@ import anywidget
 import traitlets
 
 from manyhands.broker.contracts import Choice, Effect
+from manyhands.broker.policy import FROM_OUTSIDE
 from manyhands.errors import ManyhandsError
 from manyhands.journal.events import AnswerDelta, Event, Generating
 from manyhands.trace.tree import Tree, TreeState, grow
@@ -128,14 +129,11 @@ class PanelShow:
         self._last = time.monotonic()
         self.panel.tree = self.tree.as_json()
 
-    async def approve(
-        self, effect: Effect, why: str, cell: int = -1, *, each: bool = False
-    ) -> Choice:
+    async def approve(self, effect: Effect, why: str, cell: int = -1) -> Choice:
         """Ask in the panel; a cell that waits asks with `input`, since clicks cannot reach it.
 
         Args:
             cell: the place of the proposed cell that is asked about.
-            each: an approval for the session would not count, so it is not offered.
         """
         if self._waits and not self._work().done:
             from manyhands_jupyter.views.shows import PrintShow
@@ -151,7 +149,7 @@ class PanelShow:
             "why": why,
             "preview": effect.preview or _in_full(effect),
             "cell": cell,
-            "each": each,
+            "each": why == FROM_OUTSIDE,
         }
         self.panel.asks = [*self.panel.asks, asked]
         try:
@@ -165,7 +163,7 @@ class PanelShow:
         self._proposals = list(reply.cells)
         self.panel.pictures = [base64.b64encode(one).decode("ascii") for one in reply.pictures]
         if reply.result is not None:
-            self.tree.answer, self.tree.status = reply.text, str(reply.status)
+            self.tree.answer = reply.text
         self._connect()
         self._tell_cells()
         self._end(f"{reply.trace}\n\n{reply}")
@@ -175,7 +173,8 @@ class PanelShow:
 
         if tree.state == TreeState.RUNNING:
             tree.state = TreeState.FAILED
-        self.panel.message = message
+        if not self._waits:  # a cell that waits raises it itself
+            self.panel.message = message
         self._end(f"{text_of(tree)}\n\n{message}" if tree.question else message)
 
     def _end(self, text: str) -> None:
@@ -250,8 +249,7 @@ class PanelShow:
         self._tell_cells(index, "waits for your approval")
 
         async def approve(effect: Effect, why: str) -> Choice:
-            each = self._session.acting.asks_each(cell)
-            return await self.approve(effect, why, index, each=each)
+            return await self.approve(effect, why, index)
 
         async def work(_: Work[None]) -> None:
             runs = asyncio.Event()

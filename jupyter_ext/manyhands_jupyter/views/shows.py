@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from manyhands.broker.contracts import Choice, Effect
+from manyhands.broker.policy import FROM_OUTSIDE
 from manyhands.journal.events import AnswerDelta, Event
 from manyhands.trace.lines import Tone, line_of
 from manyhands.trace.tree import Tree, text_of
@@ -73,7 +74,8 @@ class PrintShow:
 
         def ask() -> None:
             print(f"\n{effect.summary}\n{effect.preview}\n{why}", flush=True)
-            said = input("Allow? [y]es, for this [s]ession, [N]o: ")
+            session = "" if why == FROM_OUTSIDE else "for this [s]ession, "
+            said = input(f"Allow? [y]es, {session}[N]o: ")
             loop.call_soon_threadsafe(answer.set_result, said)
 
         self._work().do_in_cell(ask)

@@ -9,8 +9,9 @@ const PRINTED_CHARACTERS = 1_000_000;
  *
  * @param tracker JupyterLab's notebook tracker; null where there is none.
  * @param actions its NotebookActions.
+ * @param latex sets formulas; null where JupyterLab has nothing for it.
  */
-export function makeBridge(tracker, actions) {
+export function makeBridge(tracker, actions, latex) {
   const panels = () => {
     const found = [];
     if (tracker) tracker.forEach(panel => found.push(panel));
@@ -201,7 +202,10 @@ export function makeBridge(tracker, actions) {
   // Tells this tab from the user's others.
   const tab = Math.random().toString(36).slice(2);
 
-  return { version: 1, tab, insertCell, replaceCell, runCell, runProposed, progress, activeCell };
+  /** Sets the formulas in a node, from its text. */
+  const typeset = node => latex && latex.typeset(node);
+
+  return { version: 1, tab, insertCell, replaceCell, runCell, runProposed, progress, activeCell, typeset };
 }
 
 /** A cell as plain data; texts are cut, pictures are named and left out. */

@@ -8,18 +8,22 @@ const ID = '@manyhands/lab';
 
 /** @param shared gives a package of JupyterLab's share scope, or null. */
 export async function makePlugins(shared) {
-  const [React, chat, notebooks, services, coreutils] = await Promise.all(
-    ['react', '@jupyter/chat', '@jupyterlab/notebook', '@jupyterlab/services', '@jupyterlab/coreutils'].map(shared)
+  const [React, chat, notebooks, services, coreutils, rendermime] = await Promise.all(
+    ['react', '@jupyter/chat', '@jupyterlab/notebook', '@jupyterlab/services', '@jupyterlab/coreutils',
+     '@jupyterlab/rendermime'].map(shared)
   );
   const optional = token => (token ? [token] : []);
   const tracker = notebooks && notebooks.INotebookTracker;
+  const typesetter = rendermime && rendermime.ILatexTypesetter;
 
   const bridge = {
     id: `${ID}:bridge`,
     autoStart: true,
-    optional: optional(tracker),
-    activate: (app, found = null) => {
-      window.manyhandsLab = makeBridge(found, notebooks && notebooks.NotebookActions);
+    optional: [...optional(tracker), ...optional(typesetter)],
+    activate: (app, ...given) => {
+      const found = tracker ? given.shift() : null;
+      const latex = typesetter ? given.shift() : null;
+      window.manyhandsLab = makeBridge(found, notebooks && notebooks.NotebookActions, latex);
       const { tab, runProposed } = window.manyhandsLab;
       keepTab({ services, coreutils, tab, answers: { ...makeLook(found), run: runProposed } });
     }

@@ -3,6 +3,7 @@ import { makeProposals } from './proposals.js';
 import { makeRating } from './rating.js';
 
 const MARKS = { true: '✓', false: '✗', null: '?' };
+const NOTHING = ['failed', 'cannot'];
 const OVER = ['answered', 'asked', 'failed', 'stopped', 'cut'];
 
 export function makeTrace({ React, request, address, bridge }) {
@@ -28,7 +29,7 @@ export function makeTrace({ React, request, address, bridge }) {
       h('span', { 'aria-hidden': true }, MARKS[badge.passed]),
       h('span', { className: 'mh-hidden' }, { true: 'passed: ', false: 'failed: ', null: 'open: ' }[badge.passed]),
       h('b', null, badge.name),
-      badge.evidence ? `: ${badge.evidence}` : ''
+      badge.evidence ? `: ${badge.evidence}` : badge.passed ? '' : ': no reason was given'
     );
 
   const Step = ({ step }) =>
@@ -45,7 +46,7 @@ export function makeTrace({ React, request, address, bridge }) {
       step.doing ? h('div', { className: 'mh-quiet' }, `… ${step.doing}`) : null,
       step.badges.length
         ? h('ul', { className: 'mh-badges' }, step.badges.map((badge, at) => h(Badge, { key: at, badge })))
-        : null,
+        : step.state === 'unverified' ? h('div', { className: 'mh-quiet' }, 'no check was run') : null,
       step.summary && OVER.concat('verified', 'refuted', 'unverified', 'cannot').includes(step.state)
         ? h('div', { className: 'mh-summary' }, withCode(step.summary))
         : null
@@ -76,7 +77,9 @@ export function makeTrace({ React, request, address, bridge }) {
       h('div', { className: 'mh-quiet' }, `Asked because ${waiting.why}.`),
       h('pre', { className: 'mh-preview' }, waiting.preview || JSON.stringify(waiting.arguments, null, 1)),
       h('div', { className: 'mh-row' },
-        button('once', 'Allow once'), button('session', 'Allow for this session'), button('no', 'Deny'),
+        button('once', 'Allow once'),
+        waiting.each ? null : button('session', 'Allow for this session'),
+        button('no', 'Deny'),
         given ? h('span', { className: 'mh-quiet', role: 'status' }, given) : null)
     );
   }
@@ -87,6 +90,7 @@ export function makeTrace({ React, request, address, bridge }) {
 
   const Head = ({ told }) => {
     const checks = told.steps.reduce((sum, step) => sum + step.badges.length, 0);
+    const unchecked = told.status === 'unverified' && !told.steps.length;
     const count = (number, one) => (number ? `${number} ${one}${number === 1 ? '' : 's'}` : '');
     return h(
       'summary',
@@ -96,7 +100,8 @@ export function makeTrace({ React, request, address, bridge }) {
       h('span', { className: 'mh-quiet' },
         joined(
           count(told.thoughts.length, 'thought'), count(told.steps.length, 'step'), count(checks, 'check'),
-          seconds(told.seconds), tokens(told.tokens), told.simulated ? 'scripted models' : ''))
+          seconds(told.seconds), tokens(told.tokens), told.simulated ? 'scripted models' : '',
+          unchecked ? 'no hand worked on it, so nothing was checked' : ''))
     );
   };
 
@@ -140,7 +145,7 @@ export function makeTrace({ React, request, address, bridge }) {
     if (!told || !OVER.includes(told.state)) return null;
     return h('div', { className: 'mh-below' },
       told.proposals.length ? h(Proposals, { cells: told.proposals, runId: told.run_id }) : null,
-      told.run_id ? h(Rating, { told }) : null);
+      told.run_id && !NOTHING.includes(told.status) && told.state !== 'failed' ? h(Rating, { told }) : null);
   }
 
   return { Trace, Below };

@@ -43,14 +43,25 @@ function thumb(up) {
   return svg;
 }
 
-/** A line's `code` and **bold** as nodes; the rest stays as it is. */
+/** `code`, formulas and **bold**. A dollar before a space or a digit after the second one is money. */
+const INLINE = /(`[^`]+`|\$\$[^$]+\$\$|\\\((?:(?!\\[()]).)+\\\)|\\\[(?:(?!\\[\[\]]).)+\\\]|\$(?![\s$])[^$`]*[^\s$`\\]\$(?![\d$])|\*\*[^*]+\*\*)/;
+const FORMULA = /^(\$|\\\(|\\\[)/;
+
+/** A line's code, formulas and bold text as nodes; the rest stays as it is. */
 function inline(parent, text) {
-  for (const part of text.split(/(`[^`]+`|\*\*[^*]+\*\*)/)) {
+  for (const part of text.split(INLINE)) {
     if (/^`[^`]+`$/.test(part)) parent.append(make('code', '', part.slice(1, -1)));
+    else if (FORMULA.test(part)) parent.append(make('span', 'mh-formula', part));
     else if (/^\*\*[^*]+\*\*$/.test(part)) parent.append(make('strong', '', part.slice(2, -2)));
     else if (part) parent.append(part);
   }
   return parent;
+}
+
+/** Has JupyterLab set the formulas, where our lab extension is; else they stay as they are written. */
+function typeset(root) {
+  const lab = window.manyhandsLab;
+  if (lab && lab.typeset) root.querySelectorAll('.mh-formula').forEach(node => lab.typeset(node));
 }
 
 /** Paragraphs, lists, headings and fenced code; links and pictures stay text: nothing is loaded.

@@ -102,13 +102,15 @@ function render({ model, el }) {
   const notes = make('ul');
   trace.append(own(make('summary', '', 'Thoughts and hands')), goal, steps, notes);
   const answer = make('div', 'mh-answer');
+  const open = make('ul', 'mh-open-points');
+  open.setAttribute('aria-label', 'What stays open');
   const pictures = make('div', 'mh-pictures');
   const cells = makeCells({ model, alive: () => living, page: PAGE });
   const rating = makeRating(model);
-  root.append(head, scripted, message, asks, trace, answer, pictures, cells.root, rating.root);
+  root.append(head, scripted, message, asks, trace, answer, open, pictures, cells.root, rating.root);
   el.append(root);
 
-  const opened = new Set();
+  const turned = new Set();
   const drawn = {};
   const changed = (name, value) => {
     const text = JSON.stringify(value);
@@ -145,13 +147,21 @@ function render({ model, el }) {
     message.classList.toggle('mh-bad', tree.state === 'failed');
     if (changed('steps', [tree.goal, tree.route, tree.steps, tree.notes])) {
       goal.textContent = tree.goal ? `${tree.goal} · ${tree.route}` : '';
-      swap(steps, tree.steps.map(step => drawStep(step, opened)));
+      swap(steps, tree.steps.map(step => drawStep(step, turned, tree.answer || '')));
       notes.replaceChildren(...tree.notes.map(note => make('li', 'mh-quiet', note)));
     }
     trace.hidden = !tree.goal && !tree.steps.length && !tree.notes.length;
     const proposed = model.get('cells').map(cell => cell.source);
-    if (changed('answer', [tree.answer, proposed])) answer.replaceChildren(prose(tree.answer || '', proposed));
-    rating.root.hidden = !model.get('ended') || !tree.answer || tree.state === 'failed' || !living;
+    // Formulas are set once they stand: a page that typesets each word flickers.
+    if (changed('answer', [tree.answer, proposed, over()])) {
+      answer.replaceChildren(prose(tree.answer || '', proposed));
+      if (over()) typeset(answer);
+    }
+    const points = over() ? openPoints(tree) : [];
+    if (changed('open', points)) open.replaceChildren(...points.map(point => make('li', '', `open: ${point}`)));
+    open.hidden = !points.length;
+    const nothing = !tree.answer || tree.state === 'failed' || NOTHING.includes(tree.status);
+    rating.root.hidden = !model.get('ended') || nothing || !living;
     rating.draw(tree);
   }
 

@@ -5,6 +5,9 @@ const TONES = { true: 'mh-good', false: 'mh-bad', null: 'mh-open' };
 const SAID = { true: 'passed', false: 'failed', null: 'undecided' };
 const STATUS_TONES = { verified: 'mh-good', refuted: 'mh-bad', failed: 'mh-bad' };
 const LIVE = ['running', 'waiting'];
+/** Statuses of a step whose reason a person wants to know, and those of an answer that is none. */
+const WANTING = ['unverified', 'refuted', 'failed', 'cannot'];
+const NOTHING = ['failed', 'cannot'];
 
 function cost(node) {
   const parts = [];
@@ -15,18 +18,19 @@ function cost(node) {
   return parts.join(' · ');
 }
 
-/** What a check found is behind its badge; `opened` holds the keys of those that are open. */
-function drawBadges(step, opened) {
+/** What a check found is behind its badge, and shown at once unless it passed; `turned` holds the
+ * keys of those that a person has turned over. */
+function drawBadges(step, turned) {
   const row = make('div', 'mh-checks');
   const found = make('div');
   step.badges.forEach((badge, at) => {
     const key = `${step.id} ${at} ${badge.name}`;
-    const line = make('div', 'mh-found', badge.evidence || 'Nothing more was said.');
-    line.hidden = !opened.has(key);
+    const line = make('div', 'mh-found', badge.evidence || 'No reason was given.');
+    line.hidden = badge.passed === true ? !turned.has(key) : turned.has(key);
     const node = button(`${MARKS[badge.passed]} ${badge.name}`, () => {
       line.hidden = !line.hidden;
       node.setAttribute('aria-expanded', String(!line.hidden));
-      opened[line.hidden ? 'delete' : 'add'](key);
+      turned[turned.has(key) ? 'delete' : 'add'](key);
     }, `${badge.name} ${SAID[badge.passed]}: show what was found`, key);
     node.className = `mh-check ${TONES[badge.passed]}`;
     node.setAttribute('aria-expanded', String(!line.hidden));
@@ -37,18 +41,23 @@ function drawBadges(step, opened) {
   return [row, found];
 }
 
-function drawStep(step, opened) {
+/** @param answer what is said below: a summary that is in it is not said twice. */
+function drawStep(step, turned, answer) {
   const item = make('li');
   item.dataset.state = step.state;
   const head = make('div');
-  head.append(make('span', 'mh-name', `${step.id}${step.hand ? ` · ${step.hand}` : ''} `));
+  head.append(make('span', 'mh-name', `${step.id}${step.hand && step.hand !== step.id ? ` · ${step.hand}` : ''} `));
   head.append(make('span', STATUS_TONES[step.state] || 'mh-quiet', step.state));
   item.append(head);
   if (step.task) item.append(make('div', 'mh-quiet', step.task.length > 160 ? `${step.task.slice(0, 159)}…` : step.task));
   const spent = cost(step);
   if (spent) item.append(make('div', 'mh-quiet', spent));
   if (step.doing) item.append(make('div', '', `… ${step.doing}`));
-  if (step.badges.length) item.append(...drawBadges(step, opened));
+  if (step.badges.length) item.append(...drawBadges(step, turned));
+  else if (step.state === 'unverified') item.append(make('div', 'mh-found', 'no check was run'));
+  if (WANTING.includes(step.state) && step.summary && !answer.includes(step.summary)) {
+    item.append(make('div', 'mh-found', step.summary));
+  }
   return item;
 }
 
@@ -58,7 +67,20 @@ function headline(tree, ended) {
     const step = tree.steps.find(one => one.state === 'running');
     return `… ${step ? `${step.id}: ${step.doing || 'works'}` : tree.doing || 'works'}`;
   }
+  if (NOTHING.includes(tree.status)) return tree.status;
   return tree.status ? `${tree.state} · ${tree.status}` : tree.state;
+}
+
+/** Whether a text says a point, or is what the point is about. */
+const holds = (text, point) => text.includes(point) || point.endsWith(`: ${text}`);
+
+/** Why an answer is not verified, point by point, as far as that is not said elsewhere. */
+function openPoints(tree) {
+  const said = [tree.answer, ...tree.steps.flatMap(step => step.badges.map(badge => badge.evidence))];
+  const points = tree.open_points || [];
+  if (points.length) return points.filter(point => !said.some(text => text && holds(text, point)));
+  const unchecked = tree.status === 'unverified' && !tree.steps.length;
+  return unchecked ? ['no hand worked on it, so nothing was checked'] : [];
 }
 
 function clock(tree, ended) {
