@@ -157,7 +157,8 @@ def ask(page: Page, text: str) -> None:
     box = page.locator(".jp-chat-input-container textarea").first
     box.click()
     box.fill(text)
-    page.keyboard.press("Enter")
+    page.locator(".jp-chat-send-button:enabled").first.wait_for()
+    box.press("Enter")  # a dialog that has just closed may give the focus back to its button
     page.locator(".jp-chat-rendered-message", has_text=text[:40]).last.wait_for()
 
 
