@@ -265,6 +265,8 @@ class Memory:
     async def _query_vector(self, query: str) -> tuple[int, Any]:
         if self._embedder is None:
             return 0, None
+        if not self._searcher.hot.loaded:
+            await to_thread.run_sync(self._searcher.begin)
         if self._searcher.hot.loaded:
             if self._store.remote or not self._searcher.hot.fresh():
                 await to_thread.run_sync(self._searcher.refresh)
@@ -296,6 +298,8 @@ class Memory:
             pairs: questions, each with the ids of the memories that answer it.
         """
         asked = [pair_of(pair) for pair in pairs]
+        # What a question names is known once the index is made.
+        await to_thread.run_sync(self._searcher.refresh)
         vectors = [await self._query_vector(query) for query, _ in asked]
         return await to_thread.run_sync(self._searcher.fit, asked, vectors)
 

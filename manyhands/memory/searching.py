@@ -86,6 +86,11 @@ class Searcher:
             self._loader.start()
         return True
 
+    def begin(self) -> None:
+        """Make the index in memory where that is done before the first search."""
+        if not self._in_file():
+            self.refresh()
+
     def _load(self) -> None:
         with suppress(Stopped, StorageError):  # an error comes again, with the next search
             self.refresh()

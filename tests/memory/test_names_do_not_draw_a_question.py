@@ -42,10 +42,19 @@ async def test_names_are_left_out_of_a_second_text_of_the_same_call(
     embedder = HashEmbedder()
     async with await Memory.open(file, embedder=embedder) as memory:
         await memory.add(items)
-        await memory.recall("anything")
         embedder.texts.clear()
-        await memory.recall(question)
+        await memory.recall(question)  # the first one, before anything was looked up
         assert embedder.texts == [question, *([bare] if bare else [])]
+
+
+async def test_fitting_a_memory_that_was_just_opened_leaves_the_names_out_too(file: Path) -> None:
+    embedder = HashEmbedder()
+    async with await Memory.open(file, embedder=embedder) as memory:
+        await memory.add(CODE)
+    embedder.texts.clear()
+    async with await Memory.open(file, embedder=embedder) as memory:
+        await memory.fit([("python read rows", [CODE["id"]])])
+    assert embedder.texts == ["python read rows", "read rows"]
 
 
 async def test_the_turn_that_says_it_comes_before_the_one_that_has_the_name(file: Path) -> None:
