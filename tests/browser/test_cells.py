@@ -294,7 +294,7 @@ def test_an_unverified_answer_says_why_and_its_formulas_are_set(page: Page, lab:
     run_cell(page, 1)
     told = panel(page)
     expect(told.get_by_role("list", name="What stays open")).to_have_text(
-        "open: no hand worked on it, so nothing was checked"
+        "open: answered directly: nothing was run or checked"
     )
     expect(told.locator(".mh-answer .mh-formula mjx-container")).to_have_count(2)
     expect(told.locator(".mh-answer")).to_contain_text("for $5 and $6. $x$ is code")

@@ -90,7 +90,6 @@ export function makeTrace({ React, request, address, bridge }) {
 
   const Head = ({ told }) => {
     const checks = told.steps.reduce((sum, step) => sum + step.badges.length, 0);
-    const unchecked = told.status === 'unverified' && !told.steps.length;
     const count = (number, one) => (number ? `${number} ${one}${number === 1 ? '' : 's'}` : '');
     return h(
       'summary',
@@ -100,8 +99,7 @@ export function makeTrace({ React, request, address, bridge }) {
       h('span', { className: 'mh-quiet' },
         joined(
           count(told.thoughts.length, 'thought'), count(told.steps.length, 'step'), count(checks, 'check'),
-          seconds(told.seconds), tokens(told.tokens), told.simulated ? 'scripted models' : '',
-          unchecked ? 'no hand worked on it, so nothing was checked' : ''))
+          seconds(told.seconds), tokens(told.tokens), told.simulated ? 'scripted models' : ''))
     );
   };
 

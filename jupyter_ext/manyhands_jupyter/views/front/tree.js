@@ -77,10 +77,7 @@ const holds = (text, point) => text.includes(point) || point.endsWith(`: ${text}
 /** Why an answer is not verified, point by point, as far as that is not said elsewhere. */
 function openPoints(tree) {
   const said = [tree.answer, ...tree.steps.flatMap(step => step.badges.map(badge => badge.evidence))];
-  const points = tree.open_points || [];
-  if (points.length) return points.filter(point => !said.some(text => text && holds(text, point)));
-  const unchecked = tree.status === 'unverified' && !tree.steps.length;
-  return unchecked ? ['no hand worked on it, so nothing was checked'] : [];
+  return (tree.open_points || []).filter(point => !said.some(text => text && holds(text, point)));
 }
 
 function clock(tree, ended) {
