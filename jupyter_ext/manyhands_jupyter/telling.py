@@ -176,13 +176,14 @@ def trace_text(session: Session, run_id: str) -> str:
 
 def role_lines(name: str) -> list[str]:
     """All roles with what they are for, or one of them in full."""
-    from manyhands.roles.loader import load_roles
+    from manyhands.roles.loader import broken_roles, find_roles, no_role
 
-    roles = load_roles()
+    roles = {key: found.role for key, found in find_roles().items()}
     if not name:
-        return [f"{key:<14} {role.tier:<7} {role.summary}" for key, role in roles.items()]
+        lines = [f"{key:<14} {role.tier:<7} {role.summary}" for key, role in roles.items()]
+        return lines + [f"{key:<14} left out: {error}" for key, error in broken_roles().items()]
     if name not in roles:
-        raise InputError(f"There is no role {name!r}.", hint=f"Roles: {', '.join(sorted(roles))}.")
+        raise no_role(name, roles)
     role = roles[name]
     return [f"{name}: {role.summary}", f"tier {role.tier}", "", role.prompt]
 
