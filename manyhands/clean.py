@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["clean", "clean_bytes", "has_html"]
+__all__ = ["clean", "clean_bytes", "has_html", "storable"]
 
 # CSI, OSC (ended by BEL or ST), DCS/SOS/PM/APC strings, then two-byte escapes; 7 and 8 bit forms.
 _ESCAPES = re.compile(
@@ -30,6 +30,13 @@ def clean(text: str) -> str:
     text = _ESCAPES.sub("", text)
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     return _FORBIDDEN.sub("", "\n".join(lines))
+
+
+def storable(text: str) -> str:
+    """Text that a file can hold as UTF-8: half a surrogate pair becomes U+FFFD."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def clean_bytes(data: bytes) -> str:

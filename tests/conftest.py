@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
+import hypothesis
 import pytest
 
 from manyhands.checks.sandbox.environment import ensure_environment
 from manyhands.settings import Settings, load_settings
+
+# The same examples in every run, however slow the machine; `--hypothesis-profile=default` searches.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ _WRITER = """
 import sys
 import apsw
 file = apsw.Connection(sys.argv[1])
+file.set_busy_timeout(60_000)
 for line in sys.stdin:
     file.execute("BEGIN IMMEDIATE" if line == "take\\n" else "ROLLBACK")
     print("done", flush=True)

@@ -17,7 +17,7 @@ __all__ = ["sent_in_clear"]
 def sent_in_clear(settings: Settings, env: Mapping[str, str]) -> list[str]:
     """A sentence for each setting whose token, key or headers go to another machine over `http`."""
     return [
-        f"{key} = {url!r} is plain http: {what} can be read and changed on the way"
+        f"{key} ({_origin(url)}) is plain http: {what} can be read and changed on the way"
         for key, url, what in _secrets(settings, env)
         if _in_clear(url)
     ]
@@ -35,6 +35,12 @@ def _secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[tuple[str, 
         if server.url and server.headers and not server.disabled:
             headers = ", ".join(server.headers)
             yield f"mcpServers.{name}.url", server.url, f"its headers ({headers}) and every call"
+
+
+def _origin(url: str) -> str:
+    """The address without what may be secret in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _in_clear(url: str) -> bool:

@@ -213,9 +213,11 @@ class Jobs:
             raise InputError(
                 f"{mine} jobs are open already.", hint="Wait for some, or cancel them."
             )
+        usual_s = self.store.usual_s(kind)
+        # Nothing behind it may be told to try again: the job would be begun twice.
         record = self.store.add(principal, kind, arguments, about)
         live = LiveJob(record, self.store, self._notify)
-        live.tell("waits for its turn", self.store.usual_s(kind))
+        live.tell("waits for its turn", usual_s)
         self._live[live.record.id] = live
         self._tasks.start_soon(self._work, live, work)
         return live.record

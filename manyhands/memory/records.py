@@ -14,6 +14,7 @@ from numbers import Integral
 from pathlib import PurePath
 from typing import Any
 
+from manyhands.clean import storable
 from manyhands.errors import InputError
 
 __all__ = [
@@ -238,11 +239,6 @@ def _utc(moment: datetime) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _clean(text: str) -> str:
-    """Text that can be stored as UTF-8: a lone surrogate becomes U+FFFD, as when files are read."""
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-
-
 #: What an item may hold; anything else that is given is kept in `meta`.
 _FIELDS = frozenset(field.name for field in fields(Item)) - {"family"}
 
@@ -251,7 +247,7 @@ def id_of(value: object) -> str:
     """An id as it is kept: a whole number becomes its digits; "" for what is no id."""
     if isinstance(value, Integral) and not isinstance(value, bool):
         return str(int(value))
-    return _clean(value) if isinstance(value, str) else ""
+    return storable(value) if isinstance(value, str) else ""
 
 
 def kind_of(value: object) -> str:
@@ -265,7 +261,7 @@ def _said(value: object) -> str | None:
     if value is None:
         return ""
     if isinstance(value, str | int | float | PurePath) and not isinstance(value, bool):
-        return _clean(str(value))
+        return storable(str(value))
     return None
 
 
@@ -311,7 +307,7 @@ def read_item(raw: Mapping[str, Any], *, scope: str = "") -> Item:
         if not isinstance(told, str) or len(told) > _LONGEST_NAME:
             raise RefusedItem(Refusal.BAD_TIME, item_id, repr(told)[:60]) from error
         # A date that cannot be read is still found by its words.
-        time, meta = None, {**meta, "time_text": _clean(told)}
+        time, meta = None, {**meta, "time_text": storable(told)}
     tags = raw.get("tags") or ()
     if isinstance(tags, str):
         tags = (tags,)
@@ -325,7 +321,7 @@ def read_item(raw: Mapping[str, Any], *, scope: str = "") -> Item:
     source = texts["source"]
     # Where the caller names no thread, what has one source in one scope is one thread.
     thread = texts["thread"] or str(meta.get("thread") or meta.get("session") or "") or source
-    cleaned = _clean(text)
+    cleaned = storable(text)
     return Item(
         id=item_id,
         kind=kind,
@@ -339,7 +335,7 @@ def read_item(raw: Mapping[str, Any], *, scope: str = "") -> Item:
         speaker=texts["speaker"],
         subject=texts["subject"] or str(meta.get("subject") or ""),
         trust=trust,
-        tags=tuple(_clean(str(tag)) for tag in tags),
+        tags=tuple(storable(str(tag)) for tag in tags),
         meta=meta,
         family=family_of(kind, cleaned, texts["speaker"], source, meta),
     )
@@ -350,7 +346,7 @@ def _meta(value: object, more: Mapping[str, Any], item_id: str) -> Mapping[str, 
         raise RefusedItem(Refusal.BAD_META, item_id)
     try:
         told = json.dumps({**more, **dict(value or {})}, allow_nan=False, default=_plain)
-        read: dict[str, Any] = json.loads(_clean(told))
+        read: dict[str, Any] = json.loads(storable(told))
     except (TypeError, ValueError, RecursionError) as error:
         raise RefusedItem(Refusal.BAD_META, item_id, str(error)[:80]) from error
     return read

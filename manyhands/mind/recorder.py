@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from manyhands.errors import StorageBusy, StorageError
+from manyhands.errors import StorageBusy
 from manyhands.hands.contracts import Artifact
 from manyhands.journal.events import BODY, Body, Event, RunFinished, RunOutcome
 from manyhands.journal.store import Journal
@@ -30,7 +30,7 @@ class _Waiting:
     """A durable event on its way to the journal, and why it never got there."""
 
     event: Event
-    fault: StorageError | None = None
+    fault: Exception | None = None
 
 
 class Recorder:
@@ -101,7 +101,7 @@ class Recorder:
                 event = self._journal.append(waiting.event)
             except StorageBusy:
                 raise
-            except StorageError as fault:
+            except Exception as fault:  # of this event alone: the next ones are written
                 waiting.fault = fault
                 self._queue.popleft()
                 continue

@@ -22,14 +22,14 @@ _WORDS = {
         r"antiderivatives?|(?:indefinite )?integrals?|primitives?|Stammfunktion|primitiva"
     ),
 }
-#: Words that make another relation of it: only the plain first one is read.
-_OTHER = re.compile(
-    r"(?i)\b(?:second|third|fourth|n-?th|\d+(?:st|nd|rd|th)|partial|half|twice|no|not|definite|zweite"
-    r"|dritte|partielle|kein\w*|nicht|seconde|deuxième|troisième|segunda|tercera)\b"
+#: Any other word before it may make another statement of it: the second derivative, minus the
+#: derivative, one might think that the derivative.
+_PLAIN = re.compile(
+    r"(?i)^\s*(?:(?:so|thus|hence|and|also|therefore|donc)\s*,?\s+)?(?:the|an?|die|eine|la|une|a)?\s*$"
 )
 _OF = r"\s+(?:the function\s+|der Funktion\s+)?(?:of|von|de|di)\s*$"
 _OF_BEFORE = {
-    kind: re.compile(rf"(?i)([^.!?\n]*)\b(?:{words}){_OF}") for kind, words in _WORDS.items()
+    kind: re.compile(rf"(?i)([^.!?:;\n]*)\b(?:{words}){_OF}") for kind, words in _WORDS.items()
 }
 _IS = re.compile(
     r"(?i)^\s*,?\s*(?:(?:with respect to|nach) \$?\w\$?\s*,?\s*)?"
@@ -50,7 +50,7 @@ _OPERATORS = (
     ),
     (MathKind.ANTIDERIVATIVE, re.compile(r"^(?:∫|\\int)(?![\s\\]*[_^₀-₉⁰¹²³⁴-⁹])")),
 )
-_NAMED = re.compile(r"^\s*([A-Za-z])(')?(?:\(\s*[a-z]\s*\))?(')?\s*=(?!=)(.+)$", re.DOTALL)
+_NAMED = re.compile(r"^\s*([A-Za-z])(')?\(\s*[a-z]\s*\)\s*=(?!=)(.+)$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _between(text: str, formulas: Sequence[Formula]) -> Iterator[Relation | None
             continue
         for kind in _WORDS:
             if _IS.match(middle) and (said := _OF_BEFORE[kind].search(before)):
-                if not _OTHER.search(said[1]):
+                if _PLAIN.match(said[1]):
                     yield _relation(kind, one.sides[-1], other.sides[-1])
             elif _IS_OF[kind].match(middle):
                 yield _relation(kind, other.sides[0], one.sides[-1])
@@ -111,27 +111,41 @@ def _inside(formula: Formula) -> Iterator[Relation | None]:
     for part in parts_of(formula.inner):
         first, *rest = part
         for kind, operator in _OPERATORS:
-            said = operator.match(first.strip())
+            first = first.strip()
+            said = operator.match(first)
             sides = [side for one in rest for side in sides_of(one)]
             given = sides_of(first)
-            if said and sides and given:
+            if said and sides and given and _covers(first[said.end() :]):
                 variable = said.groupdict().get("var") or said.groupdict().get("tex")
                 yield _relation(kind, given[0], sides[-1], variable)
 
 
 def _named(formulas: Sequence[Formula]) -> Iterator[Relation | None]:
     """`f(x) = A` and later `f'(x) = B`."""
-    functions: dict[str, str] = {}
+    told: dict[tuple[str, bool], list[str]] = {}
     for formula in formulas:
         for part in parts_of(formula.inner):
             said = _NAMED.match("=".join(part))
             sides = sides_of("=".join(part))
-            if not said or not sides:
-                continue
-            if not (said[2] or said[3]):
-                functions[said[1]] = sides[-1]
-            elif said[1] in functions:
-                yield _relation(MathKind.DERIVATIVE, functions[said[1]], sides[-1])
+            if said and sides:
+                told.setdefault((said[1], bool(said[2])), []).append(sides[-1])
+    for (name, primed), slopes in told.items():
+        functions = told.get((name, False), [])
+        if primed and len(slopes) == len(functions) == 1:  # told twice, a name is two functions
+            yield _relation(MathKind.DERIVATIVE, functions[0], slopes[0])
+
+
+def _covers(operand: str) -> bool:
+    """Whether an operator in front reaches to the end: of `d/dx(x^2) + 3` it does not."""
+    if re.search(r"d/d|\\frac\{d|∫|\\int", operand):
+        return False
+    depth, closed = 0, False
+    for sign in re.sub(r"\\(?:cdot|times)", "*", re.sub(r"\\(?:left|right)", "", operand)):
+        if depth == 0 and (sign in "+-\u2212" or (closed and sign in "*·×")):
+            return False
+        depth += (sign in "([{") - (sign in ")]}")
+        closed = closed or (depth == 0 and sign in ")]}")
+    return True
 
 
 def _relation(

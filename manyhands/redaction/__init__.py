@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from manyhands.clean import storable
 from manyhands.redaction.places import names_a_secret, remove_placed
 from manyhands.redaction.shapes import MARK, remove_shaped
 
@@ -21,9 +22,12 @@ def redact(text: str) -> str:
 
 
 def redact_value(value: Any) -> Any:
-    """The same for every text inside a JSON value; a text under a secret's name goes whole."""
+    """The same for every text inside a JSON value; a text under a secret's name goes whole.
+
+    What comes back can be stored: half a surrogate pair, which JSON may spell, becomes U+FFFD.
+    """
     if isinstance(value, str):
-        return redact(value)
+        return redact(storable(value))
     if isinstance(value, list | tuple):
         return [redact_value(item) for item in value]
     if isinstance(value, dict):

@@ -10,10 +10,10 @@ from manyhands.checks.sandbox.contracts import SandboxPolicy
 from manyhands.hands.bench import Bench
 from manyhands.hands.contracts import Attempt, HandName, HandResult, MathKind, Status
 from manyhands.mind.answer import StepReport
+from manyhands.mind.formulas import formulas_in
 from manyhands.mind.frame import PlanStep
+from manyhands.mind.relations import relations_in
 from manyhands.mind.wording import loose_ends
-
-pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,7 @@ async def loose(bench: Bench, case: Case, question: str, text: str) -> list[str]
 D3 = "What is the derivative of x^3?"
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("case", "question", "text"),
     [
@@ -105,6 +106,7 @@ async def test_ordinary_right_answers_stand(
     assert await loose(bench, case, question, text) == []
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("case", "question", "text", "why"),
     [
@@ -141,3 +143,24 @@ async def test_words_beside_the_checked_result_are_told(
 ) -> None:
     found = await loose(bench, case, question, text)
     assert any(why in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$u = x^2$, $v' = \\cos x$, $v = \\sin x$; then $u = 2x$, $v' = \\sin x$, $v = -\\cos x$.",
+        "a) f(x) = x², f'(x) = 2x. b) f(x) = x³, f'(x) = 3x².",
+        "$\\frac{d}{dx}(x^2) + 3 = 2x + 3$",
+        "d/dx x^2 + d/dx x^3 = 2x + 3x^2",
+        "`d/dx(x^2) * x = 2*x^2`",
+        "$\\frac{d}{dx} \\int x^2 dx = x^2$",
+        "Minus the derivative of $x^2$ is $-2x$.",
+        "The square of the derivative of $x^2$ is $4x^2$.",
+        "The logarithmic derivative of $x^2$ is $2/x$.",
+        "The second derivative of $x^3$ is $6x$.",
+        "One might think the derivative of $x^2$ is $3x$; it is $2x$.",
+        "$y = 5e^{-2x}$ satisfies $y' = -2y$.",
+    ],
+)
+def test_what_is_another_statement_is_left_alone(text: str) -> None:
+    assert relations_in(text, formulas_in(text)) == []

@@ -123,7 +123,7 @@ def test_a_large_table_is_looked_at_in_its_first_rows_only() -> None:
     took = time.perf_counter() - begun
     assert told.facts["shape"] == [400_000, 5]
     assert "1 null in the first 40,000" in told.whole()
-    assert took < 5.0  # a bound for a noisy machine; the benchmark measures
+    assert took < 30.0  # a bound for a noisy machine; the benchmark measures
 
 
 @pytest.mark.anyio
