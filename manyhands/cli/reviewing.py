@@ -14,7 +14,7 @@ from rich.console import Console
 from manyhands.broker.contracts import Approver, Choice, Effect, deny_all
 from manyhands.clean import clean
 from manyhands.mind.frame import Frame
-from manyhands.trace.terminal import plain
+from manyhands.trace.terminal import plain, still
 
 __all__ = ["approve_at_terminal", "review_at_terminal"]
 
@@ -23,6 +23,10 @@ def review_at_terminal(console: Console) -> Callable[[Frame], Awaitable[Frame | 
     """A review that prints the steps and asks: run, edit (in `$EDITOR`, as JSON), or stop."""
 
     async def review(frame: Frame) -> Frame | None:
+        with still(console):
+            return await reviewed(frame)
+
+    async def reviewed(frame: Frame) -> Frame | None:
         while True:
             _show(console, frame)
             choice = await _chosen("Run this plan?", ["run", "edit", "stop"], "run", unsaid="stop")
@@ -73,7 +77,9 @@ def approve_at_terminal(console: Console) -> Approver:
             console.print(plain(effect.too_long, "yellow"))
             return Choice.NO
         console.print(plain(effect.whole))
-        return Choice(await _chosen("Allow this?", ["once", "session", "no"], "no", unsaid="no"))
+        choices = ["once", "session", "no"]
+        with still(console):
+            return Choice(await _chosen("Allow this?", choices, "no", unsaid="no"))
 
     return approve
 

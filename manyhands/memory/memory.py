@@ -406,15 +406,19 @@ class Memory:
         One whose id is there already becomes what its line says.
 
         Raises:
-            InputError: a line cannot be read, or its memory is refused.
+            InputError: a line cannot be read, or its memory is refused; names the line.
         """
-        told = list(read_lines(iter(lines)))
-        # A line that names no project, "", means it; one that does not say comes to this one.
-        items = [
-            settle(read_item(raw, scope="" if "scope" in raw else self._scope)) for raw, _ in told
-        ]
+        items, standings = [], []
+        for number, raw, standing in read_lines(iter(lines)):
+            # A line that names no project, "", means it; one that does not say comes to this one.
+            scope = "" if "scope" in raw else self._scope
+            try:
+                items.append(settle(read_item(raw, scope=scope)))
+            except InputError as error:
+                raise InputError(f"Line {number}: {error.message}", hint=error.hint) from error
+            if standing is not None:
+                standings.append(standing)
         written = await to_thread.run_sync(self._store.put, items)
-        standings = [standing for _, standing in told if standing is not None]
         await to_thread.run_sync(self._store.restore, standings)
         await self.embed_new()
         return written

@@ -232,7 +232,12 @@ def _read_time(text: str) -> float:
             return _utc(datetime.strptime(text, form))
         except ValueError:
             continue
-    return float(text)
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(
+            f"{text[:60]!r} is no number of seconds and no date such as 2026-01-31"
+        ) from None
 
 
 def _utc(moment: datetime) -> float:

@@ -55,8 +55,8 @@ def exported_lines(store: Store, *, scope: str | None = None) -> Iterator[str]:
         last = rows[-1].pk
 
 
-def read_lines(lines: Iterator[str]) -> Iterator[tuple[dict[str, Any], Standing | None]]:
-    """Memories from exported lines, each with its times and standing where the line has them.
+def read_lines(lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any], Standing | None]]:
+    """Numbers of exported lines, and their memories with times and standing where a line has them.
 
     Raises:
         InputError: it is no export, or of a newer version; names the line.
@@ -78,7 +78,7 @@ def read_lines(lines: Iterator[str]) -> Iterator[tuple[dict[str, Any], Standing 
                     hint="Upgrade manyhands.",
                 )
             continue
-        yield told, _standing(told, number)
+        yield number, told, _standing(told, number)
 
 
 def _standing(told: dict[str, Any], number: int) -> Standing | None:

@@ -87,7 +87,10 @@ def _remember(one: WantedEffect, toolbox: Toolbox) -> tuple[Effect, Act]:
     if not text:
         raise InputError("There is nothing to remember.", hint="Say what.")
     if remember is None:
-        raise InputError("Memory is switched off.", hint="Set memory.enabled = true.")
+        raise InputError(
+            "This run remembers nothing: memory.enabled is false, or its models only play "
+            "(rehearsal, replay)."
+        )
     write = remember
 
     async def act() -> JsonValue:

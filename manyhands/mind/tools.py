@@ -38,7 +38,8 @@ class Toolbox:
         charge: told what a step cost that was not worked on here; raises `BudgetExceeded`.
         spare: whether the budget bears a call that only makes a result surer.
         outside: tools of other MCP servers; None where none are set up.
-        remember: writes a statement to memory and gives its id; None where memory is off.
+        remember: writes a statement to memory and gives its id; None where memory
+            is off or the models only play.
     """
 
     voice: Voice

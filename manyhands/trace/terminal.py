@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
+from weakref import WeakKeyDictionary
 
 from markdown_it import MarkdownIt
 from rich.console import Console, RenderableType
@@ -19,7 +22,7 @@ from manyhands.journal.events import AnswerDelta, Event, RunFinished
 from manyhands.mind.answer import Answer
 from manyhands.trace.lines import Line, Tone, begins_anew, line_of, short
 
-__all__ = ["TerminalTrace", "plain", "print_answer", "text_of"]
+__all__ = ["TerminalTrace", "plain", "print_answer", "still", "text_of"]
 
 _STYLE = {
     Tone.PLAIN: "",
@@ -47,6 +50,25 @@ def plain(text: str, style: str = "") -> Text:
     return Text(clean(text), style=style)
 
 
+#: What is drawn anew on a console all the time.
+_DRAWN: WeakKeyDictionary[Console, Live] = WeakKeyDictionary()
+
+
+@contextmanager
+def still(console: Console) -> Iterator[None]:
+    """Nothing is drawn anew on the console within: what a person is asked there is not erased."""
+    live = _DRAWN.get(console)
+    if live is None:
+        yield
+        return
+    live.stop()
+    try:
+        yield
+    finally:
+        if console in _DRAWN:
+            live.start()
+
+
 class TerminalTrace:
     """Prints each event's line; what goes on right now stands below in lines that change.
 
@@ -67,6 +89,7 @@ class TerminalTrace:
         if self._console.is_terminal and not self._quiet:
             self._live = Live(console=self._console, transient=True, refresh_per_second=8)
             self._live.__enter__()
+            _DRAWN[self._console] = self._live
         return self
 
     def __exit__(
@@ -76,6 +99,7 @@ class TerminalTrace:
         trace: TracebackType | None,
     ) -> None:
         if self._live is not None:
+            del _DRAWN[self._console]
             self._live.__exit__(kind, error, trace)
             self._live = None
 

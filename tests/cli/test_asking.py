@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import resource
@@ -12,11 +13,16 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+import anyio
 import pytest
 from helpers_cli import Stage, direct
+from rich.console import Console
 
+from manyhands.cli.reviewing import review_at_terminal
+from manyhands.mind.frame import Frame, Route
 from manyhands.rehearsal.script import Reply, ScriptedRequest
 from manyhands.settings import load_settings
+from manyhands.trace.terminal import TerminalTrace
 
 
 def report(done: subprocess.CompletedProcess[str]) -> Mapping[str, object]:
@@ -127,6 +133,31 @@ def test_a_plan_can_be_stopped_before_it_runs(stage: Stage) -> None:
     done = stage.run("ask", "Work it out", "--plan", said="stop\n")
     assert "Run this plan?" in done.stdout
     assert "not approved" in done.stdout
+
+
+def test_nothing_is_drawn_over_the_question_about_a_plan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = threading.Event()
+
+    class Screen(io.StringIO):
+        def write(self, text: str) -> int:
+            drawn.set()
+            return super().write(text)
+
+    class Person(io.StringIO):
+        """Waits for more to be drawn than was there when it was asked."""
+
+        def readline(self, size: int | None = -1, /) -> str:
+            drawn.clear()
+            assert not drawn.wait(1), "the question was drawn over"
+            return super().readline()
+
+    console = Console(file=Screen(), force_terminal=True)
+    monkeypatch.setattr(sys, "stdin", Person("what\nrun\n"))
+    frame = Frame(goal="g", route=Route.PLAN)
+    with TerminalTrace(console):
+        assert anyio.run(review_at_terminal(console), frame) == frame
 
 
 def test_a_plan_that_nobody_answers_for_is_not_run(stage: Stage) -> None:

@@ -186,7 +186,7 @@ expect = "direct"
 
 
 def test_an_evaluation_that_is_stopped_keeps_what_was_graded(
-    serve: Callable[[ReplyFn], str], tmp_path: Path
+    run: Run, serve: Callable[[ReplyFn], str], tmp_path: Path
 ) -> None:
     asked = threading.Event()
 
@@ -215,6 +215,10 @@ def test_an_evaluation_that_is_stopped_keeps_what_was_graded(
     report = json.loads((tmp_path / "out.json.part").read_text())
     assert [(row["id"], row["right"]) for row in report["rows"]] == [("first", True)]
     assert (tmp_path / "out.json").read_text() == "an older report"
+    again = run("eval", "--only", "nosuchtask", "--out", "out.json")
+    assert again.returncode == 2
+    assert "Move it away" in again.stderr
+    assert json.loads((tmp_path / "out.json.part").read_text()) == report
 
 
 def test_a_file_that_is_no_report_is_said(run: Run, tmp_path: Path) -> None:

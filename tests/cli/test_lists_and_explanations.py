@@ -103,3 +103,7 @@ def test_an_unknown_task_is_told_with_those_there_are(learned: str, args: list[s
 def test_resetting_math_forgets_every_kind_of_it(learned: str) -> None:
     assert "3 outcomes" in said(CliRunner().invoke(learning, ["reset", "math", "--yes"]))
     assert "Nothing yet" in said(CliRunner().invoke(learning, ["show"]))
+
+
+def test_nothing_is_asked_where_nothing_was_learned() -> None:
+    assert "Forget" not in said(CliRunner().invoke(learning, ["reset"]))

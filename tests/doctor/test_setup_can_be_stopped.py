@@ -120,6 +120,35 @@ async def test_settings_that_setup_would_write_are_not_there_after_a_no(
     assert not (tmp_path / "config.toml").exists()
 
 
+@pytest.mark.parametrize("more", [[], ["--yes"]])
+async def test_no_settings_are_written_where_no_server_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    async with RehearsalServer(models=[]) as gone:
+        monkeypatch.setenv("OLLAMA_HOST", gone.url)
+    monkeypatch.setenv("MANYHANDS_CONFIG", str(tmp_path / "config.toml"))
+    args = ["--profile", "tiny", *more]
+    done = await anyio.to_thread.run_sync(CliRunner().invoke, command, args)
+    assert isinstance(done.exception, EngineError)
+    assert not (tmp_path / "config.toml").exists()
+
+
+async def test_settings_are_written_after_the_yes_and_before_the_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config.toml"
+    async with RehearsalServer(models=[ScriptedModel("qwen3:4b")]) as server:
+        monkeypatch.setenv("MANYHANDS_CONFIG", str(path))
+        monkeypatch.setenv("OLLAMA_HOST", server.url)
+        args = ["--profile", "tiny"]
+        done = await anyio.to_thread.run_sync(
+            lambda: CliRunner().invoke(command, args, input="y\n")
+        )
+    assert isinstance(done.exception, EngineError)  # this server has no such model to download
+    assert f"Written: {path}" in done.stdout
+    assert 'profile = "tiny"' in path.read_text(encoding="utf-8")
+
+
 async def test_a_download_is_followed_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
     async with RehearsalServer(models=[ScriptedModel("qwen3:4b")]) as server:
         engine = OllamaEngine(server.url)

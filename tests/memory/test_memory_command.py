@@ -100,6 +100,23 @@ def test_the_newest_are_listed_first_by_kind_tag_and_time(terminal: Terminal) ->
     assert "more than 1" in terminal.fails("list", "--limit", "1").stderr
 
 
+def test_a_mistyped_kind_or_time_is_told(terminal: Terminal) -> None:
+    terminal.run("add", "kept", "--kind", "lesson")
+    done = terminal.fails("list", "--kind", "leson")
+    assert "Kinds that are remembered, in all projects: lesson." in done.stderr
+    refused = str(terminal.fails("list", "--since", "yesterdy").exception)
+    assert "'yesterdy'" in refused
+    assert "2026-01-31" in refused
+
+
+def test_a_line_that_is_no_memory_is_named(terminal: Terminal, tmp_path: Path) -> None:
+    lines = tmp_path / "in.jsonl"
+    lines.write_text('{"id": "a", "kind": "fact", "text": "one"}\n\n{"text": "two"}\n')
+    refused = str(terminal.fails("import", str(lines)).exception)
+    assert "Line 3: The memory 'None' is refused" in refused
+    assert json.loads(terminal.run("list", "--json")) == []
+
+
 def test_an_id_is_shortened_while_it_is_unique(terminal: Terminal) -> None:
     for name in ("fact-1a", "fact-1b", "fact-1"):
         terminal.run("add", f"about {name}", "--id", name)

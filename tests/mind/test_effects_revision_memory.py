@@ -265,6 +265,10 @@ async def test_what_the_mind_wants_to_remember_is_a_proposal_unless_the_user_sai
     (hit,) = await memory.recall("unit ppm", k=5)
     await memory.close()
     assert (str(hit.trust), hit.kind) == (trust, "fact" if trust == "user" else "proposal")
+    played, _ = await ask(settings, lambda role, _: frame, question, simulated=True)
+    (effect,) = played.effects
+    assert effect.state == "refused"
+    assert "only play" in effect.detail
 
 
 def test_the_users_own_word_is_word_for_word() -> None:

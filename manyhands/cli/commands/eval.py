@@ -50,9 +50,8 @@ def command(
     memory = settings.memory.model_copy(update={"enabled": False})
     settings = settings.model_copy(update={"memory": memory})
     path = Path(out)
-    temporary = path.with_name(f"{path.name}.part")
-    temporary.touch()  # a report that cannot be written is told before hours of work
     mind = Mind(settings, door="eval")
+    temporary = _begun(path)
     kept = 0
 
     def keep(report: Report) -> None:
@@ -73,6 +72,26 @@ def command(
     temporary.replace(path)
     console.print(table_of(report))
     console.print(f"Saved to {path.resolve()}")
+
+
+def _begun(path: Path) -> Path:
+    """The file in which this evaluation's report grows; one that is there belongs to another.
+
+    Raises:
+        InputError: there is one; what it holds is neither lost nor mixed with this one's.
+    """
+    from manyhands.errors import InputError
+
+    part = path.with_name(f"{path.name}.part")
+    try:
+        # Made now: a report that cannot be written is told before hours of work.
+        part.open("x").close()
+    except FileExistsError:
+        raise InputError(
+            f"{str(part)!r} is there: an evaluation that was stopped, or one that still runs.",
+            hint="Move it away when it has ended, or give another --out.",
+        ) from None
+    return part
 
 
 def _read(path: str) -> Report:

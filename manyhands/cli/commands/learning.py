@@ -111,6 +111,9 @@ def reset(task: str, yes: bool) -> None:
         if task and not meant:
             there = f"There are some of: {', '.join(learned)}." if learned else "There are none."
             raise InputError(f"There are no outcomes of {task!r}.", hint=there)
+        if not learned:
+            click.echo("Nothing has been learned yet.")
+            return
         if not yes:
             click.confirm(f"Forget the outcomes of {task or 'all tasks'}?", abort=True)
         count = sum(map(outcomes.forget, meant)) if task else outcomes.forget()

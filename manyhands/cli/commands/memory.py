@@ -125,10 +125,14 @@ def list_(
     from manyhands.memory.transfer import as_json as told
 
     async def work(memory: Memory) -> list[Row]:
-        return await memory.newest(
+        found = await memory.newest(
             scope=_here(everywhere), kinds=kinds or None, tags=tags, since=since, until=until,
             limit=limit + 1,
         )  # fmt: skip
+        if kinds and not found and not as_json:
+            there = ", ".join((await memory.stats())["kinds"])
+            click.echo(f"Kinds that are remembered, in all projects: {there or 'none'}.", err=True)
+        return found
 
     rows = _with_memory(work, words_only=True, read_only=True)
     if as_json:

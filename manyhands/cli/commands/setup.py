@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from manyhands.settings import Settings
 
 __all__ = ["command"]
 
@@ -23,58 +28,51 @@ def command(profile: str | None, yes: bool) -> None:
     """Each part is skipped when it is there already, so a stopped setup goes on where it was."""
     import anyio
 
-    made = _settle(profile)
+    settings, wanted = _settle(profile)
     try:
-        anyio.run(_setup, yes, made)
+        anyio.run(_setup, yes, settings, wanted)
     except KeyboardInterrupt:
         click.echo("\nStopped. What was downloaded is kept. To go on: manyhands setup", err=True)
         raise SystemExit(_STOPPED) from None
 
 
-def _settle(profile: str | None) -> Path | None:
-    """Make sure that the settings file agrees with a profile; its path where there was none."""
-    from manyhands.configuration.template import config_text, write_new
-    from manyhands.errors import SettingsError
-    from manyhands.settings import Profile, config_path, load_with_origins
+def _settle(profile: str | None) -> tuple[Settings, Path | None]:
+    """The settings that agree with a profile; where they are still to be written, or None.
 
-    path = config_path()
+    Nothing is written before the yes, so that no end of this command leaves a size behind that
+    nobody agreed to.
+    """
+    from manyhands.configuration.template import config_text
+    from manyhands.errors import SettingsError
+    from manyhands.settings import Profile, config_path, load_settings, load_with_origins
+
     if profile is None:
-        return None
-    made = not path.exists()
-    if made:
-        write_new(path, config_text(Profile(profile)), force=False)
-    loaded = load_with_origins()
+        return load_settings(), None
+    path = config_path()
+    wanted = not path.exists()
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / path.name
+        draft.write_text(config_text(Profile(profile)), encoding="utf-8")
+        loaded = load_with_origins(draft if wanted else path)
     if loaded.settings.profile != profile:
         raise SettingsError(
             f"{loaded.origins['profile']} says profile {loaded.settings.profile.value!r}, "
             f"not {profile!r}.",
             hint=f"Change it in {path}, or run setup without --profile.",
         )
-    return path if made else None
+    return loaded.settings, path if wanted else None
 
 
-def _agreed(made: Path | None) -> bool:
-    """Ask before anything is downloaded; after a no, settings that were made for it are gone."""
-    agreed = False
-    try:
-        agreed = click.confirm("Download them now?")
-    finally:
-        if made is not None and not agreed:
-            made.unlink()
-    return agreed
-
-
-async def _setup(yes: bool, made: Path | None) -> None:
+async def _setup(yes: bool, settings: Settings, wanted: Path | None) -> None:
     from rich.console import Console
 
     from manyhands.checks.sandbox.environment import ensure_environment, environment_ready
     from manyhands.cli.making import build_all, download, missing_models
     from manyhands.cli.servers import open_engines
+    from manyhands.configuration.template import config_text, write_new
     from manyhands.errors import InputError
     from manyhands.roles.loader import find_roles
-    from manyhands.settings import load_settings
 
-    settings = load_settings()
     found = find_roles()
     async with open_engines(settings) as engines:
         missing = await missing_models(settings, engines)
@@ -82,13 +80,14 @@ async def _setup(yes: bool, made: Path | None) -> None:
             click.echo(f"Profile {settings.profile.value} needs these base models:")
             for host, model in missing:
                 click.echo(f"  {model}  (on {host})")
-            if not yes and not _agreed(made):
+            if not yes and not click.confirm("Download them now?"):
                 raise InputError(
                     "Nothing was downloaded, and no settings were changed.",
                     hint="Choose a smaller profile with --profile, or say --yes.",
                 )
-        if made is not None:
-            click.echo(f"Written: {made}")
+        if wanted is not None:
+            write_new(wanted, config_text(settings.profile), force=False)
+            click.echo(f"Written: {wanted}")
         for host, model in missing:
             await download(engines[host], model, Console(stderr=True))
     if not environment_ready():
