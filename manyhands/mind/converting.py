@@ -12,7 +12,14 @@ import anyio
 
 from manyhands.checks.sandbox.contracts import RunStatus, SandboxPolicy, SandboxRun
 from manyhands.errors import InputError
-from manyhands.mind.data import FOLDER_PREFIX, MAX_DATA_BYTES, DataFile, named_data, open_data
+from manyhands.mind.data import (
+    FOLDER_PREFIX,
+    MAX_DATA_BYTES,
+    DataFile,
+    named_data,
+    open_data,
+    path_of,
+)
 
 __all__ = ["open_given"]
 
@@ -53,11 +60,7 @@ async def open_given(
 
 def _to_convert(named: Mapping[str, Any]) -> dict[str, Path]:
     """The files that only a library can read; one that is missing or too large is told later."""
-    paths = {
-        name: Path(value).expanduser()
-        for name, value in named.items()
-        if isinstance(value, str | Path)
-    }
+    paths = {name: path_of(value) for name, value in named.items() if isinstance(value, str | Path)}
     return {
         name: path
         for name, path in paths.items()

@@ -16,6 +16,7 @@ from typing import Any
 from manyhands.checks.tables import digest
 from manyhands.errors import InputError
 from manyhands.hands.work import Source
+from manyhands.mind.json_tables import rows_in
 
 __all__ = [
     "FOLDER_PREFIX",
@@ -23,6 +24,7 @@ __all__ = [
     "DataFile",
     "named_data",
     "open_data",
+    "path_of",
     "sources_of",
     "unchanged",
 ]
@@ -172,9 +174,20 @@ def _free_name(name: str, taken: Mapping[str, Any]) -> str:
     return free
 
 
+def path_of(given: str | Path) -> Path:
+    """The path that is meant, `~` and `~user` included; raises `InputError` for an unknown user."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"Data file {str(given)!r} cannot be found: there is no such user.",
+            hint="Name its folder in full.",
+        ) from error
+
+
 def _open_one(name: str, value: Any) -> DataFile:
     if isinstance(value, str | Path):
-        return _look_at(name, Path(value).expanduser())
+        return _look_at(name, path_of(value))
     return _look_at(name, _as_file(name, value))
 
 
@@ -260,56 +273,22 @@ def _json_rows(path: Path) -> list[dict[str, Any]]:
             if path.suffix.lower() != ".json"
             else json.loads(text)
         )
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"Data file {str(path)!r} is not valid JSON: {error}.", hint="Mend it, or give CSV."
         ) from error
-    rows = _rows_in(value)
+    try:
+        rows = rows_in(value)
+    except InputError as error:
+        raise InputError(
+            f"Data file {str(path)!r} cannot be used: {error.message}", hint=error.hint
+        ) from error
     if not rows:
         raise InputError(
             f"Data file {str(path)!r} holds no list of objects and no table of pandas.",
             hint="A table in JSON is a list of objects, or what `DataFrame.to_json` writes.",
         )
     return rows
-
-
-def _rows_in(value: Any) -> list[dict[str, Any]]:
-    """The rows of a list of objects, or of what `DataFrame.to_json` writes; empty for neither.
-
-    Its forms are `records`, `columns` (the default), `index`, `split` and `table`. Row labels are
-    kept only where they say more than the row's number.
-    """
-    if isinstance(value, list):
-        return value if all(isinstance(row, dict) for row in value) else []
-    if not isinstance(value, dict) or not value:
-        return []
-    names, data = value.get("columns"), value.get("data")
-    if isinstance(names, list) and isinstance(data, list):
-        fits = all(isinstance(row, list) and len(row) == len(names) for row in data)
-        return [dict(zip(map(str, names), row, strict=True)) for row in data] if fits else []
-    if "schema" in value and isinstance(data, list):
-        fields = value["schema"].get("fields", ()) if isinstance(value["schema"], dict) else ()
-        rows = _rows_in(data)
-        plain = [field for field in fields if isinstance(field, dict)]
-        if any(field.get("name") == "index" for field in plain):
-            return [{key: row[key] for key in row if key != "index"} for row in rows]
-        return rows
-    parts = list(value.values())
-    if all(isinstance(part, list) for part in parts):
-        by_column = {name: dict(enumerate(part)) for name, part in value.items()}
-    elif all(isinstance(part, dict) for part in parts):
-        by_column = value
-    else:
-        return []
-    if all(name.isdigit() for name in value) and isinstance(parts[0], dict):
-        return _rows_in(parts)  # orient="index": the keys are row numbers
-    labels = list(dict.fromkeys(label for part in by_column.values() for label in part))
-    numbered = [str(label) for label in labels] == [str(at) for at in range(len(labels))]
-    return [
-        ({} if numbered else {"index": label})
-        | {name: part.get(label) for name, part in by_column.items()}
-        for label in labels
-    ]
 
 
 def _look_at_csv(name: str, path: Path) -> DataFile:

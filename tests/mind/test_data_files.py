@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -95,6 +96,59 @@ def test_row_labels_of_json_stay_and_so_do_columns_that_some_rows_lack(tmp_path:
     FRAME.set_axis(["one", "two"]).to_json(tmp_path / "x.json")
     assert open_data([tmp_path / "x.json"])["x"].column_names == ("index", "site", "co2")
     assert open_data({"rows": [{"a": 1}, {"b": 2}]})["rows"].column_names == ("a", "b")
+
+
+YEARS = pandas.DataFrame({"2020": [1, 2, 5], "2021": [3, 4, 6]})
+LANDS = pandas.DataFrame({"gdp": [1, 2], "pop": [3, 4]}, index=["DE", "FR"])
+
+
+@pytest.mark.parametrize(
+    ("frame", "orient", "columns", "first"),
+    [
+        (YEARS, "columns", ("2020", "2021"), ("1", "3")),
+        (YEARS, "index", ("2020", "2021"), ("1", "3")),
+        (YEARS, "split", ("2020", "2021"), ("1", "3")),
+        (LANDS.set_axis([2020, 2021]), "index", ("index", "gdp", "pop"), ("2020", "1", "3")),
+        (LANDS.set_axis([2020, 2021]), "split", ("index", "gdp", "pop"), ("2020", "1", "3")),
+        (LANDS, "columns", ("index", "gdp", "pop"), ("DE", "1", "3")),
+        (LANDS, "split", ("index", "gdp", "pop"), ("DE", "1", "3")),
+        (LANDS, "table", ("index", "gdp", "pop"), ("DE", "1", "3")),
+        (LANDS.rename_axis("land"), "table", ("land", "gdp", "pop"), ("DE", "1", "3")),
+    ],
+)
+def test_json_is_not_read_with_rows_for_columns_and_no_label_is_lost(
+    tmp_path: Path,
+    frame: pandas.DataFrame,
+    orient: Literal["columns", "index", "split", "table"],
+    columns: tuple[str, ...],
+    first: tuple[str, ...],
+) -> None:
+    frame.to_json(tmp_path / "x.json", orient=orient)
+    file = open_data([tmp_path / "x.json"])["x"]
+    assert file.column_names == columns
+    assert file.sample[0] == first
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (json.dumps({f"c{at}": {f"r{at}": 1} for at in range(1000)}), "1,000,000 cells for 1,000"),
+        (json.dumps([{f"c{at}": 1} for at in range(1000)]), "1,000,000 cells for 1,000"),
+        ("[" * 100_000, "not valid JSON"),
+    ],
+)
+def test_json_that_would_fill_the_memory_is_refused(
+    tmp_path: Path, content: str, said: str
+) -> None:
+    with pytest.raises(InputError, match=rf"x\.json.*{said}"):
+        open_data([write(tmp_path, "x.json", content.encode())])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+async def test_a_home_of_nobody_is_told(ending: str) -> None:
+    with pytest.raises(InputError, match=rf"~no-such-user/x\.{ending}.*no such user"):
+        await open_given(f"~no-such-user/x.{ending}", SandboxPolicy())
 
 
 @pytest.mark.anyio
