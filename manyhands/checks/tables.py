@@ -17,6 +17,7 @@ __all__ = [
     "digest",
     "kept_tables",
     "names_a_file",
+    "names_tables",
     "table_in",
     "tables_of",
     "with_kept",
@@ -115,6 +116,11 @@ def tables_of(case: Mapping[str, Any]) -> dict[str, Table]:
     return {field: table for field, table in found.items() if table is not None}
 
 
+def names_tables(case: Mapping[str, Any]) -> list[str]:
+    """The fields in which a case names a table, by its hash or by a path alone."""
+    return [f for f in _FIELDS if table_in(case.get(f)) is not None or names_a_file(case.get(f))]
+
+
 def kept_tables(case: Mapping[str, Any]) -> list[tuple[str, bytes]]:
     """Name and content of the tables that a rerun of the case needs and does not hold itself."""
     found = []
@@ -159,21 +165,14 @@ def carried(
     for field in _FIELDS:
         named = whole.get(field)
         table = table_in(named)
-        if table is None and names_a_file(named):
-            table = Table.at(file(str(named).strip()))
-        if table is None:
+        if names_a_file(named):  # its size is looked at before its content
+            path = file(str(named).strip() if table is None else str(table.path))
+            _small(path.name, path.stat().st_size if path.is_file() else 0)
+            table = Table.at(path) if table is None else replace(table, path=path).unchanged()
+        elif table is None:
             continue
-        if table.content is None:
-            table = replace(table, path=file(str(table.path))).unchanged()
-            size = table.path.stat().st_size
         else:
-            size = len(table.content)
-        if size > _CARRIED_BYTES:
-            raise InputError(
-                f"The table {table.name!r} of the case has {size:,} bytes; at most "
-                f"{_CARRIED_BYTES:,} can be handed over.",
-                hint="`manyhands check run` and `manyhands check rerun` take larger ones.",
-            )
+            _small(table.name, len(table.content or b""))
         content = table.path.read_bytes() if table.content is None else table.content
         try:
             whole[field] = replace(table, content=content).as_case()
@@ -182,6 +181,15 @@ def carried(
                 f"The table {table.name!r} is no UTF-8 text.", hint="Convert it first."
             ) from None
     return whole
+
+
+def _small(name: str, size: int) -> None:
+    if size > _CARRIED_BYTES:
+        raise InputError(
+            f"The table {name!r} of the case has {size:,} bytes; at most "
+            f"{_CARRIED_BYTES:,} can be handed over.",
+            hint="`manyhands check run` and `manyhands check rerun` take larger ones.",
+        )
 
 
 def names_a_file(value: object) -> bool:

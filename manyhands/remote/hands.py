@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from pydantic import ValidationError
 
-from manyhands.checks.tables import tables_of
+from manyhands.checks.tables import Table, names_a_file, names_tables
 from manyhands.errors import EngineError
 from manyhands.hands.cases import Keep, cases_of, keep_case, tables_named
 from manyhands.hands.contracts import Artifact, Attempt, HandName, HandRequest, HandResult
@@ -174,15 +174,27 @@ class RemoteHands:
                     case = Artifact(
                         id=case_id, name=f"{key}.json", media_type="application/json", size=0
                     )
-                    told = json.loads(await self._fetch(client, case))
-                    if names:
-                        own = sources[names[0]].table.as_case()
-                        told |= dict.fromkeys(tables_of(told), own)
+                    own = sources[names[0]].table if names else None
+                    told = self._on_our_data(await self._fetch(client, case), own)
                     kept = await keep_case(told, case.name, keep)
                     detail |= {key: kept.pop("rerun"), **kept}
                 checks.append(check.model_copy(update={"detail": detail}))
             attempts.append(attempt.model_copy(update={"checks": tuple(checks)}))
         return result.model_copy(update={"attempts": tuple(attempts)})
+
+    def _on_our_data(self, content: bytes, own: Table | None) -> dict[str, Any]:
+        """A case of theirs with our table in it; no file of this machine that they name is."""
+        try:
+            case = json.loads(content)
+        except ValueError:
+            case = None
+        if not isinstance(case, dict):
+            raise self._fault("a case of its checks cannot be read")
+        if own is not None:
+            return case | dict.fromkeys(names_tables(case), own.as_case())
+        if any(names_a_file(case[field]) for field in names_tables(case)):
+            raise self._fault("a case of its checks names a file, though it was given no data")
+        return case
 
     async def _fetch(self, client: Client, artifact: Artifact) -> bytes:
         """The content of an artifact there, which must be what its id says."""

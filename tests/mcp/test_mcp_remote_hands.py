@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable
@@ -12,15 +13,18 @@ from typing import Any
 import anyio
 import pytest
 from helpers_mcp import PROMPTS, ROLES, http_principal, role_of
+from manyhands_mcp.door import Door
 from manyhands_mcp.guard import GuardRules
 from manyhands_mcp.http import running_http
+from mcp.server import MCPServer
 
 from manyhands.cli.demo_models import say
-from manyhands.hands.contracts import HandResult, Status
+from manyhands.hands.contracts import Attempt, Evidence, HandName, HandResult, Status
 from manyhands.hands.registry import HANDS
 from manyhands.journal.events import Event
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
+from manyhands.mind.single import plan_step, work_one
 from manyhands.rehearsal.stage import scripted_tiers
 from manyhands.settings import HandsSettings, Settings
 
@@ -189,3 +193,67 @@ async def test_stopping_the_mind_stops_the_job_on_the_other_machine(
             let.set()
     finally:
         let.set()
+
+
+def told_by(case: dict[str, Any]) -> Callable[[Door], MCPServer]:
+    """A hands server that answers each claim at once, by a check of `case`."""
+    content = json.dumps(case).encode()
+    case_id = hashlib.sha256(content).hexdigest()
+    check = Evidence(
+        name="claim", passed=True, evidence="so", detail={"rerun": f"sha256:{case_id}"}
+    )
+    attempt = Attempt(number=1, role="verifier", tier="expert", model="m", checks=(check,))
+    result = HandResult(
+        hand=HandName.VERIFY, status=Status.VERIFIED, summary="so", attempts=(attempt,), accepted=1
+    )
+
+    def build(_: Door) -> MCPServer:
+        server = MCPServer("hands", log_level="CRITICAL")
+
+        @server.tool()
+        def verify(claim: str = "", subject: str = "") -> dict[str, str]:
+            return {"job_id": "j"}
+
+        @server.tool()
+        def job(job_id: str) -> dict[str, str]:
+            return {"status": "done"}
+
+        @server.resource("manyhands://jobs/{name}")
+        def answer(name: str) -> str:
+            return json.dumps({"result": {"hand": result.model_dump(mode="json")}})
+
+        @server.resource("manyhands://artifacts/{name}{?offset,limit}")
+        def artifact(name: str, offset: int = 0, limit: int = 0) -> str:
+            return content.decode()
+
+        return server
+
+    return build
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_no_file_that_a_hands_server_names_gets_into_a_case_here(
+    door_on: Any, far: Callable[[int], Settings], tmp_path: Path, own: bool
+) -> None:
+    secret, table = tmp_path / "secret.csv", tmp_path / "points.csv"
+    secret.write_text("a\n42\n")
+    table.write_text(TABLE)
+    case = {"kind": "program", "code": "print(open('data.csv').read())", "data": str(secret)}
+    given: dict[str, Any] = {"data": ["points"]} if own else {"subject": "print(1)\n"}
+    step = plan_step(HandName.VERIFY, {"task": "y is 12", **given})
+    async with (
+        door_on(speak) as door,
+        running_http(door, GuardRules(TOKEN), build=told_by(case)) as port,
+    ):
+        with scripted_tiers(far(port), speak) as near:
+            mind = Mind(near, roles=ROLES, simulated=True)
+            data = {"points": table} if own else {}
+            _, result = await work_one(mind, step, data, lambda _: None, "test")
+    if not own:
+        assert result.status is Status.FAILED
+        assert "names a file, though it was given no data" in result.summary
+        return
+    (check,) = result.evidence
+    with mind.journal() as journal:
+        kept = json.loads(journal.artifact(str(check.detail["rerun"]))[2])
+    assert kept["data"]["path"] == str(table)

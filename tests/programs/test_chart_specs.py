@@ -179,11 +179,17 @@ async def test_a_wrong_plotly_figure_is_refuted(
         plotly(BAR, width=20), plotly(BAR, margin={"t": 900}),
         plotly({**BAR, "x": ["1", "2"]}), plotly(BAR, BAR, barmode="stack"),
         plotly({**BAR, "x": ["North", "North"]}),
+        plotly({**LINE, "line": {"width": 0.001}}), plotly({**LINE, "line": {"width": 900}}),
+        plotly({**LINE, "mode": "markers", "marker": {"size": 0.001}}),
+        plotly({**LINE, "mode": "markers", "marker": {"size": 900}}),
+        plotly({**LINE, "mode": "markers", "marker": {"line": {"width": 900}}}),
     ],
 )  # fmt: skip
 async def test_a_plotly_figure_that_may_show_something_else_is_not_compared(
     spec: dict[str, Any],
 ) -> None:
     assert drawing_program(plotly(BAR), known_template=False)
+    drawn = {**LINE, "line": {"width": 4}, "marker": {"size": 12}}
+    assert drawing_program(plotly(drawn), known_template=False)
     with pytest.raises(NotCompared):
         drawing_program(spec, known_template=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -9,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from manyhands.checks.kinds import check_case
+from manyhands.checks.outcome import Verdict
 from manyhands.checks.subject import last_with_what_it_needs
+from manyhands.cli.commands.check import command
+from manyhands.errors import InputError
 
 DOUBLE = 'def double(n):\n    """Twice n.\n\n    >>> double(2)\n    4\n    """\n    return {}\n'
 TABLE = "day,sales\n1,10\n2,30\n"
@@ -101,6 +107,58 @@ def test_what_is_not_there_or_no_case_is_told_in_one_line(tmp_path: Path) -> Non
     assert check(tmp_path / "absent.py")[0] == 2
     (tmp_path / "other.json").write_text('{"a": 1}')
     assert check(tmp_path / "other.json")[0] == 2
+
+
+def test_a_case_with_a_large_table_is_refused_before_the_table_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError("it was read")
+
+    large = tmp_path / "large.csv"
+    with large.open("wb") as file:
+        file.truncate(300_000)
+    monkeypatch.setattr("hashlib.file_digest", read)
+    for named in (str(large), {"name": "a.csv", "path": str(large), "sha256": "0" * 64}):
+        case = tmp_path / "case.json"
+        case.write_text(json.dumps({"kind": "program", "code": "pass", "data": named}))
+        told = CliRunner().invoke(command, ["file", str(case)])
+        assert isinstance(told.exception, InputError)
+        assert "has 300,000 bytes; at most 262,144" in str(told.exception)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["sales.tab", "sales"])
+async def test_a_program_finds_its_table_under_its_own_name_whatever_the_ending(
+    tmp_path: Path, name: str
+) -> None:
+    table = tmp_path / name
+    table.write_text(TABLE)
+    code = f"print(open({name!r}).read(), open({str(table)!r}).read())\n"
+    told = await check_case({"kind": "program", "code": code, "data": str(table)})
+    assert told.verdict is Verdict.SUPPORTED, told
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["pandas.py", "matplotlibrc"])
+async def test_a_table_called_like_a_module_is_there_as_data_csv_alone(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text(TABLE)
+    code = "import os\nassert os.path.exists('data.csv')\n"
+    code += f"assert not os.path.exists({name!r})\n"
+    told = await check_case({"kind": "program", "code": code, "data": str(tmp_path / name)})
+    assert told.verdict is Verdict.SUPPORTED, told
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["", "o"])
+async def test_where_a_table_lies_changes_nothing_else_in_a_program(path: str) -> None:
+    sha256 = hashlib.sha256(TABLE.encode()).hexdigest()
+    data = {"name": "a.csv", "path": path, "sha256": sha256, "text": TABLE}
+    code = "print(1.5, open('data.csv').read())\n"
+    told = await check_case({"kind": "program", "code": code, "data": data})
+    assert told.verdict is Verdict.SUPPORTED, told
 
 
 def test_an_artifact_is_found_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

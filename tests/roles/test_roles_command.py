@@ -67,6 +67,15 @@ def test_a_broken_file_leaves_out_its_role_alone_and_is_named(home: Path) -> Non
     assert "critic.toml:1" in str(asked_for.exception)
 
 
+def test_a_broken_file_of_a_shipped_role_is_told_to_who_asks_for_the_role(home: Path) -> None:
+    (home / "roles").mkdir()
+    (home / "roles" / "chair.toml").write_text("x = \n", encoding="utf-8")
+    shown = run("show", "chair", "--json")
+    assert json.loads(shown.stdout)["prompt"] == load_roles([])["chair"].prompt
+    assert "chair.toml:1" in shown.stderr
+    assert run("show", "editor").stderr == ""
+
+
 def test_new_copies_a_role_under_its_own_name_and_never_overwrites(home: Path) -> None:
     assert run("new", "poet", "--like", "editor").exit_code == 0
     assert load_roles()["poet"].prompt == load_roles()["editor"].prompt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import anyio
 import pytest
 
 from manyhands.checks.sandbox.scratch import Scratch, remove_tree, sweep
+from manyhands.errors import SandboxError
 
 # A pool with a program in it, which goes on until somebody ends it.
 HOLDS = """
@@ -77,12 +79,16 @@ def test_the_folders_of_a_killed_process_are_swept_and_those_of_others_stay(
 @pytest.mark.anyio
 async def test_folders_that_are_being_made_are_not_swept(temporary: Path) -> None:
     made: list[Scratch] = []
+    makers = [2]
 
     def make() -> None:
-        made.extend(Scratch.make() for _ in range(30))
+        try:
+            made.extend(Scratch.make() for _ in range(30))
+        finally:
+            makers[0] -= 1
 
     def sweeps() -> None:
-        while len(made) < 60:
+        while makers[0]:
             sweep()
 
     async with anyio.create_task_group() as tasks:
@@ -93,6 +99,33 @@ async def test_folders_that_are_being_made_are_not_swept(temporary: Path) -> Non
         assert scratch.work.is_dir()
         assert scratch.config.is_dir()
         scratch.remove()
+    assert os.listdir(temporary) == []  # noqa: PTH208
+
+
+def test_a_folder_that_cannot_be_locked_is_told_and_removed(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object, **__: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as here:
+        here.setattr(os, "open", none_left)
+        with pytest.raises(SandboxError, match="cannot be locked: Too many open files"):
+            Scratch.make()
+    assert os.listdir(temporary) == []  # noqa: PTH208
+
+
+def test_a_folder_where_the_file_system_has_no_such_locks_is_used_without(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def needs_writing(*_: object) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr("fcntl.flock", needs_writing)
+    scratch = Scratch.make()
+    assert sweep() == 0
+    assert scratch.work.is_dir()
+    scratch.remove()
     assert os.listdir(temporary) == []  # noqa: PTH208
 
 

@@ -31,8 +31,8 @@ from manyhands.errors import InputError, fault_in
 __all__ = ["FigureRun", "check_figure", "clean_png", "place_data", "run_figure"]
 
 _DATA = "data.csv"
-#: Under its own name a table must be nothing that Python would load in the place of a library.
-_TABLES = (".csv", ".tsv", ".txt", ".dat", ".data", ".json", ".jsonl")
+#: What Python or matplotlib would load by its name: no table is put there under such a one.
+_LOADED = (".py", ".pyc", ".pyd", ".so", ".pth", "matplotlibrc")
 Data = Path | str | Table | Sequence[Mapping[str, Any]]
 
 
@@ -127,7 +127,8 @@ async def check_figure(
 
     Args:
         data: a CSV file, CSV text, or rows. The program finds it as `data.csv`, under the file's
-            own name, as the table `df`, and as `data` (path, text or rows).
+            own name (unless that is one of a module), as the table `df`, and as `data` (path, text
+            or rows).
         expect: chart, x, y, agg, and optionally group, value, title, xlabel, ylabel, unit, log,
             bins, order.
 
@@ -218,6 +219,13 @@ async def _both(
     return figure, found[0]
 
 
+def _by_name(code: str, table: Table) -> str:
+    """The program with the table's name where it names the table's path, in quotes."""
+    for quote in "'\"" if table.path.name else "":
+        code = code.replace(f"{quote}{table.path}{quote}", f"{quote}{table.name}{quote}")
+    return code
+
+
 def place_data(code: str, data: Data) -> tuple[dict[str, bytes], dict[str, Path], dict[str, Any]]:
     """Files, inputs and job that put `data` where a program may look for it."""
     if isinstance(data, str) and "\n" not in data.strip():
@@ -227,8 +235,8 @@ def place_data(code: str, data: Data) -> tuple[dict[str, bytes], dict[str, Path]
             raise InputError(f"The data file {str(data)!r} does not exist.", hint="Check the path.")
         data = Table(data.name, data, "")
     if isinstance(data, Table):
-        job: dict[str, Any] = {"code": code.replace(str(data.path), data.name), "data": _DATA}
-        names = {_DATA, data.name} if data.name.lower().endswith(_TABLES) else {_DATA}
+        job: dict[str, Any] = {"code": _by_name(code, data), "data": _DATA}
+        names = {_DATA} if data.name.lower().endswith(_LOADED) else {_DATA, data.name}
         if data.content is None:
             return {}, dict.fromkeys(names, data.path), job
         return dict.fromkeys(names, data.content), {}, job

@@ -36,6 +36,8 @@ _DATE = re.compile(r"\d{4}-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?)?")
 _NUMBER = re.compile(r"\s*[-+]?(\d|\.\d)[\d.,eE+-]*\s*%?\s*|\s*")
 #: In pixels: what leaves a figure readable.
 _LEAST_SIDE, _MOST_MARGIN = 300, 150
+#: In pixels, the least and the most: what shows the values without covering others.
+_LINE_WIDTH, _MARKER_SIZE, _OUTLINE = (1, 10), (3, 30), (0, 10)
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 _PROGRAM = """
@@ -155,12 +157,17 @@ def _trace(trace: Mapping[str, Any], at: int, *, bar: bool, flat: bool) -> dict[
     _only(marker, {"color", "size", "symbol", "pattern", "line"}, "marker")
     _only(line, {"color", "dash", "width", "shape"}, "line")
     _only(_object(marker.get("pattern") or {}, "pattern"), {"shape"}, "pattern")
-    _only(_object(marker.get("line") or {}, "marker.line"), {"color", "width"}, "marker.line")
+    outline = _object(marker.get("line") or {}, "marker.line")
+    _only(outline, {"color", "width"}, "marker.line")
     if line.get("shape", "linear") != "linear":
         raise NotCompared(f"lines of shape {line['shape']!r}")
-    for width in (line.get("width", 1), marker.get("size", 1)):
-        if not _is_number(width) or width <= 0:
-            raise NotCompared("marks without a size, or of several")
+    for width, (least, most) in (
+        (line.get("width", 2), _LINE_WIDTH),
+        (marker.get("size", 6), _MARKER_SIZE),
+        (outline.get("width", 0), _OUTLINE),
+    ):
+        if not _is_number(width) or not least <= width <= most:
+            raise NotCompared("lines or markers too small or large to read, or of several sizes")
     colours = [one["color"] for one in (marker, line) if "color" in one]
     if not all(isinstance(one, str) and _COLOUR.fullmatch(one) for one in colours):
         raise NotCompared("colours other than #rrggbb")

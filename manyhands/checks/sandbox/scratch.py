@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from manyhands.checks.sandbox.contracts import SandboxRun
 from manyhands.checks.sandbox.png import PngRefused, rewrite_png
-from manyhands.errors import InputError
+from manyhands.errors import InputError, SandboxError
 
 __all__ = ["Collected", "Scratch", "collect", "remove_tree", "sweep"]
 
@@ -30,6 +30,8 @@ _NAME = 200  # bytes
 _DEPTH = 8
 _PREFIX = "manyhands-run-"
 _FOLDERS = ("work", "tmp", "shm", "config")
+#: Of a file system without such locks; NFS wants a file open for writing, which no folder can be.
+_NO_LOCKS = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EBADF)
 
 
 class _Claim:
@@ -45,12 +47,17 @@ class _Claim:
 
 
 def _claimed(root: Path, *, wait: bool) -> _Claim | None:
-    """Take the lock of a folder; None when another has it, or the folder is gone by then."""
+    """Take the lock of a folder; None when another has it, or the folder is gone by then.
+
+    Who waits for it gets the OSError of anything else that stands in the way.
+    """
     import fcntl  # not on Windows, where no sandbox is
 
     try:
         folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
+    except OSError as error:
+        if wait and not isinstance(error, FileNotFoundError):
+            raise
         return None
     claim = _Claim(folder)
     try:
@@ -58,8 +65,11 @@ def _claimed(root: Path, *, wait: bool) -> _Claim | None:
         if os.path.samestat(os.fstat(folder), root.lstat()):
             return claim
     except OSError as error:
-        if wait and error.errno in (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK):
-            return claim  # a file system without locks: nothing is swept there either
+        if wait and error.errno in _NO_LOCKS:
+            return claim  # nothing is swept there either
+        if wait and not isinstance(error, FileNotFoundError):
+            claim.release()
+            raise
     claim.release()
     return None
 
@@ -82,11 +92,24 @@ class Scratch:
         Args:
             font_cache: a ready matplotlib cache to copy in.
             parent: another run's `root`, whose claim holds for this one too.
+
+        Raises SandboxError when the folder cannot be locked (too many open files).
         """
         claim = None
         while True:
             root = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent)).resolve()
-            if parent is not None or (claim := _claimed(root, wait=True)) is not None:
+            if parent is not None:
+                break
+            try:
+                claim = _claimed(root, wait=True)
+            except OSError as error:
+                with contextlib.suppress(OSError):
+                    root.rmdir()
+                raise SandboxError(
+                    f"The folder of a run, {str(root)!r}, cannot be locked: {error.strerror}.",
+                    hint="Close some programs or files, or set TMPDIR to another folder.",
+                ) from error
+            if claim is not None:
                 break  # else it was swept between being made and being claimed
         work, tmp, shm, config = (root / name for name in _FOLDERS)
         scratch = cls(root, work, tmp, shm, config, claim)

@@ -166,8 +166,9 @@ def _chosen(names: tuple[str, ...]) -> dict[str, FoundRole]:
     for name in names:
         if name not in found:
             raise no_role(name, found)
-    if names:
-        return {name: found[name] for name in names}
     for name, error in broken_roles().items():
-        click.echo(f"Role {name!r} is left out. {error}", err=True)
-    return found
+        if not names:
+            click.echo(f"Role {name!r} is left out. {error}", err=True)
+        elif name in names:
+            click.echo(f"Your role {name!r} is left out, ours serves. {error}", err=True)
+    return {name: found[name] for name in names} if names else found
