@@ -12,9 +12,10 @@ import anyio
 import click
 from rich.console import Console
 
+from manyhands.broker.contracts import EffectState
 from manyhands.cli.observing import writer_from_environment
 from manyhands.cli.reviewing import approve_at_terminal
-from manyhands.errors import BudgetExceeded, fault_in
+from manyhands.errors import ApprovalDenied, BudgetExceeded, fault_in
 from manyhands.hands.contracts import Status
 from manyhands.journal.events import Event
 from manyhands.mind.answer import Answer
@@ -142,10 +143,12 @@ def answer_json(answer: Answer) -> dict[str, Any]:
 
 
 def exit_code(answer: Answer) -> int:
-    """0 for an answer (its status says how good it is) or a question back, else 5, 10 or 11."""
+    """0 for an answer (its status says how good it is) or a question back, else 5, 6, 10 or 11."""
     if answer.exhausted and answer.status is Status.FAILED:
         return BudgetExceeded.exit_code
-    return 0 if answer.question_back else _EXIT_CODES[str(answer.status)]
+    code = 0 if answer.question_back else _EXIT_CODES[str(answer.status)]
+    denied = any(effect.state == EffectState.DENIED for effect in answer.effects)
+    return code or (ApprovalDenied.exit_code if denied else 0)
 
 
 def tell(answer: Answer, console: Console, *, as_json: bool) -> None:

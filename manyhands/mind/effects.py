@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from difflib import unified_diff
 from pathlib import Path, PurePosixPath
 
 import anyio
@@ -18,6 +19,9 @@ from manyhands.mind.frame import EffectTool, WantedEffect
 from manyhands.mind.tools import Toolbox
 
 __all__ = ["perform_effects", "target_path"]
+
+#: Characters of a file that are shown to the person who is asked; its hash stands for the rest.
+_SHOWN = 4_000
 
 
 def target_path(folder: Path, wanted: str) -> Path:
@@ -113,7 +117,8 @@ async def _save(
     artifact = next((item for item in artifacts if item.media_type == "image/png"), artifacts[0])
     path = target_path(Path(folder), one.path or artifact.name)
     content = await toolbox.open(artifact.id)
-    before = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+    old = path.read_bytes() if path.exists() else None
+    before = hashlib.sha256(old).hexdigest() if old is not None else None
     if before is not None and f"sha256:{before}" == artifact.id:
         # Also what a crash left behind: the same content in its place needs no effect.
         return EffectTold(
@@ -123,6 +128,7 @@ async def _save(
         "save_file",
         {"path": str(path), "content": artifact.id, "replaces": before},
         f"{'replace' if before else 'write'} {path} ({artifact.size} bytes)",
+        preview=_preview(artifact.media_type, content, old),
     )
 
     async def act() -> JsonValue:
@@ -133,6 +139,19 @@ async def _save(
         return str(path)
 
     return effect, act
+
+
+def _preview(media_type: str, content: bytes, old: bytes | None) -> str:
+    """The text that would be written, or its difference from what is there; as much as fits."""
+    try:
+        new, before = content.decode(), (old or b"").decode()
+    except UnicodeDecodeError:
+        return f"({media_type}: no text to show)"
+    if old is not None:
+        lines = unified_diff(before.splitlines(), new.splitlines(), "now", "then", lineterm="")
+        new = "\n".join(lines)
+    left = len(new) - _SHOWN
+    return new if left <= 0 else f"{new[:_SHOWN]}\n… and {left:,} characters more"
 
 
 def _write_whole(path: Path, content: bytes) -> None:

@@ -197,9 +197,10 @@ def test_a_run_that_goes_on_asks_again_before_its_effect(stage: Stage) -> None:
     stage.say = lambda request: json.dumps(
         {"goal": "g", "route": "direct", "answer": "Kept.", "effects": kept}
     )
+    assert stage.run("ask", "Remember it").returncode == 6, "nobody can be asked in a pipe"
     shown = stage.at_terminal(["ask", "Remember it"], [("Allow this?", "\x03")])
     assert "Stopped" in shown, "at once, without Enter"
-    (run,) = json.loads(stage.run("runs", "list", "--json").stdout)
+    run, _ = json.loads(stage.run("runs", "list", "--json").stdout)
     assert run["state"] == "stopped"
     shown = stage.at_terminal(["runs", "resume", run["id"]], [("Allow this?", "once\n")])
     assert "remember done" in shown

@@ -98,6 +98,7 @@ async def test_a_file_is_saved_after_approval(settings: Settings, tmp_path: Path
     assert [effect.state for effect in answer.effects] == ["done"]
     (asked,) = person.asked
     assert asked.arguments["path"] == str(tmp_path / "out" / "derivative.txt")
+    assert asked.whole.endswith("\n2*x")
     assert names_in(tmp_path / "out") == ["derivative.txt"]
 
 
@@ -116,6 +117,7 @@ async def test_replacing_a_file_is_said_so(settings: Settings, tmp_path: Path) -
     person = Person(Choice.NO)
     await ask(settings, saving("a.txt"), person=person, save_folder=tmp_path)
     assert person.asked[0].summary.startswith("replace ")
+    assert "-old\n+2*x" in person.asked[0].whole
     assert (tmp_path / "a.txt").read_text() == "old"
 
 
