@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from manyhands.mind.data import (
     FOLDER_PREFIX,
     MAX_DATA_BYTES,
     DataFile,
+    made_from,
     named_data,
     open_data,
     path_of,
@@ -53,9 +55,17 @@ async def open_given(
         SandboxError: there is no sandbox to read a binary file in.
     """
     named = named_data(given)
-    for name, path in _to_convert(named).items():
-        named[name] = await _as_csv(name, path, policy)
-    return await anyio.to_thread.run_sync(open_data, named)
+    given_files = _to_convert(named)
+    tables: dict[str, Path] = {}
+    try:
+        for name, path in given_files.items():
+            tables[name] = await _as_csv(name, path, policy)
+        files = await anyio.to_thread.run_sync(open_data, named | tables)
+    except BaseException:
+        for table in tables.values():
+            shutil.rmtree(table.parent, ignore_errors=True)
+        raise
+    return files | {name: made_from(given_files[name], files[name]) for name in tables}
 
 
 def _to_convert(named: Mapping[str, Any]) -> dict[str, Path]:

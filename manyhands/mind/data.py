@@ -8,8 +8,10 @@ import json
 import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ __all__ = [
     "FOLDER_PREFIX",
     "MAX_DATA_BYTES",
     "DataFile",
+    "in_use",
+    "made_from",
     "named_data",
     "open_data",
     "path_of",
@@ -65,7 +69,7 @@ class Column:
     empty: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class DataFile:
     """A table that hands may read.
 
@@ -76,6 +80,7 @@ class DataFile:
         rows: number of data rows, the header not counted.
         sample: the first rows as text.
         sha256: of the file's content.
+        given: the file that was named; `path` unless a table had to be made of it.
     """
 
     name: str
@@ -84,6 +89,7 @@ class DataFile:
     rows: int
     sample: tuple[tuple[str, ...], ...]
     sha256: str
+    given: Path
 
     @property
     def file_name(self) -> str:
@@ -154,7 +160,7 @@ def unchanged(files: dict[str, DataFile], sha256: Mapping[str, str]) -> dict[str
         then = sha256.get(name, file.sha256)
         if file.sha256 != then:
             raise InputError(
-                f"The data {name!r} ({str(file.path)!r}) have changed since: their sha256 was "
+                f"The data {name!r} ({str(file.given)!r}) have changed since: their sha256 was "
                 f"{then}, it is {file.sha256}.",
                 hint="Put the old file back, or ask anew: the finished steps read the old data.",
             )
@@ -215,6 +221,24 @@ def _as_file(name: str, value: Any) -> Path:
     return path
 
 
+@contextmanager
+def in_use(files: Mapping[str, DataFile]) -> Iterator[None]:
+    """Tables that were made of files are removed at the end; they can be made again."""
+    try:
+        yield
+    finally:
+        for file in files.values():
+            if file.given != file.path:
+                shutil.rmtree(file.path.parent, ignore_errors=True)
+
+
+def made_from(given: Path, table: DataFile) -> DataFile:
+    """A table in a folder of its own, made of a file; it does not outlive the process."""
+    made = replace(table, given=given.resolve())
+    weakref.finalize(made, shutil.rmtree, made.path.parent, ignore_errors=True)
+    return made
+
+
 def _look_at(name: str, path: Path) -> DataFile:
     try:
         size = path.stat().st_size
@@ -234,7 +258,12 @@ def _look_at(name: str, path: Path) -> DataFile:
     if size == 0:
         raise InputError(f"Data file {str(path)!r} is empty.", hint="Give a file with a header.")
     if path.suffix.lower() in (".json", ".jsonl", ".ndjson"):
-        return _look_at(name, _as_file(name, _json_rows(path)))
+        table = _as_file(name, _json_rows(path))
+        try:
+            return made_from(path, _look_at(name, table))
+        except BaseException:
+            shutil.rmtree(table.parent, ignore_errors=True)
+            raise
     return _look_at_csv(name, path)
 
 
@@ -342,7 +371,8 @@ def _look_at_csv(name: str, path: Path) -> DataFile:
                 f"Data file {str(path)!r} looks like text, not like a table.",
                 hint="If it is a table, call it .csv; else put the text into the question.",
             )
-    return DataFile(name, path.resolve(), columns, total, tuple(sample), digest(path))
+    whole = path.resolve()
+    return DataFile(name, whole, columns, total, tuple(sample), digest(path), whole)
 
 
 def _csv_rows(text: str) -> Iterator[list[str]]:

@@ -22,7 +22,7 @@ from manyhands.mind import past
 from manyhands.mind.answer import Answer
 from manyhands.mind.budget import SPARE, Purse
 from manyhands.mind.converting import open_given
-from manyhands.mind.data import DataFile, sources_of, unchanged
+from manyhands.mind.data import DataFile, in_use, sources_of, unchanged
 from manyhands.mind.measures import kept_meter
 from manyhands.mind.outside import outside_tools
 from manyhands.mind.playing import only_play
@@ -176,7 +176,7 @@ class Mind:
             raise no_role(role, self.roles)
         files = await open_given(data, self.settings.sandbox.policy())
         await self.look()
-        with self.journal() as journal:
+        with in_use(files), self.journal() as journal:
             turns = past.turns(journal, conversation_id)
             run_id = new_id("run")
             asked = Question(
@@ -199,7 +199,7 @@ class Mind:
                 save_folder=asked.save_folder,
                 conversation_id=asked.conversation_id,
                 door=self._door,
-                data={name: str(file.path) for name, file in files.items()},
+                data={name: str(file.given) for name, file in files.items()},
                 sha256={name: file.sha256 for name, file in files.items()},
                 role=role,
                 hands=hands,
@@ -249,12 +249,13 @@ class Mind:
                 simulated=self.simulated,
             )
             opened = await open_given(started.data, self.settings.sandbox.policy())
-            files = unchanged(opened, started.sha256)
-            await journal.when_free(partial(journal.take_over, record.id))
-            playing = self._play(journal, asked, files, events, review=review)
-            async with aclosing(playing) as items:
-                async for item in items:
-                    yield item
+            with in_use(opened):
+                files = unchanged(opened, started.sha256)
+                await journal.when_free(partial(journal.take_over, record.id))
+                playing = self._play(journal, asked, files, events, review=review)
+                async with aclosing(playing) as items:
+                    async for item in items:
+                        yield item
 
     async def _play(
         self,

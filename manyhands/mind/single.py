@@ -23,7 +23,7 @@ from manyhands.journal.store import new_id
 from manyhands.mind.budget import SPARE, Purse
 from manyhands.mind.controller import Controller
 from manyhands.mind.converting import open_given
-from manyhands.mind.data import DataFile, sources_of
+from manyhands.mind.data import DataFile, in_use, sources_of
 from manyhands.mind.frame import PlanStep, request_of
 from manyhands.mind.measures import kept_meter
 from manyhands.mind.mind import Mind
@@ -81,12 +81,12 @@ async def work_one(
         question=redact(f"{step.hand}: {step.task}"),
         conversation_id=conversation_id,
         door=door,
-        data={name: str(file.path) for name, file in files.items()},
+        data={name: str(file.given) for name, file in files.items()},
         sha256={name: file.sha256 for name, file in files.items()},
         version=__version__,
         simulated=mind.simulated,
     )
-    with mind.journal() as journal:
+    with in_use(files), mind.journal() as journal:
         first = await journal.when_free(
             partial(journal.begin_run, run_id, conversation_id, started)
         )

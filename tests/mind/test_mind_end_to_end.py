@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import anyio
+import pandas
 import pytest
 
 from manyhands.cli.demo_models import DATA, QUESTION, say
 from manyhands.data_files import data_path
 from manyhands.errors import InputError, Unreachable
 from manyhands.hands.contracts import Status
-from manyhands.journal.events import StepDone
+from manyhands.journal.events import RunStarted, StepDone
 from manyhands.journal.records import RunState
 from manyhands.mind.answer import Answer
+from manyhands.mind.data import FOLDER_PREFIX
 from manyhands.mind.mind import Mind
 from manyhands.rehearsal.stage import scripted_tiers
 from manyhands.roles.loader import load_roles
@@ -131,6 +134,36 @@ async def test_a_run_whose_data_changed_is_not_resumed(settings: Settings, tmp_p
         going_on = mind.resume(first.run_id)
         await anext(going_on)
         await going_on.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_run_on_a_file_that_is_no_csv_leaves_no_table_and_is_resumed(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame, made = pandas.read_csv(CO2), tmp_path / "temporary"
+    made.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(made))
+    frame.to_parquet(tmp_path / "co2.parquet")
+    frame.to_json(tmp_path / "more.json")
+    data = {DATA: tmp_path / "co2.parquet", "more": tmp_path / "more.json"}
+
+    def tables() -> list[str]:
+        return sorted(path.name for path in made.rglob(f"{FOLDER_PREFIX}*/*.csv"))
+
+    with scripted_tiers(settings, lambda r: say(r, PROMPTS)) as rehearsed:
+        mind = Mind(rehearsed, roles=ROLES, door="test", simulated=True)
+        stream = mind.stream(QUESTION, data=data)
+        first = await anext(stream)
+        assert not isinstance(first, Answer)
+        assert isinstance(first.body, RunStarted)
+        assert first.body.data == {name: str(path) for name, path in data.items()}
+        assert tables() == sorted(f"{name}.csv" for name in data)
+        await stream.aclose()
+        assert tables() == []
+        (*_, answer) = [item async for item in mind.resume(first.run_id)]
+    assert isinstance(answer, Answer)
+    assert answer.status is Status.VERIFIED
+    assert tables() == []
 
 
 @pytest.mark.anyio
