@@ -13,7 +13,12 @@ from manyhands.checks.sandbox.environment import ensure_environment
 from manyhands.settings import Settings, load_settings
 
 # The same examples in every run, however slow the machine; `--hypothesis-profile=default` searches.
-hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("steady")
 
 

@@ -122,7 +122,7 @@ def stage(
     max_examples=200,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_no_garbage_ends_verified(
     stage: tuple[Mind, list[Garbage], Path], seed: int, style: str, plan: bool
