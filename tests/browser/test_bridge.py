@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,22 @@ def test_a_proposed_cell_is_inserted_and_run_and_taken_back_by_undo(
     undo(opened)
     assert sources(opened) == ["x = 6", "x * 7"]
     assert notebook.read_bytes() == on_disk
+
+
+def test_a_copied_notebook_in_front_is_not_taken_for_the_one_that_was_meant(
+    opened: Page, notebook: Path
+) -> None:
+    first = opened.evaluate("() => window.panel.content.widgets[0].model.id")
+    shutil.copy(notebook, notebook.with_name("copy.ipynb"))
+    open_notebook(opened, "copy.ipynb")
+    assert opened.evaluate("() => window.panel.content.widgets[0].model.id") == first
+    ran = call(
+        opened, "runProposed", source="print(6)", seconds=60, cellId=first, path=notebook.name
+    )
+    assert ran["output"] == "6\n"
+    assert sources(opened) == ["x = 6", "x * 7"]
+    open_notebook(opened, notebook.name)
+    assert sources(opened) == ["x = 6", "print(6)", "x * 7"]
 
 
 def test_a_cell_that_fails_says_so_with_its_traceback(opened: Page) -> None:

@@ -59,7 +59,7 @@ def test_nonsense_is_refused_in_words(lab: Lab) -> None:
     code, told = refused(lab, "manyhands/ratings", {"run_id": "run_x", "good": True})
     assert (code, "run_x" in told) == (404, True)
     assert refused(lab, "manyhands/ratings", {"run_id": "run_x", "good": "yes"})[0] == 400
-    cell = {"run_id": "run_x", "source": "1", "seconds": 1, "cell": "a", "tab": "left"}
+    cell = {"run_id": "run_x", "source": "1", "seconds": 1, "cell": "a", "path": "", "tab": "left"}
     code, told = refused(lab, "manyhands/cells", cell)
     assert (code, "run_x" in told) == (409, True)
     assert refused(lab, "manyhands/cells", {**cell, "choice": "always"})[0] == 400

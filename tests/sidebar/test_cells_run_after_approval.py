@@ -39,7 +39,7 @@ async def answered(folder: Path, look: Any = None) -> AsyncIterator[str]:
 
 
 async def click(run_id: str, choice: Choice | None = None, seconds: float = 60) -> dict[str, Any]:
-    wanted = Wanted(run_id, SOURCE, seconds, cell="a", tab="left", choice=choice)
+    wanted = Wanted(run_id, SOURCE, seconds, cell="a", path="a.ipynb", tab="left", choice=choice)
     return await run_proposed(desk(), "ann", wanted)
 
 
@@ -77,7 +77,7 @@ async def test_allowed_for_the_session_it_runs_without_asking(play: Any, tmp_pat
             assert (await click(run_id, Choice.SESSION))["state"] == "done"
             assert (await click(run_id))["verdict"] == "allow"
             bob = await run_proposed(
-                desk(), "bob", Wanted(run_id, SOURCE, 60, cell="b", tab="left")
+                desk(), "bob", Wanted(run_id, SOURCE, 60, cell="b", path="a.ipynb", tab="left")
             )
             assert bob["verdict"] == "ask"
 

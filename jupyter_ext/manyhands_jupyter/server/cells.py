@@ -37,6 +37,7 @@ class Wanted:
     Attributes:
         seconds: after which the kernel is interrupted.
         cell: id of the cell below which it goes, in the tab where the user clicked.
+        path: of its notebook.
         choice: what the person answered; None when they were not asked yet.
     """
 
@@ -44,6 +45,7 @@ class Wanted:
     source: str
     seconds: float
     cell: str
+    path: str
     tab: str
     choice: Choice | None = None
 
@@ -81,7 +83,12 @@ async def run_proposed(desk: Desk, user: str, wanted: Wanted) -> dict[str, Any]:
         tab = desk.tabs.named(user, wanted.tab)
         if tab is None:
             raise InputError("Your browser tab is not connected.", hint="Reload JupyterLab.")
-        arguments = {"source": wanted.source, "seconds": wanted.seconds, "cellId": wanted.cell}
+        arguments = {
+            "source": wanted.source,
+            "seconds": wanted.seconds,
+            "cellId": wanted.cell,
+            "path": wanted.path,
+        }
         told: dict[str, JsonValue] = await tab.ask("run", arguments, _BEGIN_S + wanted.seconds)
         return {**told, "output": str(told.get("output", ""))[-_KEPT:]}
 

@@ -119,14 +119,15 @@ class CellsHandler(_Handler):
                 source=str(body["source"]),
                 seconds=float(body["seconds"]),
                 cell=str(body["cell"]),
+                path=str(body["path"]),
                 tab=str(body["tab"]),
                 choice=choice,
             )
         except (KeyError, TypeError, ValueError):
             raise web.HTTPError(
                 400,
-                "`run_id`, `source`, `cell` and `tab` are texts, `seconds` a number, `choice` once "
-                "or session.",
+                "`run_id`, `source`, `cell`, `path` and `tab` are texts, `seconds` a number, "
+                "`choice` once or session.",
             ) from None
         try:
             self.tell(**await run_proposed(desk(), self.current_user.username, wanted))

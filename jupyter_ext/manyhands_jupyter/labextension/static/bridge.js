@@ -26,8 +26,9 @@ export function makeBridge(tracker, actions, latex) {
     return panel;
   }
 
-  /** The notebook and the place of a cell; without an id, of the active cell. */
-  function find(cellId) {
+  /** The notebook and the place of a cell; without an id, of the active cell. A copied notebook has
+   * cells of the same ids: a path says which one is meant. */
+  function find(cellId, path) {
     if (!cellId) {
       const panel = currentPanel();
       return { panel, index: Math.max(0, panel.content.activeCellIndex) };
@@ -35,6 +36,7 @@ export function makeBridge(tracker, actions, latex) {
     const current = tracker && tracker.currentWidget;
     const rest = panels().filter(panel => panel !== current);
     for (const panel of current ? [current, ...rest] : rest) {
+      if (path && panel.context.path !== path) continue;
       const cells = panel.content.model ? panel.content.widgets : [];
       const index = cells.findIndex(cell => cell.model.id === cellId);
       if (index >= 0) return { panel, index };
@@ -65,11 +67,12 @@ export function makeBridge(tracker, actions, latex) {
   /** Put a cell into the notebook.
    *
    * @param cellId beside which it goes, the active cell without it.
+   * @param path of the notebook that has the cell `cellId`, where several have one.
    * @param near the same, but where that cell is gone the active one takes its place.
    * @param reuse id of a cell that was put in before: while it still holds the same source,
    *   nothing is inserted.
    */
-  async function insertCell({ source, where = 'below', cellType = 'code', cellId, near, reuse } = {}) {
+  async function insertCell({ source, where = 'below', cellType = 'code', cellId, path, near, reuse } = {}) {
     if (!['code', 'markdown', 'raw'].includes(cellType)) {
       throw new Error(`There is no cell type '${cellType}': code, markdown or raw.`);
     }
@@ -81,7 +84,7 @@ export function makeBridge(tracker, actions, latex) {
       const held = panel.content.widgets[index].model.sharedModel.getSource();
       if (held === String(source ?? '')) return { cellId: reuse };
     }
-    const { panel, index } = find(cellId || (near && there(near) ? near : ''));
+    const { panel, index } = find(cellId || (near && there(near) ? near : ''), path);
     writable(panel);
     const notebook = panel.content;
     const at = Math.min(where === 'below' ? index + 1 : index, notebook.widgets.length);
@@ -98,8 +101,8 @@ export function makeBridge(tracker, actions, latex) {
   }
 
   /** @param expected its text when the difference was drawn; another text is not overwritten. */
-  async function replaceCell({ cellId, source, expected } = {}) {
-    const { panel, index } = find(cellId);
+  async function replaceCell({ cellId, path, source, expected } = {}) {
+    const { panel, index } = find(cellId, path);
     writable(panel);
     const model = panel.content.widgets[index].model;
     if (model.getMetadata('editable') === false) {
@@ -174,8 +177,8 @@ export function makeBridge(tracker, actions, latex) {
   }
 
   /** Puts a proposed cell below the one that was named in the question, and runs it within limits. */
-  async function runProposed({ source, seconds, cellId }) {
-    const made = await insertCell({ source, where: 'below', cellId });
+  async function runProposed({ source, seconds, cellId, path }) {
+    const made = await insertCell({ source, where: 'below', cellId, path });
     const began = Date.now();
     const ran = await runCell({ cellId: made.cellId, seconds, characters: PRINTED_CHARACTERS });
     const error = ran.outputs.find(item => item.type === 'error');

@@ -40,7 +40,7 @@ export function makeProposals({ React, bridge, request }) {
 
     const askReplace = attempt(async () => {
       const cell = await bridge().activeCell();
-      setAsking({ what: 'replace', cellId: cell.cellId, expected: cell.source, lines: difference(cell.source, source) });
+      setAsking({ what: 'replace', cellId: cell.cellId, path: cell.path, expected: cell.source, lines: difference(cell.source, source) });
       return '';
     });
 
@@ -53,7 +53,7 @@ export function makeProposals({ React, bridge, request }) {
       setRunning(true);
       try {
         const told = await request('cells', {
-          run_id: runId, source, seconds, choice, cell: cell.cellId, tab: bridge().tab
+          run_id: runId, source, seconds, choice, cell: cell.cellId, path: cell.path, tab: bridge().tab
         });
         if (told.verdict !== 'ask') return outcome(told);
         setAsking({ what: 'run', cell, path: cell.path, why: told.why, session: told.session, lines: difference('', source) });
@@ -64,9 +64,9 @@ export function makeProposals({ React, bridge, request }) {
     });
 
     const replace = attempt(async () => {
-      const { cellId, expected } = asking;
+      const { cellId, path, expected } = asking;
       setAsking(null);
-      await bridge().replaceCell({ cellId, source, expected });
+      await bridge().replaceCell({ cellId, path, source, expected });
       return 'Replaced; undo in the cell takes it back.';
     });
 
