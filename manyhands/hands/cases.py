@@ -10,6 +10,7 @@ import anyio
 from pydantic import JsonValue
 
 from manyhands.checks.tables import kept_tables
+from manyhands.clean import storable
 from manyhands.hands.contracts import Artifact, Evidence
 
 __all__ = ["Keep", "cases_of", "keep_case", "tables_named"]
@@ -25,7 +26,7 @@ async def keep_case(case: Mapping[str, Any], name: str, keep: Keep) -> dict[str,
     """
     tables: list[JsonValue] = []
     for at, content in await anyio.to_thread.run_sync(kept_tables, case):
-        tables.append((await keep(at, "text/csv", content)).id)
+        tables.append((await keep(storable(at), "text/csv", content)).id)
     text = json.dumps(case, ensure_ascii=False, sort_keys=True, default=str)
     # A lone surrogate becomes the JSON escape that it came from.
     kept = await keep(name, "application/json", text.encode("utf-8", "backslashreplace"))

@@ -10,6 +10,7 @@ from manyhands import __version__
 from manyhands.checks.outcome import Verdict
 from manyhands.checks.subject import Criterion, overall
 from manyhands.checks.tables import Table
+from manyhands.clean import storable
 from manyhands.hands.bench import evidence_from
 from manyhands.hands.cases import keep_case
 from manyhands.hands.contracts import Attempt, HandName, HandResult, Status
@@ -51,10 +52,10 @@ async def journal_check(
     """
     run_id, step = new_id("run"), str(HandName.VERIFY)
     started = RunStarted(
-        question=redact(about),
+        question=redact(storable(about)),
         conversation_id=new_id("conv"),
         door=door,
-        data={} if data is None else {"data": str(data.path)},
+        data={} if data is None else {"data": storable(str(data.path))},
         sha256={} if data is None else {"data": data.sha256},
         version=__version__,
     )

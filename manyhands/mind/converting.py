@@ -23,7 +23,7 @@ from manyhands.mind.data import (
     path_of,
 )
 
-__all__ = ["open_given"]
+__all__ = ["is_binary", "open_given"]
 
 #: What pandas reads a file of this ending with.
 _READERS = {
@@ -68,15 +68,18 @@ async def open_given(
     return files | {name: made_from(given_files[name], files[name]) for name in tables}
 
 
+def is_binary(path: Path) -> bool:
+    """Whether a file is named as one that is made CSV before a program reads it."""
+    return path.suffix.lower() in _READERS
+
+
 def _to_convert(named: Mapping[str, Any]) -> dict[str, Path]:
     """The files that only a library can read; one that is missing or too large is told later."""
     paths = {name: path_of(value) for name, value in named.items() if isinstance(value, str | Path)}
     return {
         name: path
         for name, path in paths.items()
-        if path.suffix.lower() in _READERS
-        and path.is_file()
-        and 0 < path.stat().st_size <= MAX_DATA_BYTES
+        if is_binary(path) and path.is_file() and 0 < path.stat().st_size <= MAX_DATA_BYTES
     }
 
 

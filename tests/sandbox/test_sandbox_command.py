@@ -75,11 +75,12 @@ def test_backend_none_is_refused_unless_it_is_asked_for_explicitly(tmp_path: Pat
 
 def test_the_settings_hold_and_options_go_before_them(tmp_path: Path) -> None:
     config = tmp_path / "settings.toml"
-    config.write_text('[sandbox]\nbackend = "landlock"\nwall_s = 0.5\ndisk_mib = 1\n')
+    here = json.loads(run(tmp_path, "print(1)", "--json").stdout)["isolation"]
+    config.write_text(f'[sandbox]\nbackend = "{here}"\nwall_s = 0.5\ndisk_mib = 1\n')
     env = {"MANYHANDS_CONFIG": str(config)}
     sleeps = run(tmp_path, "import time; time.sleep(60)", "--json", env=env)
     told = json.loads(sleeps.stdout)
-    assert (told["isolation"], told["limit"]) == ("landlock", "wall_s=0.5")
+    assert (told["isolation"], told["limit"]) == (here, "wall_s=0.5")
     big = "open('big', 'wb').write(bytes(2 << 20))"
     told = json.loads(run(tmp_path, big, "--time", "60", "--json", env=env).stdout)
     assert (told["status"], told["limit"]) == ("disk", "disk_bytes=1048576")

@@ -14,6 +14,9 @@ from manyhands.cli.given import read_stdin
 
 if TYPE_CHECKING:
     from manyhands.checks.outcome import CheckOutcome
+    from manyhands.checks.subject import Criterion
+    from manyhands.checks.tables import Table
+    from manyhands.settings import Settings
 
 __all__ = ["command"]
 
@@ -66,30 +69,32 @@ def rerun(check_id: str, as_json: bool) -> None:
 @click.option("--cell", type=click.IntRange(min=1), help="The code cell of a notebook, from 1.")
 @click.option(
     "--data", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A CSV file that the program reads.",
+    help="A table that the program reads as data.csv: CSV, Parquet or Feather.",
 )  # fmt: skip
+@click.option("--no-journal", is_flag=True, help="Write nothing of it into the journal.")
 @click.option("--json", "as_json", is_flag=True)
-def file_command(subject: str, cell: int | None, data: Path | None, as_json: bool) -> None:
+def file_command(
+    subject: str, cell: int | None, data: Path | None, no_journal: bool, as_json: bool
+) -> None:
     """Check a file, a notebook's cell, or an artifact of a former run (its id), without a model.
 
     Its text is looked through; its functions must do what their docstrings' examples say; a
     `claim(df)` must hold of --data; a program without either must run to its end. What was found
-    is kept in the journal, each criterion with an id for `manyhands check rerun`.
+    is kept in the journal with the subject as it is, each criterion with an id for `manyhands check
+    rerun`.
     """
     import anyio
 
     from manyhands.checks.subject import judge_subject, overall
-    from manyhands.checks.tables import Table
-    from manyhands.mind.checked import journal_check
     from manyhands.settings import load_settings
 
     settings = load_settings()
     text = _subject(subject, cell or 0)
-    table = Table.at(data) if data is not None else None
+    table = _table(data, text, settings) if data is not None else None
     found = anyio.run(judge_subject, text, table, settings.sandbox.policy())
     about = f"check {'standard input' if subject == '-' else subject}"
     about += f", cell {cell}" if cell else ""
-    reruns = anyio.run(journal_check, settings, about, table, found, "cli")
+    reruns = [""] * len(found) if no_journal else _kept(settings, about, table, found)
     verdict = overall(found)
     if as_json:
         told = [
@@ -104,15 +109,50 @@ def file_command(subject: str, cell: int | None, data: Path | None, as_json: boo
             for one, rerun_id in zip(found, reruns, strict=True)
         ]
         shown = {"verdict": str(verdict), "criteria": told}
-        click.echo(json.dumps(shown, ensure_ascii=False, indent=2, default=str))
+        written = json.dumps(shown, ensure_ascii=False, indent=2, default=str)
+        # A file name that is no UTF-8 becomes the JSON escapes of its surrogates.
+        click.echo(written.encode("utf-8", "backslashreplace").decode())
     else:
         for one, rerun_id in zip(found, reruns, strict=True):
             click.echo(f"{one.outcome.verdict}: {one.name}: {one.outcome.summary}")
             if "counterexample" in one.outcome.evidence:
                 click.echo(f"  counterexample: {one.outcome.evidence['counterexample']}")
-            click.echo(f"  again: manyhands check rerun {rerun_id}")
+            if rerun_id:
+                click.echo(f"  again: manyhands check rerun {rerun_id}")
         click.echo(f"{verdict} as a whole")
     sys.exit(_EXIT[str(verdict)])
+
+
+def _table(path: Path, program: str, settings: Settings) -> Table:
+    """The table; a binary one made CSV, unless the program opens it by its own name."""
+    import re
+
+    import anyio
+
+    from manyhands.checks.tables import Table
+    from manyhands.mind.converting import is_binary, open_given
+
+    if not is_binary(path) or re.search(rf"{re.escape(path.name)}[\"']", program):
+        return Table.at(path)
+    (made,) = anyio.run(open_given, path, settings.sandbox.policy()).values()
+    return Table(made.file_name, made.path, made.sha256)
+
+
+def _kept(
+    settings: Settings, about: str, table: Table | None, found: Sequence[Criterion]
+) -> list[str]:
+    """The ids that rerun each criterion; empty where the journal cannot be written, and that is
+    told: what was found is not lost with it."""
+    import anyio
+
+    from manyhands.errors import StorageError
+    from manyhands.mind.checked import journal_check
+
+    try:
+        return anyio.run(journal_check, settings, about, table, found, "cli")
+    except StorageError as error:
+        click.echo(f"Not kept in the journal. {error}", err=True)
+        return [""] * len(found)
 
 
 def _subject(name: str, cell: int) -> str:
