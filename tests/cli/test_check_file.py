@@ -14,10 +14,6 @@ from click.testing import CliRunner
 from manyhands.cli.commands.check import command
 
 TABLE = "day,sales\n1,10\n2,30\n"
-CLAIM = """def claim(df):
-    \"\"\"The mean of sales is 20.\"\"\"
-    return bool(df["sales"].mean() == 20)
-"""
 
 
 @pytest.mark.parametrize("journal", ["good", "closed", "none"])
@@ -32,6 +28,7 @@ def test_what_was_found_is_told_whatever_the_names_and_the_journal(
     if journal == "closed":
         (tmp_path / "own").touch()  # a file is no folder
     monkeypatch.setenv("MANYHANDS_JOURNAL__PATH", str(place))
+    monkeypatch.setenv("MANYHANDS_SANDBOX__WALL_S", "120")
     options = ["--no-journal"] if journal == "none" else []
     told = CliRunner().invoke(
         command, ["file", str(file), "--data", str(table), "--json", *options]
@@ -46,17 +43,23 @@ def test_what_was_found_is_told_whatever_the_names_and_the_journal(
 
 
 @pytest.mark.parametrize(
-    ("program", "code"),
-    [(CLAIM, 0), ("import pandas as pd\npd.read_parquet('sales.parquet')\n", 10)],
+    "program",
+    [
+        "assert open('data.csv').read() == 'day,sales\\n1,10\\n2,30\\n'\n",
+        "assert open('sales.parquet', 'rb').read(4) == b'PAR1'\n",
+    ],
 )
 def test_a_table_in_parquet_is_read_as_csv_or_by_its_own_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, code: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     monkeypatch.setenv("MANYHANDS_JOURNAL__PATH", str(tmp_path / "journal.db"))
+    monkeypatch.setenv("MANYHANDS_SANDBOX__WALL_S", "120")
     pq.write_table(pa.table({"day": [1, 2], "sales": [10, 30]}), tmp_path / "sales.parquet")
     file = tmp_path / "subject.py"
     file.write_text(program)
     told = CliRunner().invoke(
-        command, ["file", str(file), "--data", str(tmp_path / "sales.parquet")]
+        command, ["file", str(file), "--data", str(tmp_path / "sales.parquet"), "--json"]
     )
-    assert told.exit_code == code, told.output
+    assert told.exit_code == 10, told
+    criteria = json.loads(told.stdout)["criteria"]
+    assert [one["verdict"] for one in criteria] == ["supported", "supported"]
