@@ -62,7 +62,7 @@ def test_a_role_with_its_own_window_is_refused_at_build_time_with_the_reason(
         'prompt = "You write."\n'
     )
     done = subprocess.run(
-        [sys.executable, "-m", "manyhands", "roles", "build"],
+        [sys.executable, "-m", "manyhands", "roles", "build", "poet"],
         capture_output=True,
         text=True,
         env=own_environment(tmp_path),

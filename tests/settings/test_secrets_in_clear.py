@@ -39,8 +39,10 @@ def test_a_secret_for_another_machine_over_http_is_told(
     tmp_path: Path, setting: Callable[[str], str], key: str
 ) -> None:
     (sentence,) = told(tmp_path, setting("http://gpu-box:8765/mcp"), ENV)
-    assert sentence.startswith(f"{key} = ")
+    assert sentence.startswith(f"{key} (http://gpu-box:8765) is plain http")
     assert "Bearer x" not in sentence
+    (sentence,) = told(tmp_path, setting("http://gpu-box:8765/mcp?key=k"), ENV)
+    assert sentence.startswith(f"{key} (http://gpu-box:8765) is plain http")
     for safe in ("https://gpu-box/mcp", "http://127.0.0.1:8765/mcp", "http://localhost:1/mcp"):
         assert told(tmp_path, setting(safe), ENV) == []
     assert told(tmp_path, setting("http://127.0.0.1.example.org/mcp"), ENV)
