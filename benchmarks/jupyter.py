@@ -45,8 +45,8 @@ def missed(times: dict[str, list[float]], chat: dict[str, Any]) -> list[str]:
         if what in GOALS_MS and statistics.median(took) > GOALS_MS[what]
     ]
     if chat:
-        if chat["blocked_s_ratio"] < GOAL_RATIO:
-            late.append(f"loop blocked only {chat['blocked_s_ratio']:.0f} times less")
+        if chat["work_s_ratio"] < GOAL_RATIO:
+            late.append(f"loop blocked only {chat['work_s_ratio']:.0f} times less")
         if chat["manyhands"]["longest_ms"] > GOAL_BLOCKED_MS:
             late.append(f"loop blocked for {chat['manyhands']['longest_ms']:.0f} ms at once")
         if statistics.median(chat["stop_ms"]) > GOAL_STOP_MS:

@@ -5,11 +5,13 @@ own, that says the same 2,000 tokens at the same pace: once to a persona that ha
 AI's own `BasePersona.stream_message`, once to ours, whose mind answers a plan of one step with all
 that belongs to it (journal, trace, checks).
 
-The loop is blocked while a timer that is due every millisecond comes late by more than five; the
-seconds it was late are added up. On a busy machine other programs make it late too, so the time
-for which Linux had the loop's thread wait for a core (`/proc/thread-self/schedstat`) is taken off.
-The row `nothing` shows what is left of them when nothing is streamed. What the loop's own thread
-computed (`cpu`) nobody else can add to.
+The loop can serve nobody while its own thread computes: `all cpu` is that time, whatever its
+pieces, and the goal is judged by it (less what the timer itself takes, as in the row `nothing`).
+
+A user notices the long pieces: `blocked` adds up by how much a timer that is due every millisecond
+came late where that was over five. On a quiet, quick machine neither way has many such pieces, and
+their ratio says nothing; on a busy one other programs make the timer late too, so the time for
+which Linux had the thread wait for a core (`/proc/thread-self/schedstat`) is taken off.
 
 Stop is measured from `cancel_response` to the moment at which the model server sees its stream
 closed. Model and speeds are scripted; the chat model, the file and the loop are real.
@@ -68,15 +70,18 @@ class Loop:
         self.blocked_s = 0.0
         self.longest_s = 0.0
         self.cpu_s = 0.0
+        self.work_s = 0.0
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Loop:
+        self.work_s = -time.thread_time()
         self._task = asyncio.create_task(self._beat())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._task is not None
         self._task.cancel()
+        self.work_s += time.thread_time()
 
     async def _beat(self) -> None:
         last, worked, waited = time.perf_counter(), time.thread_time(), waited_s()
@@ -180,6 +185,7 @@ def _row(loop: Loop, seconds: float, browser: Browser) -> dict[str, float]:
         "seconds": seconds,
         "blocked_s": loop.blocked_s,
         "cpu_s": loop.cpu_s,
+        "work_s": loop.work_s,
         "longest_ms": 1000 * loop.longest_s,
         "updates": browser.messages,
         "megabytes": browser.bytes / 1e6,
@@ -298,6 +304,9 @@ def chat_figures(options: argparse.Namespace) -> dict[str, Any]:
     ours, theirs = found["manyhands"], found["stream_message"]
     for what in ("blocked_s", "cpu_s"):
         found[f"{what}_ratio"] = theirs[what] / max(ours[what], _LATE_S)
+    idle = found["nothing"]["work_s"] / found["nothing"]["seconds"]  # the beat itself
+    spent = [row["work_s"] - idle * row["seconds"] for row in (theirs, ours)]
+    found["work_s_ratio"] = spent[0] / max(spent[1], _LATE_S)
     return found
 
 
@@ -306,16 +315,21 @@ def print_chat(found: dict[str, Any], options: argparse.Namespace) -> None:
         f"{options.tokens} tokens at {options.pace:g} tokens/s (scripted), {options.history} "
         f"messages before, a chat file of {found['megabytes_of_file']:.2f} MB"
     )
-    print(f"{'':16}{'blocked':>10}{'of it cpu':>11}{'longest':>11}{'updates':>9}{'sent':>10}")
+    print(
+        f"{'':16}{'blocked':>10}{'of it cpu':>11}{'longest':>11}{'all cpu':>10}{'updates':>9}"
+        f"{'sent':>10}"
+    )
     for name in ("stream_message", "manyhands", "nothing"):
         row = found[name]
         print(
             f"{name:16}{row['blocked_s']:>8.3f} s{row['cpu_s']:>9.3f} s"
-            f"{row['longest_ms']:>8.1f} ms{row['updates']:>9.0f}{row['megabytes']:>7.2f} MB"
+            f"{row['longest_ms']:>8.1f} ms{row['work_s']:>8.3f} s{row['updates']:>9.0f}"
+            f"{row['megabytes']:>7.2f} MB"
         )
+    print(f"all cpu: {found['work_s_ratio']:.0f} times less (goal {GOAL_RATIO:.0f})")
     for what in ("blocked_s", "cpu_s"):
         ratio = found[f"{what}_ratio"]
-        print(f"{what.removesuffix('_s')}: {ratio:.0f} times less (goal {GOAL_RATIO:.0f})")
+        print(f"in pieces over 5 ms, {what.removesuffix('_s')}: {ratio:.0f} times less")
     print(
         f"one writing of the chat's file by jupyterlab-chat: {found['one_save_ms']:.1f} ms; "
         f"longest with manyhands {found['manyhands']['longest_ms']:.1f} ms "
