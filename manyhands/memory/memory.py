@@ -326,10 +326,13 @@ class Memory:
     async def whole_id(self, beginning: str) -> str:
         """The id with this unique beginning, or what was given where none begins so.
 
+        Args:
+            beginning: of an id, or of a handle `memory:ID`.
+
         Raises:
             InputError: several do.
         """
-        return await to_thread.run_sync(whole_id, self._store, beginning)
+        return await to_thread.run_sync(whole_id, self._store, beginning.removeprefix("memory:"))
 
     async def show(self, item_id: str) -> Row:
         """One memory with all that is known of it."""

@@ -169,9 +169,9 @@ class Mind:
         Leaving the iteration early (`aclose`, or cancelling the task) stops the run: the model's
         stream is closed at once and the run can be resumed from the journal.
         """
-        text = asked_text(question)
         from manyhands.roles.loader import no_role
 
+        text = asked_text(question)
         if role and role not in self.roles:
             raise no_role(role, self.roles)
         files = await open_given(data, self.settings.sandbox.policy())

@@ -126,12 +126,12 @@ async def test_a_damaged_page_is_told_as_damage(file: Path) -> None:
         ("server:/home /home nfs4 rw 0 0", "nfs4"),
         ("//nas/share /mnt/my\\040share cifs rw 0 0", ""),
         ("me@host: /home/me fuse.sshfs rw 0 0", "fuse.sshfs"),
-        ("/dev/sda2 /home/me/work ext4 rw 0 0", "ext4"),
+        ("/dev/sda2 /home/me/notes ext4 rw 0 0", "ext4"),
     ],
 )
 def test_the_file_system_under_a_path_is_known(line: str, kind: str) -> None:
     mounts = f"/dev/sda1 / xfs rw 0 0\n{line}\n"
-    assert filesystem_of(Path("/home/me/work/memory.db"), mounts) == (kind or "xfs")
+    assert filesystem_of(Path("/home/me/notes/memory.db"), mounts) == (kind or "xfs")
 
 
 def test_a_network_folder_is_refused_with_the_way_out(tmp_path: Path) -> None:

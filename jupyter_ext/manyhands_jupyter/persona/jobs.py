@@ -147,7 +147,7 @@ async def forget(settings: Settings, what: str, folder: Path) -> str:
     scope = project_of(folder)
     async with open_memory(settings, scope=scope, words_only=True) as memory:
         if what.startswith("memory:"):
-            name = await memory.whole_id(what.removeprefix("memory:"))
+            name = await memory.whole_id(what)
             done = await memory.forget([name], journal=settings.journal.path)
             return (
                 f"Forgotten: {counted(done.items, 'memory')}, and what "

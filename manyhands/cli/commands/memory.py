@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from manyhands.clean import clean
 from manyhands.cli.given import read_stdin
 from manyhands.cli.hits import day_of, hit_as_json, line_of, show_hit
+from manyhands.cli.memories import scopes, with_memory
 from manyhands.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from manyhands.memory.rows import Row
 
 __all__ = ["command"]
-
-_T = TypeVar("_T")
 
 
 @click.group("memory")
@@ -31,47 +29,6 @@ def command() -> None:
     A memory belongs to the project that you are in (its repository or folder); --everywhere looks
     into all of them.
     """
-
-
-def _with_memory(
-    work: Callable[[Memory], Awaitable[_T]],
-    *,
-    words_only: bool = False,
-    read_only: bool = False,
-    everywhere: bool = False,
-    notices: bool = False,
-) -> _T:
-    """Open the user's memory, do something with it, and tell its notices."""
-    import anyio
-
-    from manyhands.memory.opening import open_memory, project_of
-    from manyhands.settings import load_settings
-
-    async def play() -> _T:
-        settings = load_settings()
-        scope = "" if everywhere else project_of(Path.cwd())
-        async with open_memory(
-            settings, scope=scope, words_only=words_only, read_only=read_only
-        ) as memory:
-            try:
-                return await work(memory)
-            finally:
-                for notice in memory.notices if notices else ():
-                    click.echo(notice, err=True)
-
-    return anyio.run(play)
-
-
-async def _named(memory: Memory, given: str) -> str:
-    """A memory's id from what a person gives: a handle, an id, or its unique beginning."""
-    return await memory.whole_id(given.removeprefix("memory:"))
-
-
-def _here(everywhere: bool) -> list[str] | None:
-    """Where to look: this project and what belongs to none, or everywhere."""
-    from manyhands.memory.opening import project_of
-
-    return None if everywhere else [project_of(Path.cwd()), ""]
 
 
 @command.command("add")
@@ -106,7 +63,7 @@ def add(
             if not row.superseded_by:
                 click.echo(clean(f"  stands beside {row.item.id}: {row.item.text[:80]}"))
 
-    _with_memory(work, everywhere=global_)
+    with_memory(work, everywhere=global_)
 
 
 @command.command("list")
@@ -126,7 +83,7 @@ def list_(
 
     async def work(memory: Memory) -> list[Row]:
         found = await memory.newest(
-            scope=_here(everywhere), kinds=kinds or None, tags=tags, since=since, until=until,
+            scope=scopes(everywhere), kinds=kinds or None, tags=tags, since=since, until=until,
             limit=limit + 1,
         )  # fmt: skip
         if kinds and not found and not as_json:
@@ -134,7 +91,7 @@ def list_(
             click.echo(f"Kinds that are remembered, in all projects: {there or 'none'}.", err=True)
         return found
 
-    rows = _with_memory(work, words_only=True, read_only=True)
+    rows = with_memory(work, words_only=True, read_only=True)
     if as_json:
         click.echo(json.dumps([told(row) for row in rows[:limit]], ensure_ascii=False, indent=2))
         return
@@ -184,7 +141,7 @@ def why(query: tuple[str, ...], k: int, everywhere: bool, words: bool) -> None:
     from manyhands.memory.signal_names import SIGNALS_TOLD, Signal
 
     async def work(memory: Memory) -> None:
-        hits = await memory.recall(" ".join(query), k=k, scope=_here(everywhere))
+        hits = await memory.recall(" ".join(query), k=k, scope=scopes(everywhere))
         question = memory.explain(" ".join(query))
         click.echo(f"looked up by the stems: {' '.join(question.stems) or '(none)'}")
         click.echo(f"vectors: {question.model or 'none, words alone'}")
@@ -194,7 +151,7 @@ def why(query: tuple[str, ...], k: int, everywhere: bool, words: bool) -> None:
             for name in sorted(hit.parts, key=lambda part: -abs(hit.parts[part])):
                 click.echo(f"    {hit.parts[name]:+.3f}  {name:14} {SIGNALS_TOLD[Signal(name)]}")
 
-    _with_memory(work, words_only=words, notices=True)
+    with_memory(work, words_only=words, notices=True)
 
 
 @command.command("show")
@@ -203,7 +160,7 @@ def show(item_id: str) -> None:
     """All that is known of one memory; its id may be shortened while it is unique."""
 
     async def work(memory: Memory) -> None:
-        row = await memory.show(await _named(memory, item_id))
+        row = await memory.show(await memory.whole_id(item_id))
         item = row.item
         for name, value in (
             ("id", item.id), ("kind", item.kind), ("trust", item.trust), ("scope", item.scope),
@@ -221,7 +178,7 @@ def show(item_id: str) -> None:
             told = f"\non the same subject, {state}: {other.item.id}: {other.item.text[:200]}"
             click.echo(clean(told))
 
-    _with_memory(work, words_only=True, read_only=True)
+    with_memory(work, words_only=True, read_only=True)
 
 
 @command.command("edit")
@@ -232,7 +189,7 @@ def edit(item_id: str, text: str | None, confirm: bool) -> None:
     """Correct a memory, or confirm what a model proposed."""
 
     async def work(memory: Memory) -> None:
-        name = await _named(memory, item_id)
+        name = await memory.whole_id(item_id)
         if confirm:
             await memory.confirm(name)
             click.echo(f"{name}: confirmed")
@@ -247,7 +204,7 @@ def edit(item_id: str, text: str | None, confirm: bool) -> None:
         await memory.edit(name, text=new)
         click.echo(f"{name}: changed")
 
-    _with_memory(work)
+    with_memory(work)
 
 
 @command.command("forget")
@@ -262,12 +219,12 @@ def forget(ids: tuple[str, ...], yes: bool, keep_runs: bool) -> None:
     from manyhands.settings import load_settings
 
     async def look(memory: Memory) -> list[str]:
-        whole = [await _named(memory, item_id) for item_id in ids]
+        whole = [await memory.whole_id(item_id) for item_id in ids]
         for name in whole if not yes else ():
             await memory.show(name)
         return whole
 
-    names = _with_memory(look, words_only=True, read_only=True)
+    names = with_memory(look, words_only=True, read_only=True)
     if not yes:
         click.confirm(f"Forget {', '.join(names)} for good?", abort=True)
 
@@ -280,7 +237,7 @@ def forget(ids: tuple[str, ...], yes: bool, keep_runs: bool) -> None:
         if done.left:
             click.echo(done.left, err=True)
 
-    _with_memory(work, words_only=True)
+    with_memory(work, words_only=True)
 
 
 @command.command("encrypt")
@@ -324,7 +281,7 @@ def export(file: str, here: bool) -> None:
     async def work(memory: Memory) -> list[str]:
         return await memory.export(scope=project_of(Path.cwd()) if here else None)
 
-    lines = _with_memory(work, words_only=True, read_only=True)
+    lines = with_memory(work, words_only=True, read_only=True)
     with click.open_file(file, "w", encoding="utf-8") as out:
         out.writelines(line + "\n" for line in lines)
     # The first line names the format.
@@ -348,7 +305,7 @@ def import_(file: str) -> None:
         told = (len(written.new), len(written.changed), len(written.same))
         click.echo("{} new, {} changed, {} known already".format(*told))
 
-    _with_memory(work)
+    with_memory(work)
 
 
 @command.command("stats")
@@ -359,7 +316,7 @@ def stats(as_json: bool) -> None:
     async def work(memory: Memory) -> dict[str, Any]:
         return await memory.stats()
 
-    told = _with_memory(work, words_only=True, read_only=True)
+    told = with_memory(work, words_only=True, read_only=True)
     if as_json:
         click.echo(json.dumps(told, indent=2))
         return
@@ -426,13 +383,13 @@ def index(paths: tuple[Path, ...], watch: bool, words: bool, reembed: bool, rebu
             await watch_paths(memory, list(paths), scope=scope, told=told)
 
     try:
-        _with_memory(work, words_only=words, notices=not words)
+        with_memory(work, words_only=words, notices=not words)
     except KeyboardInterrupt:
         raise click.Abort from None
 
 
 def _search(query: str, *, everywhere: bool, words: bool, **where: Any) -> list[Hit]:
     async def work(memory: Memory) -> list[Hit]:
-        return await memory.recall(query, scope=_here(everywhere), **where)
+        return await memory.recall(query, scope=scopes(everywhere), **where)
 
-    return _with_memory(work, words_only=words, notices=True)
+    return with_memory(work, words_only=words, notices=True)
