@@ -113,9 +113,8 @@ def server_command(python: Path, pool: Scratch, isolation: Isolation, spec: str)
         return Command((str(python), *program), _environment(view, python, one_thread), pool.root)
     argv = list(_namespaces(python, pool, nested=True))
     argv += ["--bind", str(pool.root), "/pool", "--remount-ro", "/dev", "--remount-ro", "/"]
-    for name, value in _environment(_INSIDE_VIEW, python, one_thread).items():
-        argv += ["--setenv", name, value]
-    argv += ["--chdir", "/", "--", str(python), *program]
+    argv += [*_setenv(_environment(_INSIDE_VIEW, python, one_thread)), "--chdir", "/"]
+    argv += ["--", str(python), *program]
     return Command(tuple(argv), {"PATH": "/usr/bin:/bin"}, pool.root)
 
 
@@ -197,18 +196,16 @@ def _launcher(
     program: tuple[str, ...],
     read: list[str],
     write: list[str],
-    extra: dict[str, str],
 ) -> tuple[str, ...]:
     spec = {
         "tier": tier,
         "limits": rlimits(limits),
         "read": read,
         "write": write,
-        "argv": [str(python), *program],
-        "env": _environment(view, python, extra),
+        "program": program,
         "cwd": view.work,
     }
-    return (str(python), "-I", "-S", launch, marshal.dumps(spec, 2).hex())
+    return (str(python), launch, marshal.dumps(spec, 2).hex())
 
 
 def _bwrap(
@@ -221,13 +218,19 @@ def _bwrap(
     view = _INSIDE_VIEW
     argv = list(_namespaces(python, scratch, nested=False))
     # bwrap's own /dev and / are writable tmpfs without a size.
-    argv += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", view.work, "--"]
+    argv += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", view.work]
+    argv += [*_setenv(_environment(view, python, extra)), "--"]
     argv += _launcher(
         "bwrap", f"{_INSIDE_SEEN}/launch.py", python, limits, view, program,
-        read=["/"], write=_inside_writable(view), extra=extra,
+        read=["/"], write=_inside_writable(view),
     )  # fmt: skip
     # Its environment can be read in /proc/1/environ inside: give it nothing.
     return Command(tuple(argv), {"PATH": "/usr/bin:/bin"}, scratch.root)
+
+
+def _setenv(environment: dict[str, str]) -> Iterator[str]:
+    for name, value in environment.items():
+        yield from ("--setenv", name, value)
 
 
 def _inside_writable(view: _View) -> list[str]:
@@ -289,9 +292,9 @@ def _keeper(
     read = _host_readable(python)
     argv = _launcher(
         isolation.value, str(INSIDE / "launch.py"), python, limits, view, program,
-        read=read, write=[str(scratch.root), *_DEVICES], extra=extra,
+        read=read, write=[str(scratch.root), *_DEVICES],
     )  # fmt: skip
-    return Command(argv, {"PATH": "/usr/bin:/bin"}, scratch.root)
+    return Command(argv, _environment(view, python, extra), scratch.root)
 
 
 def _host_readable(python: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import secrets
 import shutil
@@ -22,7 +23,7 @@ from manyhands.checks.sandbox.contracts import (
     SandboxRun,
 )
 from manyhands.checks.sandbox.environment import ensure_environment, font_cache
-from manyhands.checks.sandbox.layers import command
+from manyhands.checks.sandbox.layers import INSIDE, command
 from manyhands.checks.sandbox.scratch import Scratch, collect
 from manyhands.checks.sandbox.supervise import Outcome, Tree
 from manyhands.clean import clean_bytes
@@ -83,6 +84,7 @@ async def probe() -> list[Layer]:
     global _probed
     async with _lock:
         if _probed is None:
+            await anyio.to_thread.run_sync(_compile_launcher)
             _probed = [await _try(isolation) for isolation in _candidates()]
         return list(_probed)
 
@@ -187,6 +189,11 @@ def _fix() -> str:
             "kernel with Landlock (5.13 or later); or accept the risk with `allow_none`."
         )
     return "Run manyhands under Linux, WSL 2 or macOS; or accept the risk with `allow_none`."
+
+
+def _compile_launcher() -> None:
+    """Compile what every run imports: the sandbox sees it read-only and could not keep it."""
+    compileall.compile_dir(INSIDE, maxlevels=0, quiet=2)  # where we may not write, runs do without
 
 
 async def _try(isolation: Isolation) -> Layer:

@@ -1,46 +1,32 @@
-# ruff: noqa: PTH109, PTH123
-"""Running a program inside a process that has its libraries loaded already."""
+"""Running a program inside a process that is there already, as an interpreter of its own would."""
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
-import threading
-import traceback
-import types
 
-__all__ = ["play"]
+__all__ = ["play", "script"]
+
+_OWN = os.path.dirname(__file__)  # noqa: PTH120 the module pathlib would take longer than the rest
 
 
-def play(args: list[str]) -> int:
-    """Run `main.py` of the working folder as `__main__` does, return its exit code.
+def script(path: str, args: list[str]) -> int:
+    """Run the Python file `path` as `__main__`, return the exit code that it stands at.
 
-    Its threads are waited for and its exit functions run, as an interpreter does at its end.
+    Its threads may run on and its exit functions have not been called: an interpreter does that
+    when it ends.
     """
-    sys.argv = ["main.py", *args]
-    sys.path[0] = os.getcwd()
-    module = types.ModuleType("__main__")
-    module.__dict__.update(__file__=os.getcwd() + "/main.py", __builtins__=__builtins__)
+    path = os.path.abspath(path)  # noqa: PTH100
+    sys.argv = [path if path.startswith(_OWN) else os.path.basename(path), *args]  # noqa: PTH119
+    sys.path[0] = os.path.dirname(path)  # noqa: PTH120
+    if not path.startswith(_OWN):
+        _put_away()
+    module = type(sys)("__main__")
+    module.__dict__.update(__file__=path, __builtins__=__builtins__)
     sys.modules["__main__"] = module
-    code = _call(module)
-    for finish in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
-        try:
-            finish()
-        except BaseException:
-            traceback.print_exc()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError, AttributeError):
-            code = code or 120  # what an interpreter says then
-    return code
-
-
-def _call(module: types.ModuleType) -> int:
     try:
-        with open("main.py", "rb") as file:
-            program = compile(file.read(), module.__dict__["__file__"], "exec")
+        with open(path, "rb") as file:  # noqa: PTH123
+            program = compile(file.read(), path, "exec")
         exec(program, module.__dict__)  # noqa: S102
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
@@ -49,6 +35,35 @@ def _call(module: types.ModuleType) -> int:
         return 1
     except BaseException as error:
         error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next  # without us
-        traceback.print_exception(error)
+        sys.excepthook(type(error), error, error.__traceback__)
         return 1
     return 0
+
+
+def play(args: list[str]) -> int:
+    """Run `main.py` of the working folder in a process that will end without ado.
+
+    Its threads are waited for and its exit functions run, as an interpreter does at its end.
+    """
+    import atexit
+    import threading
+
+    code = script("main.py", args)
+    for finish in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
+        try:
+            finish()
+        except BaseException as error:
+            sys.excepthook(type(error), error, error.__traceback__)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            code = code or 120  # what an interpreter says then
+    return code
+
+
+def _put_away() -> None:
+    """Forget our own modules: the program may have some of these names."""
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(_OWN):
+            del sys.modules[name]
