@@ -1,4 +1,4 @@
-"""A program in the sandbox meets what `python main.py` gives it, though another started before it."""
+"""A program in the sandbox meets what `python main.py` gives, though its process served before."""
 
 from __future__ import annotations
 
@@ -26,12 +26,17 @@ PROGRAMS = {
     "who it is": """
 import __main__, os, sys
 print(__name__, sys.argv, os.path.basename(__file__), sys.path[0] == os.getcwd())
-print(sys.modules["__main__"] is __main__, __spec__, __package__, sys.flags.isolated, sys.flags.no_site)
+print(sys.modules["__main__"] is __main__, __spec__, __package__)
+print(sys.flags.isolated, sys.flags.no_site)
 print(hash("seed"), sys.flags.utf8_mode, sys.dont_write_bytecode, sys.stdin.read())
 """,
     "an error nobody catches": "def f(x):\n    return 1 / x\n\nprint('before')\nf(0)\n",
     "an error in its grammar": "x = 1\nif x\n    print(x)\n",
-    "its own hook for errors": "import sys\nsys.excepthook = lambda *e: print('hook', e[0])\n1 / 0\n",
+    "its own hook for errors": """
+import sys
+sys.excepthook = lambda *error: print('hook', error[0])
+1 / 0
+""",
     "words as exit code": "import sys\nsys.exit('a reason')\n",
     "a number as exit code": "raise SystemExit(300)\n",
     "what runs at its end": """
@@ -68,7 +73,7 @@ async def as_python_does(folder: Path, code: str) -> tuple[int, str, str]:
         [hands_python(), "main.py", "an argument"], cwd=folder, env=env, text=True,
         input="input", capture_output=True, check=False,
     )  # fmt: skip
-    return done.returncode, done.stdout, done.stderr.replace(str(folder.resolve()), "HERE")
+    return done.returncode, done.stdout, done.stderr.replace(str(folder), "HERE")
 
 
 def told(result: SandboxResult) -> tuple[int | None, str, str]:
@@ -83,14 +88,19 @@ def job(code: str) -> SandboxRun:
     return SandboxRun(code=code, args=("an argument",), stdin=b"input")
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path.resolve()
+
+
 @both_tiers
 async def test_every_way_of_running_gives_what_the_interpreter_gives(
-    tier: str, tmp_path: Path
+    tier: str, folder: Path
 ) -> None:
     policy = SandboxPolicy(backend=tier)
     async with WarmPool((), policy=policy) as pool, ForkServer((), policy=policy) as server:
         for name, code in PROGRAMS.items():
-            wanted = await as_python_does(tmp_path, code)
+            wanted = await as_python_does(folder, code)
             for way in (run(job(code), policy), pool.run(job(code)), server.run(job(code))):
                 assert told(await way) == wanted, name
 

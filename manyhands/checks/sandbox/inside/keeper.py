@@ -1,5 +1,5 @@
 # ruff: noqa: SIM105
-"""Puts the fences around this process, then runs the program in it; outside a pid namespace, keeps it.
+"""Puts the fences around this process and runs the program in it, or in a child that it keeps.
 
 A second interpreter for the program would cost as much again as the first. So this one is started
 as the program's own would be (environment, flags), and what it has loaded for itself is put away.
@@ -99,4 +99,3 @@ def _keep(spec: dict[str, Any]) -> None:
 def _end(group: int, code: int) -> None:
     confine.end_children(group)
     os._exit(code)
-
