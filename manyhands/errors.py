@@ -191,6 +191,10 @@ class NoIsolation(SandboxError):
     pass
 
 
+class NeedsPython(NoIsolation):
+    """Only Monty, an interpreter for pure Python, works here, and it is not enough for this."""
+
+
 class HandsEnvironmentError(SandboxError):
     pass
 

@@ -17,6 +17,7 @@ __all__ = ["database", "environment", "memory", "sandbox"]
 
 
 async def sandbox(settings: Settings) -> Finding:
+    from manyhands.checks.sandbox import monty
     from manyhands.checks.sandbox.contracts import Isolation
     from manyhands.checks.sandbox.runner import best
 
@@ -30,6 +31,14 @@ async def sandbox(settings: Settings) -> Finding:
             Mark.WARNING,
             "programs run without isolation, as you chose; nothing is verified",
             "set sandbox.allow_none = false once a sandbox works",
+        )
+    if isolation is Isolation.MONTY:
+        return Finding(
+            "sandbox",
+            Mark.WARNING,
+            "pure Python runs in monty; what needs libraries or files, mathematics, figures and "
+            "tables stay unchecked",
+            monty.REAL_PYTHON,
         )
     return Finding("sandbox", Mark.OK, f"programs of models are kept in by {isolation}")
 

@@ -70,6 +70,7 @@ class SandboxBackend(StrEnum):
     BWRAP = "bwrap"
     LANDLOCK = "landlock"
     SEATBELT = "seatbelt"
+    MONTY = "monty"
     NONE = "none"
 
 

@@ -11,6 +11,7 @@ import anyio
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.sandbox.contracts import SandboxPolicy, SandboxResult, SandboxRun
+from manyhands.errors import NeedsPython
 from manyhands.hands.contracts import Evidence
 
 if TYPE_CHECKING:
@@ -49,6 +50,16 @@ class Bench:
 
         return str(await best(self.policy))
 
+    async def needs_python(self, what: str) -> str:
+        """Why `what` cannot be done here, for want of a real interpreter; empty when it can."""
+        from manyhands.checks.sandbox.runner import best_python
+
+        try:
+            await best_python(self.policy, what)
+        except NeedsPython as error:
+            return str(error)
+        return ""
+
     async def maths(self, case: Mapping[str, Any]) -> CheckOutcome:
         """Check one mathematical case (`docs/checks.md` names the kinds)."""
         async with self._lock:
@@ -56,19 +67,29 @@ class Bench:
                 from manyhands.checks.maths.checker import MathChecker
 
                 self._maths = await self._stack.enter_async_context(MathChecker(self.policy))
-            return await self._maths.check(case)
+            try:
+                return await self._maths.check(case)
+            except NeedsPython as error:
+                return _undecided(error)
 
     async def program(self, kind: str, case: Mapping[str, Any]) -> CheckOutcome:
         """Check a case about a program: `python`, `differential`, `table_claim`."""
         from manyhands.checks.programs.kinds import HANDLERS
 
-        return await HANDLERS[kind](case, self.policy)
+        try:
+            return await HANDLERS[kind](case, self.policy)
+        except NeedsPython as error:
+            return _undecided(error)
 
     async def run(self, job: SandboxRun) -> SandboxResult:
         """Run a program in the sandbox."""
         from manyhands.checks.sandbox.runner import run
 
         return await run(job, self.policy)
+
+
+def _undecided(error: NeedsPython) -> CheckOutcome:
+    return CheckOutcome(Verdict.UNDETERMINED, str(error))
 
 
 def evidence_from(

@@ -185,7 +185,7 @@ class CodeHand(Hand[CodeRequest]):
         draft.checks.append(
             Evidence(
                 name="runs_on_data",
-                passed=ok,
+                passed=None if result.status is RunStatus.REFUSED else ok,
                 evidence=f"result {last_line[:300]}"
                 if ok
                 else f"{result.status}: {(result.stderr.strip() or last_line)[-600:]}",

@@ -28,6 +28,8 @@ class VisualizeHand(Hand[VisualizeRequest]):
     async def draft(
         self, request: VisualizeRequest, desk: Desk, tier: str, last: Draft | None
     ) -> Draft:
+        if reason := await desk.bench.needs_python("Drawing a figure"):
+            return Draft(abstained=reason)
         source = desk.sources[request.data[0]]
         wanted = [f"chart: {request.chart}"]
         wanted += [

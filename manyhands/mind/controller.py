@@ -211,6 +211,8 @@ class Controller:
 
         if environment_ready() or os.environ.get(OVERRIDE):
             return
+        if await self._box.bench.needs_python("A hand"):
+            return  # and has none to wait for
         text = "the hands' own Python is built first: once, about a minute"
         await self._box.emit(Note(reason=NoteReason.ENVIRONMENT, text=text))
         with suppress(HandsEnvironmentError):  # the step that needs it tells why it is not there

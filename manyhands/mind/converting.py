@@ -84,8 +84,9 @@ def _to_convert(named: Mapping[str, Any]) -> dict[str, Path]:
 
 
 async def _as_csv(name: str, path: Path, policy: SandboxPolicy) -> Path:
-    from manyhands.checks.sandbox.runner import run
+    from manyhands.checks.sandbox.runner import best_python, run
 
+    await best_python(policy, "Reading a file of this kind")
     inside = f"given{path.suffix.lower()}"
     limits = replace(policy.limits, file_bytes=MAX_DATA_BYTES, disk_bytes=3 * MAX_DATA_BYTES)
     job = SandboxRun(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from manyhands.checks.sandbox.contracts import Isolation, SandboxPolicy, SandboxResult, SandboxRun
 from manyhands.checks.sandbox.forks import ForkServer
-from manyhands.checks.sandbox.runner import best, run
+from manyhands.checks.sandbox.runner import best, best_python, run
 
 __all__ = ["battery", "start"]
 
@@ -49,8 +49,9 @@ async def battery(policy: SandboxPolicy | None = None) -> AsyncIterator[None]:
 
 
 async def start(job: SandboxRun, policy: SandboxPolicy | None = None) -> SandboxResult:
-    """Run `job` from the open battery, else by itself."""
+    """Run `job` of our own from the open battery, else by itself. Raises NoIsolation."""
     opened = _open.get()
     if opened is not None and policy in (None, opened.policy):
         return await opened.server.run(job)
+    await best_python(policy or SandboxPolicy(), "This check")
     return await run(job, policy)

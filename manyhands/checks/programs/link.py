@@ -21,7 +21,7 @@ from manyhands.checks.sandbox.contracts import (
 )
 from manyhands.checks.sandbox.environment import ensure_environment, font_cache
 from manyhands.checks.sandbox.layers import Command, command
-from manyhands.checks.sandbox.runner import best
+from manyhands.checks.sandbox.runner import best_python
 from manyhands.checks.sandbox.scratch import Scratch
 from manyhands.checks.sandbox.supervise import Capped, Outcome, Tree
 
@@ -137,7 +137,7 @@ async def open_link(job: SandboxRun, policy: SandboxPolicy | None = None) -> Asy
     `job.stdin` and `job.collect` are not used. Raises NoIsolation and HandsEnvironmentError.
     """
     policy = policy or SandboxPolicy()
-    isolation = await best(policy)
+    isolation = await best_python(policy, "This check")
     python = await ensure_environment()
     limits = job.limits or policy.limits
     scratch = Scratch.make(font_cache(python))

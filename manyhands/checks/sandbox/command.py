@@ -67,7 +67,7 @@ def command() -> None:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Put new files here.")
 @click.option(
     "--backend", help="Insist on one isolation.",
-    type=click.Choice(["auto", "bwrap", "landlock", "seatbelt", "none"]),
+    type=click.Choice(["auto", "bwrap", "landlock", "seatbelt", "monty", "none"]),
 )  # fmt: skip
 @click.option("--allow-none", is_flag=True, help="Accept limits without isolation.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of plain output.")
@@ -105,6 +105,8 @@ def run_command(
         click.echo(json.dumps(_shown(result)))
     else:
         _tell(result)
+    if result.status is RunStatus.REFUSED:
+        raise SystemExit(NoIsolation.exit_code)
     if result.status is not RunStatus.OK:
         raise SystemExit(1)
 
@@ -159,11 +161,13 @@ def _policy(
 def _run(job: SandboxRun, policy: SandboxPolicy) -> SandboxResult:
     import anyio
 
+    from manyhands.checks.sandbox.contracts import Isolation
     from manyhands.checks.sandbox.environment import ensure_environment
-    from manyhands.checks.sandbox.runner import run
+    from manyhands.checks.sandbox.runner import best, run
 
     async def both() -> SandboxResult:
-        await ensure_environment(lambda text: click.echo(text, err=True))
+        if await best(policy) is not Isolation.MONTY:
+            await ensure_environment(lambda text: click.echo(text, err=True))
         return await run(job, policy)
 
     return anyio.run(both)

@@ -28,7 +28,7 @@ from manyhands.checks.sandbox.contracts import (
 from manyhands.checks.sandbox.environment import ensure_environment, font_cache
 from manyhands.checks.sandbox.layers import fences, rlimits, server_command
 from manyhands.checks.sandbox.pipes import PIPE_GRACE_S, Pipes, Worker, await_ready, outcome, send
-from manyhands.checks.sandbox.runner import best, told
+from manyhands.checks.sandbox.runner import best_python, told
 from manyhands.checks.sandbox.scratch import Scratch, sweep
 from manyhands.checks.sandbox.supervise import Outcome, Stop, Tree, disk_limit
 from manyhands.checks.sandbox.warm import PRELOAD
@@ -155,7 +155,7 @@ class ForkServer:
         self._tasks: TaskGroup | None = None
 
     async def __aenter__(self) -> ForkServer:
-        self._isolation = await best(self._policy)
+        self._isolation = await best_python(self._policy, "The fork server")
         if self._isolation not in (Isolation.BWRAP, Isolation.LANDLOCK):
             raise NoIsolation(
                 f"The fork server has no fences for isolation {self._isolation.value!r}.",

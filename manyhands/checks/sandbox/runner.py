@@ -14,6 +14,7 @@ from pathlib import Path
 
 import anyio
 
+from manyhands.checks.sandbox import monty
 from manyhands.checks.sandbox.contracts import (
     Isolation,
     Limits,
@@ -27,9 +28,9 @@ from manyhands.checks.sandbox.layers import INSIDE, command
 from manyhands.checks.sandbox.scratch import Scratch, collect
 from manyhands.checks.sandbox.supervise import Outcome, Tree
 from manyhands.clean import clean_bytes
-from manyhands.errors import NoIsolation
+from manyhands.errors import NeedsPython, NoIsolation, SandboxError
 
-__all__ = ["Layer", "best", "probe", "run", "run_in", "told"]
+__all__ = ["Layer", "best", "best_python", "probe", "run", "run_in", "told"]
 
 MiB = 1024 * 1024
 
@@ -53,12 +54,32 @@ open("own", "w").write("x")
 print(";".join(failed) or "contained")
 """  # noqa: E501
 
+#: The same for an interpreter that has no arguments, no sockets and no signals.
+_MONTY_CANARY = """
+failed = []
+try:
+    open({secret!r}).read(); failed.append("read a file outside")
+except Exception: pass
+try:
+    open({outside!r} + "/written", "w").write("x"); failed.append("wrote a file outside")
+except Exception: pass
+try:
+    import os
+    failed.append("read its environment as " + str(os.environ["PATH"]))
+except Exception: pass
+try:
+    import socket
+    socket.create_connection(("127.0.0.1", {port}), 0.5); failed.append("reached loopback")
+except Exception: pass
+print(";".join(failed) or "contained")
+"""
+
 _SHM_HINT = (
     "\n[sandbox] Shared memory and semaphores of multiprocessing need a private /dev/shm, which "
     "the landlock tier has not. Install bubblewrap, or use threads or pipes."
 )
 
-_probed: list[Layer] | None = None
+_probed: dict[Isolation, Layer] = {}
 _lock = anyio.Lock()
 
 
@@ -78,35 +99,37 @@ class Layer:
 async def probe() -> list[Layer]:
     """Try each kind of isolation, best first, with a program that tries to get out.
 
-    Asked once per process. Needs the hands' environment only when it is there already: the canary
-    uses nothing but the standard library, so the running interpreter serves otherwise.
+    Each is tried once per process. Needs the hands' environment only when it is there already: the
+    canary uses nothing but the standard library, so the running interpreter serves otherwise.
     """
-    global _probed
+    return [await _layer(isolation) for isolation in _candidates()]
+
+
+async def _layer(isolation: Isolation) -> Layer:
     async with _lock:
-        if _probed is None:
+        if not _probed:
             await anyio.to_thread.run_sync(_compile_launcher)
-            _probed = [await _try(isolation) for isolation in _candidates()]
-        return list(_probed)
+        if isolation not in _probed:
+            _probed[isolation] = await _try(isolation)
+        return _probed[isolation]
 
 
 async def best(policy: SandboxPolicy | None = None) -> Isolation:
     """The isolation that `policy` gets here. Raises NoIsolation with the reason and the fix."""
     policy = policy or SandboxPolicy()
-    layers = await probe()
-    if policy.backend not in ("auto", Isolation.NONE):
-        for layer in layers:
-            if layer.isolation == policy.backend and layer.works:
-                return layer.isolation
-        reasons = [layer.reason for layer in layers if layer.isolation == policy.backend]
-        raise NoIsolation(
-            f"The sandbox {policy.backend!r} does not work here: "
-            f"{reasons[0] if reasons else 'it is not for this platform'}.",
-            hint="Choose another backend, or 'auto'.",
-        )
+    layers = []
     if policy.backend != Isolation.NONE:
-        for layer in layers:
-            if layer.works:
-                return layer.isolation
+        wanted = [one for one in _candidates() if policy.backend in ("auto", one)]
+        for isolation in wanted:
+            layers.append(await _layer(isolation))
+            if layers[-1].works:
+                return isolation
+        if policy.backend != "auto":
+            raise NoIsolation(
+                f"The sandbox {policy.backend!r} does not work here: "
+                f"{layers[0].reason if layers else 'it is not for this platform'}.",
+                hint="Choose another backend, or 'auto'.",
+            )
     if policy.allow_none:
         return Isolation.NONE
     why = "; ".join(f"{layer.isolation}: {layer.reason}" for layer in layers if layer.reason)
@@ -114,6 +137,14 @@ async def best(policy: SandboxPolicy | None = None) -> Isolation:
         f"No sandbox works on this machine ({why or 'none exists for it'}).",
         hint=_fix(),
     )
+
+
+async def best_python(policy: SandboxPolicy, what: str) -> Isolation:
+    """The same for `what` only a real Python can do. Raises NeedsPython when just Monty works."""
+    isolation = await best(policy)
+    if isolation is Isolation.MONTY:
+        raise NeedsPython(f"{what} needs a real interpreter, not monty.", hint=monty.REAL_PYTHON)
+    return isolation
 
 
 async def run(job: SandboxRun, policy: SandboxPolicy | None = None) -> SandboxResult:
@@ -124,6 +155,8 @@ async def run(job: SandboxRun, policy: SandboxPolicy | None = None) -> SandboxRe
     """
     policy = policy or SandboxPolicy()
     isolation = await best(policy)
+    if isolation is Isolation.MONTY:  # an interpreter of its own
+        return await monty.run(job, job.limits or policy.limits)
     python = await ensure_environment()
     return await run_in(isolation, python, job, job.limits or policy.limits)
 
@@ -176,10 +209,10 @@ def _hint(isolation: Isolation, stderr: bytes) -> str:
 
 def _candidates() -> tuple[Isolation, ...]:
     if sys.platform.startswith("linux"):
-        return (Isolation.BWRAP, Isolation.LANDLOCK)
+        return (Isolation.BWRAP, Isolation.LANDLOCK, Isolation.MONTY)
     if sys.platform == "darwin":
-        return (Isolation.SEATBELT,)
-    return ()
+        return (Isolation.SEATBELT, Isolation.MONTY)
+    return (Isolation.MONTY,)
 
 
 def _fix() -> str:
@@ -188,7 +221,10 @@ def _fix() -> str:
             "Install bubblewrap (`apt install bubblewrap` or `dnf install bubblewrap`) or use a "
             "kernel with Landlock (5.13 or later); or accept the risk with `allow_none`."
         )
-    return "Run manyhands under Linux, WSL 2 or macOS; or accept the risk with `allow_none`."
+    return (
+        "Run manyhands under Linux, WSL 2 or macOS, or install the extra `monty` for pure Python; "
+        "or accept the risk with `allow_none`."
+    )
 
 
 def _compile_launcher() -> None:
@@ -207,14 +243,21 @@ async def _try(isolation: Isolation) -> Layer:
         server.listen()
         secret = Path(outside) / "canary"
         secret.write_text(secrets.token_hex())
+        port = server.getsockname()[1]
         job = SandboxRun(
             code=_CANARY,
-            args=(str(secret), outside, str(server.getsockname()[1]), str(os.getpid())),
+            args=(str(secret), outside, str(port), str(os.getpid())),
         )
         try:
-            result = await run_in(isolation, python, job, limits)
+            if isolation is Isolation.MONTY:
+                code = _MONTY_CANARY.format(secret=str(secret), outside=outside, port=port)
+                result = await monty.run(SandboxRun(code=code), limits)
+            else:
+                result = await run_in(isolation, python, job, limits)
         except OSError as error:
             return Layer(isolation, False, f"cannot be started: {error.strerror}")
+        except SandboxError as error:
+            return Layer(isolation, False, error.message)
     said = result.stdout.strip()
     if result.status is RunStatus.OK and said == "contained":
         return Layer(isolation, True, "")
@@ -229,4 +272,6 @@ def _missing(isolation: Isolation) -> str:
         return "bubblewrap is not installed"
     if isolation is Isolation.SEATBELT and not Path("/usr/bin/sandbox-exec").exists():
         return "/usr/bin/sandbox-exec is not there"
+    if isolation is Isolation.MONTY and not monty.installed():
+        return "pydantic-monty is not installed (extra `monty`)"
     return ""

@@ -25,7 +25,7 @@ from manyhands.checks.sandbox.contracts import Isolation, RunStatus, SandboxPoli
 from manyhands.checks.sandbox.environment import ensure_environment, font_cache
 from manyhands.checks.sandbox.inside import watch
 from manyhands.checks.sandbox.layers import command, inside_path
-from manyhands.checks.sandbox.runner import best
+from manyhands.checks.sandbox.runner import best_python
 from manyhands.checks.sandbox.scratch import Scratch, sweep
 from manyhands.checks.sandbox.supervise import Tree
 from manyhands.clean import clean, clean_bytes
@@ -161,7 +161,7 @@ class Session:
         return watch.tree_use(worker.tree.process.pid, limit).memory_bytes > limit
 
     async def _start(self) -> None:
-        self._isolation = await best(self._policy)
+        self._isolation = await best_python(self._policy, "A worker with libraries")
         python = await ensure_environment()
         scratch = Scratch.make(font_cache(python))
         try:

@@ -35,7 +35,7 @@ from manyhands.checks.sandbox.pipes import (
     receive,
     send,
 )
-from manyhands.checks.sandbox.runner import best, told
+from manyhands.checks.sandbox.runner import best_python, told
 from manyhands.checks.sandbox.scratch import Scratch, sweep
 from manyhands.checks.sandbox.supervise import FIRST_LOOK_S, Outcome, Tree
 from manyhands.errors import SandboxError
@@ -72,8 +72,13 @@ class WarmPool:
         self._tasks: TaskGroup | None = None
 
     async def __aenter__(self) -> WarmPool:
-        self._isolation = await best(self._policy)
-        self._python = await ensure_environment()
+        try:
+            self._isolation = await best_python(self._policy, "A warm worker")
+            self._python = await ensure_environment()
+        except BaseException:
+            self._offer.close()
+            self._offered.close()
+            raise
         await anyio.to_thread.run_sync(sweep)
         self._tasks = await anyio.create_task_group().__aenter__()
         for _ in range(self._size):
