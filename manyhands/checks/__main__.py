@@ -16,7 +16,9 @@ import anyio.to_thread
 from manyhands.checks.kinds import Checker
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.programs.battery import battery
+from manyhands.checks.sandbox.contracts import SandboxPolicy
 from manyhands.errors import ManyhandsError
+from manyhands.settings import load_settings
 
 __all__ = ["main"]
 
@@ -27,9 +29,17 @@ _PROGRAMS = (b'"figure"', b'"table_claim"', b'"differential"')
 
 
 def main() -> int:
-    """Read cases from standard input until it ends; the exit code is 0 whatever they say."""
+    """Read cases from standard input until it ends; the exit code is 0 whatever they say.
+
+    The `[sandbox]` settings hold; where they cannot be read nothing is.
+    """
     try:
-        anyio.run(_answer_all, sys.stdin.buffer, sys.stdout)
+        policy = load_settings().sandbox.policy()
+    except ManyhandsError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    try:
+        anyio.run(_answer_all, sys.stdin.buffer, sys.stdout, policy)
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
@@ -37,10 +47,10 @@ def main() -> int:
     return 0
 
 
-async def _answer_all(lines: Iterable[bytes], out: IO[str]) -> None:
+async def _answer_all(lines: Iterable[bytes], out: IO[str], policy: SandboxPolicy) -> None:
     pending = iter(lines)
     programs = 0
-    async with Checker() as checker, contextlib.AsyncExitStack() as stack:
+    async with Checker(policy) as checker, contextlib.AsyncExitStack() as stack:
         while (line := await anyio.to_thread.run_sync(next, pending, None)) is not None:
             if not line.strip():
                 continue
@@ -48,7 +58,7 @@ async def _answer_all(lines: Iterable[bytes], out: IO[str]) -> None:
                 programs += 1
                 if programs == _BATTERY:
                     with contextlib.suppress(ManyhandsError):  # then each check says why
-                        await stack.enter_async_context(battery())
+                        await stack.enter_async_context(battery(policy))
             out.write(await _answer(line, checker) + "\n")
             out.flush()
 

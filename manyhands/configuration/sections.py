@@ -64,12 +64,13 @@ def user_runtime_folder() -> Path:
 
 
 class SandboxBackend(StrEnum):
-    """Which isolation to use; `auto` takes the strongest that works here."""
+    """Which isolation to use; `auto` takes the strongest that works here, never a container."""
 
     AUTO = "auto"
     BWRAP = "bwrap"
     LANDLOCK = "landlock"
     SEATBELT = "seatbelt"
+    PODMAN = "podman"
     MONTY = "monty"
     NONE = "none"
 

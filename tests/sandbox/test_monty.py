@@ -57,7 +57,8 @@ async def run(code: str, limits: Limits | None = None, **job: object) -> Sandbox
 
 
 async def test_it_is_the_last_layer_that_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    layers = await runner.probe()
+    # Where podman works it stays so, and is not taken either.
+    layers = [layer for layer in await runner.probe() if layer.isolation is not Isolation.PODMAN]
     assert (layers[-1].isolation, layers[-1].works) == (Isolation.MONTY, True), layers
     for layer in layers[:-1]:
         failed = runner.Layer(layer.isolation, False, "not today")

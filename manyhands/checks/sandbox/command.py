@@ -67,7 +67,7 @@ def command() -> None:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Put new files here.")
 @click.option(
     "--backend", help="Insist on one isolation.",
-    type=click.Choice(["auto", "bwrap", "landlock", "seatbelt", "monty", "none"]),
+    type=click.Choice(["auto", "bwrap", "landlock", "seatbelt", "podman", "monty", "none"]),
 )  # fmt: skip
 @click.option("--allow-none", is_flag=True, help="Accept limits without isolation.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of plain output.")

@@ -17,6 +17,7 @@ class Isolation(StrEnum):
     BWRAP = "bwrap"
     LANDLOCK = "landlock"
     SEATBELT = "seatbelt"
+    PODMAN = "podman"
     MONTY = "monty"  # another interpreter, for pure Python: see `monty.py`
     NONE = "none"
 

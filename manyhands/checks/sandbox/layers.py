@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from manyhands.checks.sandbox import containers
 from manyhands.checks.sandbox.contracts import Isolation, Limits
 from manyhands.checks.sandbox.scratch import Scratch
 
 __all__ = [
     "INFO_FD",
     "INSIDE",
+    "OWN_FILES",
     "Command",
     "command",
     "fences",
@@ -32,6 +34,9 @@ INSIDE = Path(__file__).parent / "inside"
 
 #: Stands in a command for the descriptor on which bwrap tells the process id of its init.
 INFO_FD = "@info-fd@"
+
+#: Isolations inside which the program sees a file system of its own.
+OWN_FILES = (Isolation.BWRAP, Isolation.PODMAN)
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = (
@@ -57,11 +62,18 @@ _THREADS = {
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What the supervisor starts: arguments, the environment of the outermost process, folder."""
+    """What the supervisor starts.
+
+    Attributes:
+        env: environment of the outermost process.
+        pidfile: where the id of a container's first process appears; None when what runs is
+            below the command itself.
+    """
 
     argv: tuple[str, ...]
     env: dict[str, str]
     cwd: Path
+    pidfile: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,8 @@ def command(
     match isolation:
         case Isolation.BWRAP:
             return _bwrap(python, scratch, limits, program, extra_env or {})
+        case Isolation.PODMAN:
+            return _podman(python, scratch, limits, program, extra_env or {})
         case Isolation.LANDLOCK | Isolation.NONE:
             return _keeper(isolation, python, scratch, limits, program, extra_env or {})
         case Isolation.SEATBELT:
@@ -139,7 +153,7 @@ def rlimits(limits: Limits) -> dict[str, int]:
 
 def inside_path(isolation: Isolation, name: str) -> str:
     """Where a program behind `isolation` sees the file `name` of `inside/`."""
-    return f"{_INSIDE_SEEN if isolation is Isolation.BWRAP else INSIDE}/{name}"
+    return f"{_INSIDE_SEEN if isolation in OWN_FILES else INSIDE}/{name}"
 
 
 @functools.cache
@@ -258,14 +272,56 @@ def _namespaces(python: Path, scratch: Scratch, *, nested: bool) -> Iterator[str
     for name in ("passwd", "group", "hosts"):
         yield from ("--ro-bind", str(INSIDE / "etc" / name), f"/etc/{name}")
     yield from ("--proc", "/proc", "--dev", "/dev", "--ro-bind", str(INSIDE), _INSIDE_SEEN)
-    for source, target in (
-        (scratch.work, view.work), (scratch.tmp, view.tmp), (scratch.shm, view.shm),
-        (scratch.config, view.config),
-    ):  # fmt: skip
-        yield from ("--bind", str(source), target)
-    for folder in python_roots(python):  # last: one may lie below /tmp
-        if not folder.is_relative_to("/usr"):
-            yield from ("--ro-bind", str(folder), str(folder))
+    for source, target in _folders(scratch, view):
+        yield from ("--bind", source, target)
+    for folder in _own_roots(python):  # last: one may lie below /tmp
+        yield from ("--ro-bind", folder, folder)
+
+
+def _folders(scratch: Scratch, view: _View) -> tuple[tuple[str, str], ...]:
+    return (
+        (str(scratch.work), view.work), (str(scratch.tmp), view.tmp),
+        (str(scratch.shm), view.shm), (str(scratch.config), view.config),
+    )  # fmt: skip
+
+
+def _own_roots(python: Path) -> list[str]:
+    """What `python` needs beside the system's folders."""
+    return [str(path) for path in python_roots(python) if not path.is_relative_to("/usr")]
+
+
+def _podman(
+    python: Path,
+    scratch: Scratch,
+    limits: Limits,
+    program: tuple[str, ...],
+    extra: dict[str, str],
+) -> Command:
+    """Makes the folder that becomes the container's root as well: no image is needed."""
+    view, empty, pidfile = _INSIDE_VIEW, scratch.root / "root", scratch.root / "init.pid"
+    roots = _own_roots(python)
+    binds: list[containers.Bind] = []
+    (empty / "etc").mkdir(parents=True)
+    for path in _SYSTEM:
+        if Path(path).is_symlink():
+            (empty / path[1:]).symlink_to(Path(path).readlink())
+        elif Path(path).exists():
+            binds.append((path, path, "ro"))
+    binds += [(path, path, "ro") for path in _ETC if Path(path).exists()]
+    for name in ("passwd", "group", "hosts"):
+        binds.append((str(INSIDE / "etc" / name), f"/etc/{name}", "ro"))
+    binds.append((str(INSIDE), _INSIDE_SEEN, "ro"))
+    binds += [(source, target, "rw") for source, target in _folders(scratch, view)]
+    binds += [(path, path, "ro") for path in roots]
+    launch = _launcher(
+        "podman", f"{_INSIDE_SEEN}/launch.py", python, limits, view, program,
+        # Not /sys, which tells about the machine.
+        read=[*_SYSTEM, "/etc", "/dev", "/proc", "/sys/devices/system/cpu", _INSIDE_SEEN, *roots],
+        write=_inside_writable(view),
+    )  # fmt: skip
+    environment = _environment(view, python, extra)
+    argv = containers.run_argv(scratch.root, empty, pidfile, binds, limits, environment, launch)
+    return Command(argv, containers.podman_environment(), scratch.root, pidfile)
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import anyio
 
-from manyhands.checks.sandbox import monty
+from manyhands.checks.sandbox import containers, monty
 from manyhands.checks.sandbox.contracts import (
     Isolation,
     Limits,
@@ -25,7 +25,7 @@ from manyhands.checks.sandbox.contracts import (
 )
 from manyhands.checks.sandbox.environment import ensure_environment, font_cache
 from manyhands.checks.sandbox.layers import INSIDE, command
-from manyhands.checks.sandbox.scratch import Scratch, collect
+from manyhands.checks.sandbox.scratch import Scratch, collect, sweep
 from manyhands.checks.sandbox.supervise import Outcome, Tree
 from manyhands.clean import clean_bytes
 from manyhands.errors import NeedsPython, NoIsolation, SandboxError
@@ -99,10 +99,12 @@ class Layer:
 async def probe() -> list[Layer]:
     """Try each kind of isolation, best first, with a program that tries to get out.
 
-    Each is tried once per process. Needs the hands' environment only when it is there already: the
-    canary uses nothing but the standard library, so the running interpreter serves otherwise.
+    Last those that `auto` never takes, as far as they are installed. Each is tried once per
+    process. Needs the hands' environment only when it is there already: the canary uses nothing but
+    the standard library, so the running interpreter serves otherwise.
     """
-    return [await _layer(isolation) for isolation in _candidates()]
+    asked_for = [isolation for isolation in _ASKED_FOR if not _missing(isolation)]
+    return [await _layer(isolation) for isolation in (*_candidates(), *asked_for)]
 
 
 async def _layer(isolation: Isolation) -> Layer:
@@ -119,7 +121,8 @@ async def best(policy: SandboxPolicy | None = None) -> Isolation:
     policy = policy or SandboxPolicy()
     layers = []
     if policy.backend != Isolation.NONE:
-        wanted = [one for one in _candidates() if policy.backend in ("auto", one)]
+        allowed = _candidates() if policy.backend == "auto" else (*_candidates(), *_ASKED_FOR)
+        wanted = [one for one in allowed if policy.backend in ("auto", one)]
         for isolation in wanted:
             layers.append(await _layer(isolation))
             if layers[-1].works:
@@ -128,7 +131,7 @@ async def best(policy: SandboxPolicy | None = None) -> Isolation:
             raise NoIsolation(
                 f"The sandbox {policy.backend!r} does not work here: "
                 f"{layers[0].reason if layers else 'it is not for this platform'}.",
-                hint="Choose another backend, or 'auto'.",
+                hint=_FIXES.get(policy.backend, "Choose another backend, or 'auto'."),
             )
     if policy.allow_none:
         return Isolation.NONE
@@ -215,6 +218,13 @@ def _candidates() -> tuple[Isolation, ...]:
     return (Isolation.MONTY,)
 
 
+#: What `auto` never takes.
+_ASKED_FOR = (Isolation.PODMAN,)
+_FIXES: dict[str, str] = {
+    Isolation.PODMAN: "Make `podman run` work for you, or choose another backend, or 'auto'.",
+}
+
+
 def _fix() -> str:
     if sys.platform.startswith("linux"):
         return (
@@ -236,6 +246,8 @@ async def _try(isolation: Isolation) -> Layer:
     missing = _missing(isolation)
     if missing:
         return Layer(isolation, False, missing)
+    if isolation is Isolation.PODMAN:
+        await anyio.to_thread.run_sync(_sweep_containers)
     python = Path(sys.executable)
     limits = Limits(wall_s=10, cpu_s=5, memory_bytes=512 * MiB)
     with socket.socket() as server, tempfile.TemporaryDirectory() as outside:
@@ -267,7 +279,14 @@ async def _try(isolation: Isolation) -> Layer:
     return Layer(isolation, False, words[-1][:200] if words else f"canary: {result.status}")
 
 
+def _sweep_containers() -> None:
+    sweep()  # a container is left over when its run's folder is gone
+    containers.sweep()
+
+
 def _missing(isolation: Isolation) -> str:
+    if isolation is Isolation.PODMAN:
+        return containers.why_not(sys.platform)
     if isolation is Isolation.BWRAP and shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
     if isolation is Isolation.SEATBELT and not Path("/usr/bin/sandbox-exec").exists():

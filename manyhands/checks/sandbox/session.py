@@ -23,7 +23,6 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from manyhands.checks.sandbox.contracts import Isolation, RunStatus, SandboxPolicy
 from manyhands.checks.sandbox.environment import ensure_environment, font_cache
-from manyhands.checks.sandbox.inside import watch
 from manyhands.checks.sandbox.layers import command, inside_path
 from manyhands.checks.sandbox.runner import best_python
 from manyhands.checks.sandbox.scratch import Scratch, sweep
@@ -157,8 +156,7 @@ class Session:
         return reply(RunStatus.OK, message["value"])
 
     def _too_big(self, worker: _Worker) -> bool:
-        limit = self._limits.memory_bytes
-        return watch.tree_use(worker.tree.process.pid, limit).memory_bytes > limit
+        return worker.tree.use().memory_bytes > self._limits.memory_bytes
 
     async def _start(self) -> None:
         self._isolation = await best_python(self._policy, "A worker with libraries")

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import anyio
 from anyio.abc import ByteReceiveStream, Process
 
+from manyhands.checks.sandbox import containers
 from manyhands.checks.sandbox.contracts import Isolation, Limits, RunStatus
 from manyhands.checks.sandbox.inside import watch
+from manyhands.checks.sandbox.inside.watch import TreeUse
 from manyhands.checks.sandbox.layers import INFO_FD, Command
 from manyhands.checks.sandbox.scratch import Scratch
 
@@ -26,6 +28,8 @@ _POLL_S = 0.025
 FIRST_LOOK_S = _POLL_S  # before, nothing is used, and who waits would wait longer
 _DISK_POLL_S = 0.05
 _DEATH_GRACE_S = 3.0
+_CONTAINER_START_S = 60.0
+_CONTAINER_GRACE_S = 15.0  # a start that is broken off leaves more than a container
 _PIPE_GRACE_S = 0.5
 _CHUNK = 1 << 16
 _REFUSED_CODE = 125
@@ -110,6 +114,9 @@ class Tree:
         self.control: socket.socket | None = None
         self._log = scratch.root / "stderr.log" if log or control else None
         self._info: int | None = None
+        self._line: socket.socket | None = None
+        self._pidfile = command.pidfile
+        self._init_pid = 0
         self._init_fd: int | None = None
         self._process: Process | None = None
         self.stop: Stop | None = None
@@ -131,6 +138,8 @@ class Tree:
                 self.control.close()
             if self._info is not None:
                 os.close(self._info)
+            if self._line is not None:
+                self._line.close()
             raise
         return self
 
@@ -144,6 +153,12 @@ class Tree:
                 opened.callback(os.close, write_end)
                 argv[argv.index(INFO_FD)] = str(write_end)
                 pass_fds = (write_end,)
+            if containers.LINE_FD in argv:
+                self._line, theirs = socket.socketpair()
+                self._line.setblocking(False)
+                opened.callback(theirs.close)
+                argv[argv.index(containers.LINE_FD)] = str(theirs.fileno())
+                pass_fds = (theirs.fileno(),)
             stdin: socket.socket | int = subprocess.PIPE
             if self._with_control:
                 self.control, stdin = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -180,6 +195,7 @@ class Tree:
     async def watch(self, stdin: bytes) -> Outcome:
         """Feed, read and watch until the tree ends by itself or by a limit."""
         limits = self.limits
+        await self._begun()
         started = time.monotonic()
         out, err = Capped(limits.output_kept_bytes), Capped(limits.output_kept_bytes)
         stdout, stderr = self.process.stdout, self.process.stderr
@@ -206,6 +222,8 @@ class Tree:
         status, exit_code, limit = classify(code, err.value(), limits)
         if self.stop is not None:
             status, limit = self.stop.status, self.stop.limit
+        if status is RunStatus.REFUSED:
+            exit_code = None
         return Outcome(status, exit_code, out.value(), err.value(), seconds, limit)
 
     def halt(self, status: RunStatus, limit: str) -> None:
@@ -213,9 +231,36 @@ class Tree:
             self.stop = Stop(status, limit)
         self.ended.set()
 
+    async def _begun(self) -> None:
+        """Wait until a container's program starts: making the container is not the program's."""
+        if self._line is not None:
+            with anyio.move_on_after(_CONTAINER_START_S) as clock:
+                await anyio.wait_readable(self._line)
+            if clock.cancelled_caught:
+                self.halt(RunStatus.REFUSED, "")
+
+    async def wait(self) -> int:
+        """Wait for the outermost process's own end; its exit code."""
+        code = await self.process.wait()
+        self._hear()
+        return code
+
     async def _wait(self) -> None:
-        await self.process.wait()
+        await self.wait()
         self.ended.set()
+
+    def _hear(self) -> None:
+        """Take note of what the first process of a container said."""
+        if self._line is None:
+            return
+        try:
+            said = self._line.recv(16)
+        except OSError:
+            said = b""
+        if b"M" in said:
+            self.halt(RunStatus.MEM, f"memory_bytes={self.limits.memory_bytes}")
+        elif not said:  # podman's own words are on standard error
+            self.halt(RunStatus.REFUSED, "")
 
     async def _feed(self, stdin: bytes) -> None:
         stream = self.process.stdin
@@ -254,11 +299,20 @@ class Tree:
         while not self.ended.is_set():
             await anyio.sleep(pause)
             pause = _POLL_S
-            use = watch.tree_use(self.process.pid, limits.memory_bytes)
+            use = self.use()
             if use.memory_bytes > limits.memory_bytes:
                 self.halt(RunStatus.MEM, f"memory_bytes={limits.memory_bytes}")
             elif use.tasks > limits.processes + _TASK_MARGIN:
                 self.halt(RunStatus.ERROR, f"processes={limits.processes}")
+
+    def use(self) -> TreeUse:
+        """What its processes use now."""
+        self._init()
+        return watch.tree_use(self._root(), self.limits.memory_bytes)
+
+    def _root(self) -> int:
+        """The process above all that are watched; 0 while a container has none yet."""
+        return self.process.pid if self._command.pidfile is None else self._init_pid
 
     async def watch_disk(self, since_s: float = 0.0) -> None:
         """The same for its limits on files."""
@@ -287,7 +341,7 @@ class Tree:
 
     def _disk_stop(self, *, nameless: bool = True) -> Stop | None:
         alive = nameless and self.process.returncode is None
-        held = watch.held(self.process.pid) if alive else watch.Held(0, 0)
+        held = watch.held(self._root()) if alive else watch.Held(0, 0)
         limit = disk_limit(self._scratch, self.limits, held.disk_bytes)
         if limit:
             return Stop(RunStatus.DISK, limit)
@@ -298,16 +352,23 @@ class Tree:
     def kill(self) -> None:
         """Send the end to every process without waiting for it; `end` waits."""
         self._init()
+        self._cut()
         if self.process.returncode is None:
             self._kill(force=False)
 
     async def end(self) -> None:
         """Kill every process of the tree and wait until all are gone."""
         process = self.process
-        deadline = time.monotonic() + _DEATH_GRACE_S
+        contained = self._command.pidfile is not None
+        deadline = time.monotonic() + (_CONTAINER_GRACE_S if contained else _DEATH_GRACE_S)
         self._init()
+        self._cut()
         while process.returncode is None:
-            self._kill(force=time.monotonic() > deadline)
+            force = time.monotonic() > deadline
+            self._kill(force=force)
+            if force and contained:
+                await process.wait()
+                await anyio.to_thread.run_sync(containers.remove, self._scratch.root.name)
             with anyio.move_on_after(_POLL_S):
                 await process.wait()
             self._init()
@@ -322,9 +383,20 @@ class Tree:
         if self._info is not None:
             os.close(self._info)
             self._info = None
+        self._pidfile = None  # its number may be another's from now on
+
+    def _cut(self) -> None:
+        """Leave a container alone: its first process ends, the one that is to start too."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
 
     def _init(self) -> None:
-        """Take a pidfd of the pid namespace's init as soon as bwrap has told its number."""
+        """Take a pidfd of the pid namespace's init as soon as its number is told."""
+        if self._pidfile is not None and self._init_fd is None:
+            with contextlib.suppress(OSError, ValueError):
+                pid = int(self._pidfile.read_text())
+                self._init_fd, self._init_pid = os.pidfd_open(pid), pid
         if self._info is None:
             return
         try:
@@ -343,6 +415,9 @@ class Tree:
                 signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
             if self.isolation is Isolation.BWRAP:
                 if self._init_fd is None or force:
+                    os.kill(pid, signal.SIGKILL)
+            elif self.isolation is Isolation.PODMAN:
+                if force:
                     os.kill(pid, signal.SIGKILL)
             elif not force:
                 os.kill(pid, signal.SIGTERM)  # the keeper ends what is below it

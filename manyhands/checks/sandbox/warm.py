@@ -25,7 +25,7 @@ from manyhands.checks.sandbox.contracts import (
     SandboxRun,
 )
 from manyhands.checks.sandbox.environment import ensure_environment, font_cache
-from manyhands.checks.sandbox.layers import command, inside_path, rlimits
+from manyhands.checks.sandbox.layers import OWN_FILES, command, inside_path, rlimits
 from manyhands.checks.sandbox.pipes import (
     PIPE_GRACE_S,
     Pipes,
@@ -191,7 +191,7 @@ def _place_stdin(worker: Worker, content: bytes) -> str:
         return os.devnull
     path = worker.scratch.config / "stdin"
     path.write_bytes(content)
-    folder = "/sandbox.config" if worker.tree.isolation is Isolation.BWRAP else str(path.parent)
+    folder = "/sandbox.config" if worker.tree.isolation in OWN_FILES else str(path.parent)
     return f"{folder}/stdin"
 
 
@@ -211,7 +211,7 @@ async def _converse(worker: Worker, job: SandboxRun, limits: Limits) -> Outcome:
     async def hear() -> None:
         nonlocal code
         said = await receive(control)  # the program could have written it: believe a byte at most
-        code = int(said) if said.isdigit() and len(said) <= 3 else await tree.process.wait()
+        code = int(said) if said.isdigit() and len(said) <= 3 else await tree.wait()
         with anyio.move_on_after(PIPE_GRACE_S):
             await drained.wait()
         tree.ended.set()

@@ -5,7 +5,10 @@ A second interpreter for the program would cost as much again as the first. So t
 as the program's own would be (environment, flags), and what it has loaded for itself is put away.
 
 Outside a pid namespace (`landlock`, `none`) this process stays as the keeper: the fenced program
-runs in a child, whatever it leaves behind becomes the keeper's child, and dies with it.
+runs in a child, whatever it leaves behind becomes the keeper's child, and dies with it. In a
+container (`podman`) it stays too, as init. Descriptor 3 is then its line to the supervisor: it says
+`S` when the program starts and `M` when the kernel ended it for want of memory, and ends, and all
+with it, when the other end is gone. The program does not get that line.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_LINE = 3  # descriptor
 _REFUSED = 125  # exit code when a fence could not be put up
 
 
@@ -49,7 +53,7 @@ def _become(spec: dict[str, Any], tasks_before: int) -> None:
 
 
 def _fence(spec: dict[str, Any], tasks_before: int) -> None:
-    namespaces = spec["tier"] == "bwrap"
+    namespaces = spec["tier"] in ("bwrap", "podman")
     os.umask(0o077)
     confine.set_limits(spec["limits"], tasks_before=tasks_before)
     if not sys.platform.startswith("linux") or spec["tier"] == "none":
@@ -62,6 +66,7 @@ def _fence(spec: dict[str, Any], tasks_before: int) -> None:
 
 def _keep(spec: dict[str, Any]) -> None:
     """Run the program in a child, end everything that it leaves behind, pass its end on."""
+    contained = spec["tier"] == "podman"
     linux = sys.platform.startswith("linux")
     if linux:
         libc = ctypes.CDLL(None)
@@ -82,7 +87,11 @@ def _keep(spec: dict[str, Any]) -> None:
                 os.write(2, f"manyhands sandbox: cannot leave root: {error}\n".encode())
                 os._exit(_REFUSED)
         _become(spec, tasks_before)
-    signal.signal(signal.SIGTERM, lambda *_: _end(child, 128 + signal.SIGTERM))
+    group = 0 if contained else child  # the kernel ends a container with its init
+    signal.signal(signal.SIGTERM, lambda *_: _end(group, 128 + signal.SIGTERM))
+    if contained:
+        libc.prctl(4, 0, 0, 0, 0)  # not dumpable: the program cannot look into this process
+        _tie()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     for stream in (0, 1, 2):  # the pipes must close with the program
         try:
@@ -93,9 +102,44 @@ def _keep(spec: dict[str, Any]) -> None:
         pid, status = os.wait()
         if pid == child:
             code = os.waitstatus_to_exitcode(status)
-            _end(child, code if code >= 0 else 128 - code)
+            if contained and code and _out_of_memory():
+                os.write(_LINE, b"M")
+            _end(group, code if code >= 0 else 128 - code)
 
 
 def _end(group: int, code: int) -> None:
-    confine.end_children(group)
+    if group:
+        confine.end_children(group)
     os._exit(code)
+
+
+def _tie() -> None:
+    """End when the supervisor does: its end of the line closes, which comes as SIGIO."""
+    import fcntl
+
+    def look(*_: object) -> None:
+        try:
+            gone = not os.read(_LINE, 1)
+        except BlockingIOError:
+            gone = False  # it read what we said
+        if gone:
+            os._exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGIO, look)
+    fcntl.fcntl(_LINE, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(_LINE, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK | os.O_RDWR)
+    look()  # it may have been gone before
+    os.write(_LINE, b"S")
+
+
+def _out_of_memory() -> bool:
+    """Whether the kernel ended a process of this container at the container's limit."""
+    for path in ("memory.events", "memory/memory.oom_control"):  # cgroup 2, 1
+        try:
+            with open(f"/sys/fs/cgroup/{path}") as file:  # noqa: PTH123
+                for line in file:
+                    if line.startswith("oom_kill ") and line.split()[1] != "0":
+                        return True
+        except OSError:
+            continue
+    return False

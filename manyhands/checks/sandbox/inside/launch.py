@@ -3,7 +3,7 @@
 Run by the hands' interpreter as `python launch.py SPEC`, SPEC being a dict, marshalled, in
 hexadecimal:
 
-    tier      "bwrap" (namespaces are already there) | "landlock" | "none" (limits only)
+    tier      "bwrap", "podman" (namespaces are already there) | "landlock" | "none" (limits only)
     limits    cpu_s, memory_bytes, file_bytes, descriptors, processes
     read      paths that may be read and executed;  write: paths that may be written
     program   the script and its arguments;  cwd: the folder that it starts in
