@@ -180,7 +180,7 @@ async def test_a_cancelled_run_leaves_no_process() -> None:
 async def test_half_an_installation_is_told_by_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "_probed", {})
     monkeypatch.setenv("MONTY_BIN", "/nowhere/monty")
-    layer = (await runner.probe())[-1]
+    (layer,) = [one for one in await runner.probe() if one.isolation is Isolation.MONTY]
     assert not layer.works
     assert "/nowhere/monty" in layer.reason
 
