@@ -39,7 +39,11 @@ def main() -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     try:
-        anyio.run(_answer_all, sys.stdin.buffer, sys.stdout, policy)
+        # half a surrogate pair, which JSON may hold, becomes the escape that it is in JSON
+        with open(
+            sys.stdout.fileno(), "w", encoding="utf-8", errors="backslashreplace", closefd=False
+        ) as out:
+            anyio.run(_answer_all, sys.stdin.buffer, out, policy)
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
@@ -75,7 +79,7 @@ async def _answer(line: bytes, checker: Checker) -> str:
         said = f"the check itself failed: {type(error).__name__}: {error}"[:500]
         outcome = CheckOutcome(Verdict.UNDETERMINED, said)
     reply = {
-        "id": name,
+        "id": _echo(name),
         "verdict": str(outcome.verdict),
         "evidence": _plain({"summary": outcome.summary, **outcome.evidence}),
         "seconds": round(outcome.seconds, 6),
@@ -88,12 +92,21 @@ def _case(line: bytes) -> dict[str, Any]:
     if len(line) > _LONGEST_LINE:
         raise ValueError("the line is longer than 16 MiB")
     try:
-        case = json.loads(line.decode("utf-8"))
+        case = json.loads(line.decode("utf-8-sig"))  # editors put a mark before the first line
     except RecursionError as error:
         raise ValueError("the line is nested too deeply") from error
     if not isinstance(case, dict):
         raise ValueError("the line is not a JSON object")
     return case
+
+
+def _echo(name: Any) -> Any:
+    """An id as it came; as text where strict JSON has no word for it (`1e400`, `NaN`)."""
+    try:
+        json.dumps(name, allow_nan=False)
+    except (ValueError, RecursionError):
+        return _plain(name)
+    return name
 
 
 def _plain(value: Any, depth: int = 0) -> Any:

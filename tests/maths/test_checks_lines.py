@@ -59,6 +59,16 @@ def test_each_line_gets_its_verdict_in_order_whatever_it_holds() -> None:
     assert all(one["evidence"]["summary"] for one in found)  # type: ignore[index]
 
 
+def test_an_id_that_json_cannot_say_and_a_byte_order_mark_cost_no_verdict() -> None:
+    case = b'"kind": "identity", "lhs": "x", "rhs": "x"}'
+    ids = [b"1", b"1e999", b"NaN", rb'"\ud800"', b'["a", 2]']
+    lines = [b'{"id": ' + name + b", " + case for name in ids]
+    found, done = _ask([b"\xef\xbb\xbf" + lines[0], *lines[1:]])
+    assert done.returncode == 0
+    assert [one["verdict"] for one in found] == ["supported"] * 5
+    assert [one["id"] for one in found] == [1, "inf", "nan", "\ud800", ["a", 2]]
+
+
 def test_no_lines_give_no_lines() -> None:
     found, done = _ask([])
     assert (found, done.returncode) == ([], 0)
