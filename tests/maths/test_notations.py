@@ -51,6 +51,26 @@ def matrix(op: str, args: Any, value: Any) -> dict[str, Any]:
 
 
 RIGHT = [
+    # letters side by side that only the case's variable tells apart
+    slope("ax^2 + bx + c", "2ax + b"), slope("xsin(x)", "sin(x) + xcos(x)"),
+    ode("x y' = 2y", "y = Cx^2"), ode("y' = y(1-y)", "y = 1/(1 + Ce^{-x})"),
+    ode("x^2y'' + xy' - y = 0", "C1*x + C2/x"), ode("f'(x) = f(x)", "f(x) = Ce^x"),
+    ode("y'' - 9y = 0", "C1exp(3x) + C2e^(-3x)"), ode("y'' + w^2 y = 0", "Acos(wx) + Bsin(wx)"),
+    anti(r"\int \frac{dx}{x^2+1}", r"\arctan x"), anti(r"\cos x\,dx", r"\sin x"),
+    same(r"\sin 75^\circ", r"\frac{\sqrt6+\sqrt2}{4}"), same("sin(30°)", "1/2"),
+    same(r"10\,000", "10^4"), same("1,000", 1000), same(r"1\frac12 + \frac12", "2"),
+    matrix("inverse", [[[1, 2], [3, 4]]],
+           r"\left[\begin{matrix}-2 & 1\\\frac{3}{2} & - \frac{1}{2}\end{matrix}\right]"),
+    matrix("inverse", [r"\left(\begin{array}{cc}1&2\\[4pt]3&4\end{array}\right)"],
+           r"-\frac{1}{2}\begin{pmatrix}4&-2\\-3&1\end{pmatrix}"),
+    matrix("inverse", ["np.array([[1, 2], [3, 4]])"], "Matrix([[4, -2], [-3, 1]])/(-2)"),
+    matrix("eigenvalues", [[[2, 1], [1, 2]]], r"\lambda_1 = 1, \lambda_2 = 3"),
+    matrix("solve", [[[2, 1], [1, 2]], [3, 3]], {"x": 1, "y": 1}),
+    matrix("solve", [[[2, 1], [1, 2]], [3, 3]], "x = 1, y = 1"),
+    solved("tan(x) = 1", {"x": "pi/4 + n*pi"}),
+    solved(r"\cos x = 0", r"x = \frac{\pi}{2} + n\pi, \quad n \in \mathbb{Z}"),
+    solved("x^2 = x", "{0, 1}"), solved("x^2 = 4", r"x \in \{2, -2\}"), solved("x^2=4", "2 or -2"),
+    solved(["x + y = 3", "x y = 2"], "(x, y) = (1, 2) or (2, 1)"),
     anti("1/x", "ln|x| + C"), anti(r"\frac1x", r"\ln|x|"), anti(r"\int 2x \, dx", r"x^2 + C"),
     anti("f(x) = 2x", "F(x) = x^2"), anti(r"\[2x\]", r"\[x^2\]"), anti("2*x.", "x**2"),
     anti("x sin x", "sin x - x cos x"), anti("sin^2 x", "x/2 - (sin 2x)/4"),
@@ -104,6 +124,12 @@ RIGHT = [
 ]  # fmt: skip
 
 WRONG = [
+    # each of several values of one name is put in
+    solved("x^2 = 4", "x = 3, -2"), solved("x^2 = 4", "x = 3 and x = -2"),
+    solved("x^2 = 4", r"x \in \{3, -2\}"), solved(["x+y=3", "x y=2"], "x=1, y=3, x=2, y=1"),
+    solved(r"\sin x = \frac12", r"x = \frac{\pi}{6} + k\pi, k \in \mathbb{Z}"),
+    ode("y'' + 4y = 0", "c1cos(2x) + c2sin(3x)"),
+    matrix("inverse", [[[1, 2], [3, 4]]], r"\frac{1}{2}\begin{pmatrix}4&-2\\-3&1\end{pmatrix}"),
     anti(r"\int 2x\,dx", r"x^3 + C"), anti("x sin x", "sin x + x cos x"), anti("x²", "x³/2"),
     anti("cos(ax)", "a*sin(ax)"), slope("sin x / x", "(x cos x + sin x)/x^2"),
     area("x", "0", "1", "diverges"), area("x^2", "0", "2", 2.6666),
@@ -120,6 +146,8 @@ WRONG = [
 ]  # fmt: skip
 
 UNREADABLE = [
+    same(r"\write18{a}", "a"), same("1 000", "1000"), same(r"2\frac{1}{2}x", "x"),
+    same("Asin(x)", "arcsin(x)"),
     same("the derivative", "x"), same("cos π/4", "x"), same("sqrt 2x", "y"), same(True, True),
     same(None, None), same([1, 2], [1, 2]), anti({"a": 1}, "x"), solved("x=1", {}),
     matrix("frobnicate", [[1]], 1), matrix("det", [], 1), ode("y = x", "x"),

@@ -11,7 +11,7 @@ from judge import Found, equal
 from latex_text import looks_like_latex, to_python
 from notation import NotReadable, at_commas, read, read_name, sides
 from slopes import derivative_of
-from tokens import separated, trimmed
+from tokens import bracket_end, separated, trimmed
 
 _CALL = re.compile(r"\s*([A-Za-z]\w*)\s*\(\s*([A-Za-z]\w*)\s*\)\s*$")
 _DOTS = {r"\dot": 1, r"\ddot": 2, r"\dddot": 3}
@@ -35,6 +35,11 @@ def ode(case: dict[str, Any]) -> Found:
         raise NotReadable("the solution is not solved for the function")
     used: list[int] = []
     rules = _rules(name, var, solution, used)
+    equation = re.sub(
+        rf"(?<![^\W\d])(?<!\\)([^\W\d_]{{1,3}}){re.escape(name)}(?=\s*['′])",
+        rf"\1*{name}",  # xy'
+        equation,
+    )
     apart = {name: 1, str(var): 1, "nth": 1}
     equation = separated(equation, apart, keep=r"d[A-Za-z]|nth")
     left, right = (read(_plain(side, name, str(var)), rules) for side in sides(equation))
@@ -109,11 +114,12 @@ def _variable(equation: str, name: str, body: str) -> str:
             return match[1]
     if re.search(r"\\d+ot", equation):
         return "t"
-    names = {str(symbol) for symbol in read(body).free_symbols}
+    usual = {name: symbol_named(name) for name in ("x", "t")}
+    names = {str(symbol) for symbol in read(body, usual).free_symbols}
     plain = sorted(one for one in names if not re.fullmatch(r"[A-Z]_?\d*", one))
-    for usual in ("x", "t"):
-        if usual in plain:
-            return usual
+    for one in usual:
+        if one in plain:
+            return one
     return plain[0] if len(plain) == 1 else "x"
 
 
@@ -152,8 +158,18 @@ def _plain(text: str, name: str, var: str) -> str:
     text = re.sub(rf"(?<![A-Za-z_]){n}\s*((?:'|′)+)(?:\s*\(\s*{x}\s*\))?(?!\s*\()", lambda m: f" nth({len(m[1])}) ", text)  # noqa: E501  # fmt: skip
     text = re.sub(rf"(?<![A-Za-z_]){n}\s*((?:'|′)+)\s*\(", lambda m: f" nth_at({len(m[1])}, ", text)
     text = re.sub(rf"(?<![A-Za-z_]){n}\s*\(\s*{x}\s*\)", " nth(0) ", text)
-    text = re.sub(rf"(?<![A-Za-z_]){n}\s*\(", " nth_at(0, ", text)
+    text = re.sub(
+        rf"(?<![A-Za-z_]){n}\s*\(",
+        lambda m: " nth(0)*(" if _holds_name(text, m.end() - 1, name) else " nth_at(0, ",
+        text,
+    )
     return re.sub(rf"(?<![A-Za-z_]){n}(?!\w)", " nth(0) ", text)
+
+
+def _holds_name(text: str, opening: int, name: str) -> bool:
+    """Whether the bracket holds the function itself: `y(1 - y)` is a product."""
+    inside = text[opening : bracket_end(text, opening)]
+    return bool(re.search(rf"(?<![A-Za-z_]){re.escape(name)}(?!\w)", inside))
 
 
 def _bracketed(match: re.Match[str], made: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from vocabulary import INVERSE
+from vocabulary import GREEK, INVERSE
 
 _WORDS = {
     "cdot": "*", "times": "*", "ast": "*", "div": "/", "infty": " oo ", "left": "", "right": "",
@@ -12,7 +12,13 @@ _WORDS = {
     "vert": "|", "mid": "|", "lfloor": " floor(", "rfloor": ")", "lceil": " ceiling(",
     "rceil": ")", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "ne": "!=", "neq": "!=",
     "lt": "<", "gt": ">", "land": " and ", "lor": " or ", "bmod": "%", "limits": "",
-    "lbrace": "(", "rbrace": ")", "middle": "", "dots": "…", "ldots": "…", "cdots": "…",
+    "lVert": "|", "rVert": "|", "lbrace": "(", "rbrace": ")", "middle": "", "textstyle": "",
+    "dots": "…", "ldots": "…", "cdots": "…",
+}  # fmt: skip
+#: Commands that are names or constants.
+_LETTERS = {
+    *GREEK.values(), "lambda", "Lambda", "varepsilon", "vartheta", "varphi", "varrho", "varsigma",
+    "varpi", "varkappa", "omicron", "ell", "hbar", "imath", "jmath", "e", "i", "d", "oo", "inf",
 }  # fmt: skip
 _SIZES = {"big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr", "biggl", "biggr"}
 _SAME = {"ln": "log", "Gamma": "gamma", "arcsin": "asin", "arccos": "acos", "arctan": "atan"}
@@ -37,6 +43,9 @@ _SLOPE = re.compile(
     r"\s*\{\s*(?:\\mathrm\{d\}|\\partial|d)\s*(\\?[A-Za-z]+)\s*(?:\^\s*\{?\s*\d\s*\}?)?\s*\}"
 )
 _FOLDED = re.compile(r"\s*_\s*\{\s*(\\?[A-Za-z]+)\s*=([^{}]*)\}\s*\^")
+_DEGREES = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z]))|\\degree(?![A-Za-z])")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\{,\}|\\,)\d{3})+(?![\d{])")
+_MIXED = re.compile(r"(?<![\w^_}.)\]\\])(\d+)\s*\\frac\s*(?:\{(\d+)\}|(\d))\s*(?:\{(\d+)\}|(\d))")
 _GAP = "\u2009"
 _DEEPEST = 60
 
@@ -58,10 +67,22 @@ def to_python(text: str, depth: int = 0) -> str:
     """
     if depth > _DEEPEST:
         raise NotLatex("nested too deeply")
+    text = _THOUSANDS.sub(lambda match: re.sub(r"\D", "", match[0]), text)
     text = re.sub(r"(?<!\\)\\(?:[,;:!>]| )|~", " ", text)
     text = text.replace(r"\{", "(").replace(r"\}", ")").replace(r"\|", "|")
     text = re.sub(r"\\[dtc]frac(?![A-Za-z])", r"\\frac", text)
-    return _Reader(text, depth).all()
+    return _Reader(_MIXED.sub(_mixed, text), depth).all()
+
+
+def _mixed(match: re.Match[str]) -> str:
+    r"""A mixed number `3\frac12` as a sum. Raises NotLatex where it may be a product."""
+    whole, above, below = match[1], match[2] or match[3], match[4] or match[5]
+    if int(above) >= int(below):
+        return match[0]
+    rest = match.string[match.end() :].lstrip()
+    if rest and not re.match(r"[-+=<>,)\]}&]|\\(?:right|cdot|times|le|ge|lt|gt|ne)", rest):
+        raise NotLatex(f"{match[0]} may be a mixed number or a product")
+    return rf"({whole}+\frac{{{above}}}{{{below}}})"
 
 
 class _Reader:
@@ -83,7 +104,7 @@ class _Reader:
 
     def _next(self) -> str:
         char = self._text[self._at]
-        if char == "\\":
+        if char == "\\" and not _DEGREES.match(self._text, self._at):
             return self._command()
         if char == "{":
             return f"({self._group()})"
@@ -92,6 +113,9 @@ class _Reader:
             self._at = word.end()
             name = _SAME.get(word[0], word[0])
             return self._function(name) if name in _FUNCTIONS else f" {name}"
+        if degrees := _DEGREES.match(self._text, self._at):
+            self._at = degrees.end()
+            return "*(pi/180)"
         self._at += 1
         if char == "^":
             return f"**({self._argument(digits=True)})"
@@ -140,7 +164,11 @@ class _Reader:
         word = _SAME.get(word, word)
         if word in _FUNCTIONS:
             return self._function({"Re": "re", "Im": "im"}.get(word, word))
-        return _WORDS.get(word, f" {word} ")
+        if word in _WORDS:
+            return _WORDS[word]
+        if word.isalpha() and word not in _LETTERS:
+            raise NotLatex(f"\\{word} is not known")
+        return f" {word} "
 
     def _root(self) -> str:
         degree = ""

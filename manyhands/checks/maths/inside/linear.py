@@ -15,6 +15,10 @@ from statements import says_none
 from tokens import imaginary_i, trimmed
 
 _LARGEST = 12
+_MAKER = r"(?:(?:sp|sympy|np|numpy)\.)?(?:(?:Immutable|Mutable)?(?:Dense)?Matrix|array|matrix)"
+#: A matrix with a factor before it, `\\frac{1}{2}\\begin{pmatrix}…`, or divided by a number behind.
+_SCALED = re.compile(rf"([^\[&]*?[^\[&\s(.])\s*([(\[]?\s*\\begin\{{.*|{_MAKER}\s*\(.*)", re.DOTALL)
+_DIVIDED = re.compile(rf"({_MAKER}\s*\(.*\))\s*/\s*(\(?-?[\w.]+\)?)", re.DOTALL)
 
 
 def matrix(case: dict[str, Any]) -> Found:
@@ -124,7 +128,7 @@ def _same_values(found: list[Any], claimed: Any, case: dict[str, Any]) -> Found:
     if isinstance(claimed, str):
         text = trimmed(claimed).replace(r"\{", "{").replace(r"\}", "}")
         text = text[1:-1] if text[:1] in "[{(" and text[-1:] in ")}]" else text
-        claimed = [part for one in _split(text) for part in both_signs(one)]
+        claimed = [part for one in _split(text) for part in both_signs(one.rpartition("=")[2])]
     if isinstance(claimed, dict):
         claimed = [value for value, times in claimed.items() for _ in range(int(times))]
     listed = claimed if isinstance(claimed, list) else [claimed]
@@ -191,8 +195,10 @@ def _rows(said: Any) -> list[list[Any]]:
 
 def _texts(said: Any) -> list[list[Any]]:
     """Rows of texts: from lists, from `[[1, 2], [3, 4]]` and `Matrix(…)`, from LaTeX."""
+    if isinstance(said, dict):  # the unknowns by name
+        said = list(said.values())
     if isinstance(said, str):
-        said = _rows_of_text(said.strip().strip("$").strip())
+        said = _rows_of_text(trimmed(said))
     if not isinstance(said, list) or not said:
         raise NotReadable("a matrix is a list of rows")
     rows = [row if isinstance(row, list) else [row] for row in said]
@@ -204,16 +210,33 @@ def _texts(said: Any) -> list[list[Any]]:
 
 
 def _rows_of_text(text: str) -> list[Any]:
-    latex = re.fullmatch(r"\\begin\{([a-zA-Z]*matrix)\}(.*)\\end\{\1\}", text, re.DOTALL)
+    text = re.sub(r"\\(?:left|right|[bB]igg?[lr]?)\s*(?:[\[\](){}|.]|\\[{}|])", "", text).strip()
+    if scaled := _SCALED.fullmatch(text):
+        factor, rows = _factor(scaled[1]), _texts(scaled[2])
+        return [[f"({factor})*({entry})" for entry in row] for row in rows]
+    if over := _DIVIDED.fullmatch(text):
+        return [[f"({entry})/({over[2]})" for entry in row] for row in _texts(over[1])]
+    latex = re.fullmatch(
+        r"[(\[]?\s*\\begin\{([a-zA-Z]*matrix|array)\}(.*)\\end\{\1\}\s*[)\]]?", text, re.DOTALL
+    )
     if latex:
-        rows = [row for row in latex[2].split(r"\\") if row.strip()]
-        return [[entry.strip() for entry in row.split("&")] for row in rows]
-    call = re.fullmatch(r"(?:Immutable)?(?:Dense)?Matrix\s*\((.*)\)", text, re.DOTALL)
+        body = re.sub(r"^\s*\{[lcr|\s]*\}", "", latex[2]) if latex[1] == "array" else latex[2]
+        lines = [line for line in re.split(r"\\\\(?:\[[^\]]*\])?", body) if line.strip()]
+        return [[entry.strip() for entry in line.split("&")] for line in lines]
+    call = re.fullmatch(rf"{_MAKER}\s*\((.*)\)", text, re.DOTALL)
     inner = (call[1] if call else text).strip()
+    if re.match(r"\\?[A-Za-z]\w*\s*=", inner):
+        return [part.rpartition("=")[2].strip() for part in _split(inner)]
     if not (inner.startswith("[") and inner.endswith("]")):
         raise NotReadable("a matrix is written [[1, 2], [3, 4]]")
     parts = _split(inner[1:-1])
     return [_split(p.strip()[1:-1]) if p.strip().startswith("[") else p for p in parts]
+
+
+def _factor(text: str) -> str:
+    """What stands before a matrix, as a factor: a sign alone is one, a product sign is none."""
+    text = re.sub(r"(?:\*|\\cdot|\\times|\\,|·)\s*$", "", text.strip()).strip()
+    return text + "1" if text in ("", "-", "+") else text
 
 
 def _split(text: str) -> list[str]:

@@ -38,6 +38,7 @@ MAX_NODES = 1000
 MAX_BITS = 66_000
 #: The largest exponent of a variable.
 MAX_EXPONENT = 10**6
+_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
 def read(text: Any, given: dict[str, Any] | None = None) -> Any:
@@ -105,6 +106,8 @@ def _tree(text: Any, given: dict[str, Any]) -> tuple[ast.expr, dict[str, Any]]:
     text = trimmed(text) if len(text) <= MAX_TEXT else text
     if not text or len(text) > MAX_TEXT:
         raise NotReadable("empty" if not text else f"longer than {MAX_TEXT} characters")
+    if _THOUSANDS.fullmatch(text):
+        text = text.replace(",", "")
     latex = looks_like_latex(text)
     given = {**units_in(latex), **given}
     if latex:

@@ -16,6 +16,19 @@ from statements import says_none
 from tokens import trimmed
 
 _RELATION = re.compile(r"<|>|!=|\\(?:le|ge|lt|gt|neq?|leq|geq)(?![A-Za-z])|[≤≥≠]")
+_OR = re.compile(r"\\text\{\s*or\s*\}|\bor\b|\\lor(?![A-Za-z])|∨")
+_SET = re.compile(
+    r"(?:(\\?[A-Za-z]\w*|\([^()]*\))\s*(?:\\in(?![A-Za-z])|∈|=)\s*)?\\?\{(.*?)\\?\}", re.DOTALL
+)
+#: `(x, y) = (1, 2)`
+_TUPLES = re.compile(r"\(([^()]*,[^()]*)\)\s*=\s*(\(.*\))", re.DOTALL)
+#: `, n \in \mathbb{Z}` behind a family of solutions.
+_WHOLE = re.compile(
+    r"\s*(?:,|;|\\quad|\\text\{[^{}]*\}|\bfor\b|\bwhere\b|\()?\s*(?:\bany\b|\binteger\b)?\s*"
+    r"\b[a-zA-Z]\s*(?:\\in(?![A-Za-z])|∈|\bin\b)\s*(?:\\mathbb\s*\{?\s*Z\s*\}?|ℤ|Z\b|integers)\s*\)?"
+)
+#: Names that a family of solutions gives to a whole number.
+_COUNTS = ("n", "k", "m")
 _MOST = 200
 
 
@@ -80,6 +93,8 @@ def _solutions(given: Any, equations: list[str]) -> list[dict[str, Any]]:
             raise NotReadable("the lists of values have different lengths")
         rows = zip(*columns.values(), strict=True)
         return [{**given, **dict(zip(columns, row, strict=True))} for row in rows]
+    if isinstance(given, str):
+        given = _without_sets(given)
     if isinstance(given, list):
         if given and all(isinstance(one, str) and "=" in one for one in given):
             pairs = [pair for one in given for pair in _assignments(one)]
@@ -88,20 +103,38 @@ def _solutions(given: Any, equations: list[str]) -> list[dict[str, Any]]:
                 return [dict(pairs)]
             return [{name: said} for name, said in pairs]
         return [one for part in given for one in _solutions(part, equations)]
+    if isinstance(given, str) and (named := _TUPLES.fullmatch(given.strip())):
+        return _tuples(at_commas(named[1]), named[2])
     if isinstance(given, str) and "=" in given:
-        parts = re.split(r"\bor\b|\\lor(?![A-Za-z])|\\text\{\s*or\s*\}|∨", trimmed(given))
+        parts = _OR.split(trimmed(given))
         return [
             dict(chosen)
             for part in parts
+            for group in _groups(_assignments(part))
             for chosen in itertools.product(
-                *([(name, one) for one in both_signs(said)] for name, said in _assignments(part))
+                *([(name, one) for one in both_signs(said)] for name, said in group)
             )
         ]
     expressions = [read(side) for text in equations for side in sides(text)]
     names = sorted({str(name) for made in expressions for name in made.free_symbols})
     if len(names) != 1 or says_none(given):
         raise NotReadable("values must map names to expressions")
-    return [{names[0]: one} for one in both_signs(str(given))]
+    texts = _one_by_one(str(given)) if isinstance(given, str) else [str(given)]
+    return [{names[0]: one} for text in texts for one in both_signs(text)]
+
+
+def _one_by_one(text: str) -> list[str]:
+    """The values of `2, -2` and `2 or -2`."""
+    return [part.strip() for part in at_commas(_OR.sub(",", trimmed(text))) if part.strip()]
+
+
+def _without_sets(text: str) -> str:
+    r"""`x \in \{1, 2\}` as `x = 1, 2`, `{1, 2}` as `1, 2`; that a name is whole is passed over."""
+    text = _WHOLE.sub("", trimmed(text))
+    match = _SET.fullmatch(text.strip())
+    if match is None:
+        return text
+    return f"{match[1]} = {match[2]}" if match[1] else match[2]
 
 
 def _assignments(text: str) -> list[tuple[str, str]]:
@@ -114,6 +147,25 @@ def _assignments(text: str) -> list[tuple[str, str]]:
             raise NotReadable("values must map names to expressions")
         pairs.append((left.strip(), right.strip()) if sign else (pairs[-1][0], part.strip()))
     return pairs
+
+
+def _tuples(names: list[str], text: str) -> list[dict[str, Any]]:
+    """The solutions of `(x, y) = (1, 2), (2, 1)`, whose right side is `text`."""
+    rows = [one.strip() for one in at_commas(_OR.sub(",", text)) if one.strip()]
+    split = [at_commas(row[1:-1]) for row in rows if row.startswith("(") and row.endswith(")")]
+    if len(split) != len(rows) or any(len(row) != len(names) for row in split):
+        raise NotReadable("a solution has a value for each name")
+    return [dict(zip(map(str.strip, names), row, strict=True)) for row in split]
+
+
+def _groups(pairs: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """One group for each solution: a name that comes again begins the next."""
+    groups: list[list[tuple[str, str]]] = [[]]
+    for pair in pairs:
+        if any(pair[0] == name for name, _ in groups[-1]):
+            groups.append([])
+        groups[-1].append(pair)
+    return groups
 
 
 def both_signs(text: str) -> list[str]:
@@ -136,8 +188,24 @@ def _holds(text: str, values: dict[str, Any], case: dict[str, Any]) -> Found:
         rounded = _rounded(left, right, values) or _within_rounding(left, right, values)
         if rounded is not None:
             return rounded
-    found = equal(put[0], put[1], f"the sides of {text[:80]}", case)
+    what = f"the sides of {text[:80]}"
+    found = equal(put[0], put[1], what, case)
+    counts = [name for name in _new_names(put, left, right, case) if name in _COUNTS]
+    if found[0] == "refuted" and counts:
+        whole = {**(case.get("assume") or {}), **dict.fromkeys(counts, "integer")}
+        again = equal(put[0], put[1], what, {**case, "assume": whole})
+        if again[0] == "supported":
+            found = again[0], f"{again[1]}; for whole {', '.join(counts)}", again[2]
     return found[0], found[1], {**found[2], "equation": text}
+
+
+def _new_names(put: list[Any], left: Any, right: Any, case: dict[str, Any]) -> list[str]:
+    """The names that the values bring in and of which the case assumes nothing."""
+    assume = case.get("assume") or {}
+    if not isinstance(assume, dict):
+        return []
+    new = (put[0].free_symbols | put[1].free_symbols) - left.free_symbols - right.free_symbols
+    return sorted({str(name) for name in new} - assume.keys())
 
 
 def _condition_holds(text: str, known: dict[Any, Any]) -> Found:

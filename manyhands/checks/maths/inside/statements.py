@@ -23,6 +23,12 @@ _INTEGRAL = re.compile(
 _INTEGRAL_CALL = re.compile(
     r"(?:sp\.|sympy\.)?(?:Integral|integrate)\((.*?),\s*\(?[^,()]*(?:,[^()]*)?\)?\)"
 )
+#: `x^2 dx` without a sign of integration
+_BEHIND = re.compile(r"(?<=[^\s*,;])(?:\\[,;!: ]|~|\s|\*)+(?:\\mathrm\{d\}\s*|d)[A-Za-z]\s*$")
+#: `\frac{x\,dx}{1 + x}`, the sign of integration with it
+_ABOVE = re.compile(
+    r"(?:^\s*(?:\\int|∫)\s*)?\\[dt]?frac\s*\{([^{}]*?)(?:\\,|\s|\*)*(?<![A-Za-z])d\s*[A-Za-z]\s*\}"
+)
 _NONE = re.compile(
     r"(?:it )?(?:does not exist|doesn'?t exist|d\.?n\.?e\.?|not defined|(?:is )?undefined|no limit"
     r"|none|diverge(?:s|nt)?|(?:does not|doesn'?t) converge|nan)",
@@ -47,9 +53,13 @@ def integrand(text: Any) -> Any:
     text = right_of(text)
     if not isinstance(text, str):
         return text
-    plain = trimmed(text)
+    plain = _ABOVE.sub(_without_dx, trimmed(text))
     match = _INTEGRAL.fullmatch(plain) or _INTEGRAL_CALL.fullmatch(plain)
-    return match[1] if match and match[1].strip() else text
+    return match[1] if match and match[1].strip() else _BEHIND.sub("", plain)
+
+
+def _without_dx(match: re.Match[str]) -> str:
+    return rf"\frac{{{match[1].strip() or 1}}}"
 
 
 def says_none(text: Any) -> bool:

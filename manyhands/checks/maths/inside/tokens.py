@@ -23,7 +23,8 @@ FORMS = {"Sum", "summation", "Product", "product", "diff", "Derivative"}
 _MOST_BARE_CALLS = 60
 _SIGNS = str.maketrans(
     {"−": "-", "–": "-", "·": "*", "×": "*", "⋅": "*", "∗": "*", "÷": "/", "∞": " oo ",
-     "\u00a0": " ", "\u2009": " ", "≤": "<=", "≥": ">=", "≠": "!=", "∧": " and ", "∨": " or "}
+     "\u00a0": " ", "\u2009": " ", "≤": "<=", "≥": ">=", "≠": "!=", "∧": " and ", "∨": " or ",
+     "°": "*(pi/180)"}
 )  # fmt: skip
 _RAISED = dict(
     zip(
@@ -47,6 +48,10 @@ _BARE_CALL = re.compile(
 )
 #: `sinx`, which nobody means as a name.
 _GLUED = re.compile(r"(?<![^\W\d.])(x?)(sin|cos|tan|ln|log|exp)x(?!\w)")
+#: `C1exp(2x)` and `xsin(x)`: a factor of one letter stuck to a function.
+_STUCK = re.compile(rf"(?<![^\W\d])([^\W\d_]_?\d*)({_NAMES})(?=\s*\()")
+#: `Ce^(2x)` and `C1e**(-x)`; the power of a name such as `Re^2` is a plain number.
+_STUCK_E = re.compile(r"(?<![^\W\d])([^\W\d_]_?\d*)(e\s*(?:\^|\*\*)\s*(?![\d.]+(?![\w.(]|\s*\()))")
 _ATOM = re.compile(r"\s*(?:(\d+\.?\d*|\.\d+)|([^\W\d]\w*)|(\|)|(\())")
 _RAISE = re.compile(r"\s*(?:\*\*|\^)\s*(?:\d+\.?\d*|[^\W\d]\w*)")
 _WORDS = {"and", "or", "not", "if", "else"}
@@ -153,7 +158,24 @@ def written_out(text: str, given: Mapping[str, Any]) -> str:
     text = plain_signs(_ENDLESS.sub(r"\1oo", _FRACTION.sub(r"(\1)", _PREFIX.sub("", text))))
     if "j" not in _reading.letters and "j" not in given:
         text = re.sub(r"(?<![\w.])(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)[jJ](?!\w)", r"(\1*I)", text)
+    text = _unstuck(text, given)
     return _explicit(_bare_calls(text).replace("^", "**"), given)
+
+
+def _unstuck(text: str, given: Mapping[str, Any]) -> str:
+    """`C1exp(2x)` as `C1*exp(2x)`, `Ce^x` as `C*e^x`."""
+
+    def apart(match: re.Match[str]) -> str:
+        letter, name = match[1], match[2]
+        whole = (letter + name).split("^")[0].split("*")[0].strip()
+        if _is_function(whole, given) or whole in given or whole in _reading.known:
+            return match[0]
+        if letter == "A" and name in INVERSE and len(set(capitals)) == 1:
+            return match[0]  # Asin may be the inverse sine
+        return f"{letter}*{name}"
+
+    capitals = [match[1] for match in _STUCK.finditer(text) if match[1].isupper()]
+    return _STUCK_E.sub(apart, _STUCK.sub(apart, text))
 
 
 def separated(text: str, given: Mapping[str, Any], keep: str = r"(?!)") -> str:
@@ -198,7 +220,7 @@ def _operand(text: str, match: re.Match[str]) -> tuple[int, str]:
     """Where the operand of a function without brackets ends, and its text."""
     start = end = match.end()
     if text[start] == "(":
-        end = _closing(text, start)
+        end = bracket_end(text, start)
         return end, text[start + 1 : end - 1]
     constant, atoms = True, 0
     while atom := _ATOM.match(text, end):
@@ -210,7 +232,7 @@ def _operand(text: str, match: re.Match[str]) -> tuple[int, str]:
         if name in FUNCTIONS and text[atom.end() :].lstrip().startswith("("):
             if atoms:
                 break
-            end = _closing(text, text.index("(", atom.end()))
+            end = bracket_end(text, text.index("(", atom.end()))
             constant = False
             break
         if bar:
@@ -238,7 +260,7 @@ def _operand(text: str, match: re.Match[str]) -> tuple[int, str]:
     return end, text[start:end]
 
 
-def _closing(text: str, opening: int) -> int:
+def bracket_end(text: str, opening: int) -> int:
     """The place behind the bracket that closes the one at `opening`."""
     depth = 0
     for index in range(opening, len(text)):
@@ -266,6 +288,9 @@ def _explicit(text: str, given: Mapping[str, Any]) -> str:
             closes = ends and bars > 0
             bars += -1 if closes else 1
             piece, kind = (")", ")") if closes else ("Abs(", "(")
+        raised = text[match.end() :].lstrip().startswith("**")
+        if number and before == "number" and not raised:
+            raise NotReadable(f"two numbers side by side, {out[-1]} and {number}")
         if number:
             piece = _decimal(number)
         elif name and _is_product(name, letters, given):
@@ -314,6 +339,9 @@ def _is_product(name: str, letters: set[str], given: Mapping[str, Any]) -> bool:
         return False
     if name in _reading.known or not name.isalpha():
         return False
+    fixed = _reading.known | given.keys()
+    if len(name) == 2 and name[0] != "d" and any(letter in fixed for letter in name):
+        return True  # ax, where x is the case's variable
     return (_reading.latex and len(name) < 4) or set(name) <= letters | _reading.letters
 
 
