@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import signal
@@ -19,7 +18,8 @@ from manyhands.checks.sandbox import containers
 from manyhands.checks.sandbox.contracts import Isolation, Limits, RunStatus
 from manyhands.checks.sandbox.inside import watch
 from manyhands.checks.sandbox.inside.watch import TreeUse
-from manyhands.checks.sandbox.layers import INFO_FD, Command
+from manyhands.checks.sandbox.layers import Command
+from manyhands.checks.sandbox.namespace_init import NamespaceInit
 from manyhands.checks.sandbox.scratch import Scratch
 
 __all__ = ["FIRST_LOOK_S", "Capped", "Outcome", "Stop", "Tree", "classify", "disk_limit"]
@@ -28,7 +28,6 @@ _POLL_S = 0.025
 FIRST_LOOK_S = _POLL_S  # before, nothing is used, and who waits would wait longer
 _DISK_POLL_S = 0.05
 _DEATH_GRACE_S = 3.0
-_CONTAINER_START_S = 60.0
 _CONTAINER_GRACE_S = 15.0  # a start that is broken off leaves more than a container
 _PIPE_GRACE_S = 0.5
 _CHUNK = 1 << 16
@@ -113,11 +112,7 @@ class Tree:
         self._with_control = control
         self.control: socket.socket | None = None
         self._log = scratch.root / "stderr.log" if log or control else None
-        self._info: int | None = None
-        self._line: socket.socket | None = None
-        self._pidfile = command.pidfile
-        self._init_pid = 0
-        self._init_fd: int | None = None
+        self._init = NamespaceInit(command.pidfile)
         self._process: Process | None = None
         self.stop: Stop | None = None
         self.ended = anyio.Event()
@@ -136,10 +131,7 @@ class Tree:
         except BaseException:
             if self.control is not None:
                 self.control.close()
-            if self._info is not None:
-                os.close(self._info)
-            if self._line is not None:
-                self._line.close()
+            self._init.close()
             raise
         return self
 
@@ -147,18 +139,7 @@ class Tree:
         argv = list(self._command.argv)
         with contextlib.ExitStack() as opened:
             stderr = opened.enter_context(self._log.open("wb")) if self._log else subprocess.PIPE
-            pass_fds: tuple[int, ...] = ()
-            if INFO_FD in argv:
-                self._info, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-                opened.callback(os.close, write_end)
-                argv[argv.index(INFO_FD)] = str(write_end)
-                pass_fds = (write_end,)
-            if containers.LINE_FD in argv:
-                self._line, theirs = socket.socketpair()
-                self._line.setblocking(False)
-                opened.callback(theirs.close)
-                argv[argv.index(containers.LINE_FD)] = str(theirs.fileno())
-                pass_fds = (theirs.fileno(),)
+            pass_fds = self._init.open(argv, opened)
             stdin: socket.socket | int = subprocess.PIPE
             if self._with_control:
                 self.control, stdin = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -195,7 +176,8 @@ class Tree:
     async def watch(self, stdin: bytes) -> Outcome:
         """Feed, read and watch until the tree ends by itself or by a limit."""
         limits = self.limits
-        await self._begun()
+        if not await self._init.begun():
+            self.halt(RunStatus.REFUSED, "")
         started = time.monotonic()
         out, err = Capped(limits.output_kept_bytes), Capped(limits.output_kept_bytes)
         stdout, stderr = self.process.stdout, self.process.stderr
@@ -231,36 +213,19 @@ class Tree:
             self.stop = Stop(status, limit)
         self.ended.set()
 
-    async def _begun(self) -> None:
-        """Wait until a container's program starts: making the container is not the program's."""
-        if self._line is not None:
-            with anyio.move_on_after(_CONTAINER_START_S) as clock:
-                await anyio.wait_readable(self._line)
-            if clock.cancelled_caught:
-                self.halt(RunStatus.REFUSED, "")
-
     async def wait(self) -> int:
         """Wait for the outermost process's own end; its exit code."""
         code = await self.process.wait()
-        self._hear()
+        said = self._init.said()
+        if said and b"M" in said:
+            self.halt(RunStatus.MEM, f"memory_bytes={self.limits.memory_bytes}")
+        elif said == b"":  # no program ran: podman's own words are on standard error
+            self.halt(RunStatus.REFUSED, "")
         return code
 
     async def _wait(self) -> None:
         await self.wait()
         self.ended.set()
-
-    def _hear(self) -> None:
-        """Take note of what the first process of a container said."""
-        if self._line is None:
-            return
-        try:
-            said = self._line.recv(16)
-        except OSError:
-            said = b""
-        if b"M" in said:
-            self.halt(RunStatus.MEM, f"memory_bytes={self.limits.memory_bytes}")
-        elif not said:  # podman's own words are on standard error
-            self.halt(RunStatus.REFUSED, "")
 
     async def _feed(self, stdin: bytes) -> None:
         stream = self.process.stdin
@@ -307,12 +272,12 @@ class Tree:
 
     def use(self) -> TreeUse:
         """What its processes use now."""
-        self._init()
+        self._init.look()
         return watch.tree_use(self._root(), self.limits.memory_bytes)
 
     def _root(self) -> int:
         """The process above all that are watched; 0 while a container has none yet."""
-        return self.process.pid if self._command.pidfile is None else self._init_pid
+        return self.process.pid if self._command.pidfile is None else self._init.pid
 
     async def watch_disk(self, since_s: float = 0.0) -> None:
         """The same for its limits on files."""
@@ -351,19 +316,17 @@ class Tree:
 
     def kill(self) -> None:
         """Send the end to every process without waiting for it; `end` waits."""
-        self._init()
-        self._cut()
+        self._init.kill()
         if self.process.returncode is None:
             self._kill(force=False)
 
     async def end(self) -> None:
         """Kill every process of the tree and wait until all are gone."""
         process = self.process
-        contained = self._command.pidfile is not None
+        contained = self.isolation is Isolation.PODMAN
         deadline = time.monotonic() + (_CONTAINER_GRACE_S if contained else _DEATH_GRACE_S)
-        self._init()
-        self._cut()
         while process.returncode is None:
+            self._init.kill()
             force = time.monotonic() > deadline
             self._kill(force=force)
             if force and contained:
@@ -371,53 +334,17 @@ class Tree:
                 await anyio.to_thread.run_sync(containers.remove, self._scratch.root.name)
             with anyio.move_on_after(_POLL_S):
                 await process.wait()
-            self._init()
-        if self._init_fd is not None:  # bwrap ends before the init of its namespace does
-            init, self._init_fd = self._init_fd, None
-            try:
-                with contextlib.suppress(OSError):
-                    signal.pidfd_send_signal(init, signal.SIGKILL)
-                await anyio.wait_readable(init)
-            finally:
-                os.close(init)
-        if self._info is not None:
-            os.close(self._info)
-            self._info = None
-        self._pidfile = None  # its number may be another's from now on
-
-    def _cut(self) -> None:
-        """Leave a container alone: its first process ends, the one that is to start too."""
-        if self._line is not None:
-            self._line.close()
-            self._line = None
-
-    def _init(self) -> None:
-        """Take a pidfd of the pid namespace's init as soon as its number is told."""
-        if self._pidfile is not None and self._init_fd is None:
-            with contextlib.suppress(OSError, ValueError):
-                pid = int(self._pidfile.read_text())
-                self._init_fd, self._init_pid = os.pidfd_open(pid), pid
-        if self._info is None:
-            return
-        try:
-            told = os.read(self._info, 4096)
-        except BlockingIOError:
-            return
-        os.close(self._info)
-        self._info = None
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            self._init_fd = os.pidfd_open(int(json.loads(told)["child-pid"]))
+        await self._init.gone()  # bwrap ends before the init of its namespace does
 
     def _kill(self, *, force: bool) -> None:
+        """Kill what does not die with the init of a namespace."""
         pid = self.process.pid
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            if self._init_fd is not None:  # the whole namespace dies with it
-                signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
-            if self.isolation is Isolation.BWRAP:
-                if self._init_fd is None or force:
-                    os.kill(pid, signal.SIGKILL)
-            elif self.isolation is Isolation.PODMAN:
+            if self.isolation is Isolation.PODMAN:  # it ends after its container
                 if force:
+                    os.kill(pid, signal.SIGKILL)
+            elif self.isolation is Isolation.BWRAP:
+                if not self._init.look() or force:
                     os.kill(pid, signal.SIGKILL)
             elif not force:
                 os.kill(pid, signal.SIGTERM)  # the keeper ends what is below it
