@@ -12,6 +12,7 @@ from typing import Any
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.programs.battery import start
 from manyhands.checks.programs.examples import examples_in, known_arguments
+from manyhands.checks.programs.in_monty import call_in_monty
 from manyhands.checks.programs.inputs import generate, parameter_names, parameters, words_of
 from manyhands.checks.programs.inside.literals import decode, encode
 from manyhands.checks.programs.link import INSIDE, inside_files
@@ -26,6 +27,8 @@ from manyhands.checks.programs.replies import (
 )
 from manyhands.checks.programs.symbolic import can_search, search
 from manyhands.checks.sandbox.contracts import Isolation, Limits, SandboxPolicy, SandboxRun
+from manyhands.checks.sandbox.runner import best
+from manyhands.errors import NeedsPython
 
 __all__ = [
     "Answers",
@@ -72,6 +75,11 @@ async def call_all(
 
     `strict`: a call that takes longer than its 2 s is the last. None begins after `budget_s`.
     """
+    if await best(policy or SandboxPolicy()) is Isolation.MONTY:
+        told = await call_in_monty(
+            code, entry_point, calls, strict=strict, budget_s=budget_s, limits=_LIMITS
+        )
+        return Answers(tuple(told.replies), Isolation.MONTY, told.broken, told.died)
     setup = {
         "code": code,
         "entry_point": entry_point,
@@ -159,40 +167,64 @@ async def differential(
     programs may do what they like with what the task leaves open.
     """
     started = time.monotonic()
-    given = inputs is not None
-    reference = _called(reference, entry_point)
     evidence: dict[str, Any] = {
         "method": "same inputs for both programs, each in its own sandbox",
-        "inputs": "given" if given else "generated",
+        "inputs": "generated" if inputs is None else "given",
         "seed": seed,
         "relative_tolerance": REL_TOLERANCE,
         "absolute_tolerance": ABS_TOLERANCE,
     }
+    programs = (_called(reference, entry_point), answer, entry_point)
+    try:
+        if inputs is None:
+            known = await _explore(*programs, prompt, seed, count, policy)
+        else:
+            known = await _given(*programs[::2], inputs, policy)
+        verdict, summary = await _compared(
+            *programs, known, evidence, symbolic_s, values_only=values_only, policy=policy
+        )
+    except NeedsPython as error:
+        verdict, summary = Verdict.UNDETERMINED, error.message
+    return CheckOutcome(verdict, summary, time.monotonic() - started, evidence)
 
-    def outcome(verdict: Verdict, summary: str) -> CheckOutcome:
-        return CheckOutcome(verdict, summary, time.monotonic() - started, evidence)
 
-    if inputs is not None:
-        rows = [list(r) if isinstance(r, (list, tuple)) else [r] for r in inputs]
-        calls = [[encode(item) for item in row] for row in rows]
-        told = await call_all(reference, entry_point, calls, policy=policy, strict=False)
-        known = _Known.of(calls, told, lambda reply: raised_by(reply) != OUT_OF_TIME)
-    else:
-        known = await _explore(reference, answer, entry_point, prompt, seed, count, policy)
+async def _given(
+    reference: str, entry_point: str, inputs: Sequence[Sequence[Any]], policy: SandboxPolicy | None
+) -> _Known:
+    rows = [list(r) if isinstance(r, (list, tuple)) else [r] for r in inputs]
+    calls = [[encode(item) for item in row] for row in rows]
+    told = await call_all(reference, entry_point, calls, policy=policy, strict=False)
+    return _Known.of(calls, told, lambda reply: raised_by(reply) != OUT_OF_TIME)
+
+
+async def _compared(
+    reference: str,
+    answer: str,
+    entry_point: str,
+    known: _Known,
+    evidence: dict[str, Any],
+    symbolic_s: float,
+    *,
+    values_only: bool,
+    policy: SandboxPolicy | None,
+) -> tuple[Verdict, str]:
+    """The verdict on `answer`, given what the reference made of the inputs."""
     refused = frozenset[str]()
     if values_only:
         refused = _stated_exceptions(answer) | _stated_exceptions(reference)
         known = known.without(refused)
     evidence["isolation"] = known.isolation.value
     if known.broken:
-        return outcome(Verdict.UNDETERMINED, f"the reference cannot be used: {known.broken}")
+        return Verdict.UNDETERMINED, f"the reference cannot be used: {known.broken}"
     evidence["usable_inputs"] = len(known.calls)
     evidence["different_results"] = len({json.dumps(r.get("value")) for r in known.replies})
+    given = evidence["inputs"] == "given"
     if len(known.calls) < (1 if given else min(_FEWEST, known.tried)):
         text = f"the reference answers only {len(known.calls)} of {known.tried} inputs"
-        return outcome(Verdict.UNDETERMINED, text)
+        return Verdict.UNDETERMINED, text
     difference = await _difference(answer, entry_point, known, refused, evidence, policy)
-    if not difference and symbolic_s and can_search(reference, answer, entry_point=entry_point):
+    searched = symbolic_s and known.isolation is not Isolation.MONTY  # by libraries
+    if not difference and searched and can_search(reference, answer, entry_point=entry_point):
         rows = await search(reference, answer, entry_point, symbolic_s, policy)
         evidence["symbolic_execution"] = {"seconds": symbolic_s, "proposed_inputs": len(rows)}
         calls = [[encode(item) for item in row] for row in rows]
@@ -203,10 +235,10 @@ async def differential(
             more = more.without(refused)
             difference = await _difference(answer, entry_point, more, refused, evidence, policy)
     if difference:
-        return outcome(Verdict.REFUTED, difference)
+        return Verdict.REFUTED, difference
     if known.isolation is Isolation.NONE:
-        return outcome(Verdict.UNDETERMINED, "equal on every input, but without isolation")
-    return outcome(Verdict.SUPPORTED, f"equal to the reference on {len(known.calls)} inputs")
+        return Verdict.UNDETERMINED, "equal on every input, but without isolation"
+    return Verdict.SUPPORTED, f"equal to the reference on {len(known.calls)} inputs"
 
 
 async def _difference(

@@ -11,10 +11,12 @@ from typing import Any
 import anyio
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
+from manyhands.checks.programs.in_monty import judge_in_monty
 from manyhands.checks.programs.inside.literals import NotPlain, check_wire
 from manyhands.checks.programs.link import INSIDE, Link, LinkEnded, inside_files, open_link
 from manyhands.checks.programs.static import Finding, full_source, study
 from manyhands.checks.sandbox.contracts import Isolation, Limits, SandboxPolicy, SandboxRun
+from manyhands.checks.sandbox.runner import best
 
 __all__ = ["Ending", "Judgement", "judge", "judge_python", "outcome_of"]
 
@@ -35,6 +37,7 @@ class Ending(StrEnum):
     TESTS_EMPTY = "tests_empty"  # they pass as well when every result is wrong
     TESTS_CRASHED = "tests_crashed"
     TESTS_DIED = "tests_died"
+    LACKS = "lacks"  # only Monty works here, and it has not what one of them needs
 
 
 _VERDICTS = {
@@ -47,6 +50,7 @@ _VERDICTS = {
     Ending.TESTS_EMPTY: Verdict.UNDETERMINED,
     Ending.TESTS_CRASHED: Verdict.UNDETERMINED,
     Ending.TESTS_DIED: Verdict.UNDETERMINED,
+    Ending.LACKS: Verdict.UNDETERMINED,
 }
 
 
@@ -85,14 +89,18 @@ async def judge(
     The answer's process gets its own code and the arguments of each call. Raises NoIsolation.
     """
     policy = policy or SandboxPolicy()
-    mine, theirs = _job("answer.py", policy.limits), _job("judge_tests.py", policy.limits)
+    if await best(policy) is Isolation.MONTY:
+        verdict = await judge_in_monty(code, entry_point, tests, prelude, policy.limits, _CALL_S)
+        return _read_verdict(verdict, Isolation.MONTY)
+    mine = _job("answer.py", policy.limits, "literals.py")
+    theirs = _job("judge_tests.py", policy.limits, "literals.py", "verdicts.py")
     async with open_link(mine, policy) as answer, open_link(theirs, policy) as tester:
         return await _relay(code, entry_point, tests, prelude, answer, tester)
 
 
-def _job(script: str, limits: Limits) -> SandboxRun:
+def _job(script: str, limits: Limits, *beside: str) -> SandboxRun:
     return SandboxRun(
-        code=(INSIDE / script).read_text(), files=inside_files("literals.py"), limits=limits
+        code=(INSIDE / script).read_text(), files=inside_files(*beside), limits=limits
     )
 
 
@@ -166,6 +174,8 @@ def _read_verdict(message: dict[str, Any], isolation: Isolation) -> Judgement:
         "argument": Ending.NOT_PLAIN,
         "value": Ending.NOT_PLAIN,
         "dead": Ending.DIED,
+        "not_loaded": Ending.NOT_DEFINED,
+        "lacks": Ending.LACKS,
     }
     if message["verdict"] == "fail":
         raised = message.get("why") == "the answer raised"

@@ -28,11 +28,19 @@ class Ended(Protocol):
 _UNSUPPORTED = re.compile(r"The monty syntax parser does not yet support (?:the )?(.+)")
 _OF_MODULE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
 _OF_TYPE = re.compile(r"(?:type object )?'([\w.]+)'(?: object)? has no attribute '(\w+)'")
+_NO_DICT = "no __dict__ for setting new attributes"
 _NAME = re.compile(r"name '(\w+)' is not defined")
 _KEYWORD = re.compile(r"(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 _NOT_MADE = re.compile(r"cannot create '(\w+)' instances")
 _HOST = re.compile(r"'([\w.]+)' is not supported in this environment")
 _IMPORT = re.compile(r"No module named '([\w.]+)'|cannot import name '(\w+)' from '([\w.]+)'")
+#: Words of errors that real Python has no cause for, or a cause that Monty's errors do not tell.
+_SAID = {
+    "'list' object is not an iterator": "lazy iterators (what a generator expression, `map`, "
+    "`filter`, `zip` or `enumerate` gives is a list)",
+    "argument is not yet supported": "an argument of this call",
+    "cannot convert 'list' object to bytes": "bytes of a list",
+}
 #: Bound by `site`, so not there in every interpreter that asks.
 _MORE_NAMES = ("exit", "quit", "help", "copyright", "credits", "license")
 _TYPES: dict[str, type] = {
@@ -56,7 +64,8 @@ def lack(error: Ended, source: str, denied: Sequence[str] = ()) -> str:
     if isinstance(error, MontySyntaxError) and "(<string>" not in str(found):  # not of an `eval`
         return f"this syntax: {found}" if _parses(source) else ""
     last = frames[-1] if frames else None
-    if last is not None and (last.source_line or "").lstrip().startswith("raise"):
+    line = (last.source_line or "").lstrip() if last is not None else ""
+    if line.startswith("raise") and type(found).__name__ in line:
         return ""
     what = _lacking(found, str(found), denied)
     return f"{what} (line {last.line})" if what and last is not None else what
@@ -79,7 +88,7 @@ def _lacking(found: BaseException, text: str, denied: Sequence[str]) -> str:
             said = _HOST.search(text)
             if said:
                 return said[1]
-            return "what ended it" if text.startswith("Internal error in monty") else ""
+            return f"this ({text})" if text.startswith("Internal error in monty") else ""
         case ImportError():
             said = _IMPORT.search(text)
             if said is None:
@@ -93,6 +102,8 @@ def _lacking(found: BaseException, text: str, denied: Sequence[str]) -> str:
                 standard = said[1].partition(".")[0] in sys.stdlib_module_names
                 return f"'{said[1]}.{said[2]}'" if standard else ""
             said = _OF_TYPE.search(text)
+            if said and said[1] in ("module", "function") and text.endswith(_NO_DICT):
+                return f"setting attributes of a {said[1]}"
             return f"'{said[1]}.{said[2]}'" if said and _has(said[1], said[2]) else ""
         case NameError():
             said = _NAME.search(text)
@@ -102,6 +113,9 @@ def _lacking(found: BaseException, text: str, denied: Sequence[str]) -> str:
             said = _NOT_MADE.search(text)
             if said:
                 return f"making an {said[1]!r}"
+            for words, what in _SAID.items():
+                if words in text:
+                    return what
             said = _KEYWORD.search(text)
             return f"'{said[2]}=' of {said[1]}()" if said and _takes(said[1], said[2]) else ""
         case _:

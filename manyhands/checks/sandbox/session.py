@@ -159,7 +159,7 @@ class Session:
         return worker.tree.use().memory_bytes > self._limits.memory_bytes
 
     async def _start(self) -> None:
-        self._isolation = await best_python(self._policy, "A worker with libraries")
+        self._isolation = await best_python(self._policy, "This check")
         python = await ensure_environment()
         scratch = Scratch.make(font_cache(python))
         try:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import builtins
 import json
-import math
 import os
 import sys
 import traceback
@@ -21,10 +20,7 @@ from typing import Any
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 
 from literals import NotPlain, decode, encode  # type: ignore[import-not-found]
-
-_TEXT = 600
-# Faults that a wrong kind of return value causes inside the assertion that uses it.
-_OF_THE_VALUE = (TypeError, AttributeError, IndexError, KeyError, ValueError, ZeroDivisionError)
+from verdicts import TEXT, failure, wrong  # type: ignore[import-not-found]
 
 
 class AnswerError(Exception):
@@ -84,7 +80,7 @@ class Candidate:
             raised = reply["raised"]
             known = getattr(builtins, str(raised.get("builtin")), None)
             text = str(raised.get("message", ""))
-            self.last["raised"] = f"{raised.get('type')}: {text}"[:_TEXT]
+            self.last["raised"] = f"{raised.get('type')}: {text}"[:TEXT]
             if not (isinstance(known, type) and issubclass(known, Exception)):
                 self.end = {"kind": "dead", "message": f"it ended with {self.last['raised']}"}
                 raise Stopped
@@ -114,31 +110,14 @@ class Impostor:
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         try:
-            return _wrong(decode(next(self._left)))
+            return wrong(decode(next(self._left)))
         except StopIteration:
             raise Stopped from None
 
 
-def _wrong(value: Any) -> Any:
-    """Another value of the same kind, far enough to be outside of any tolerance."""
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, (int, float, complex)):
-        return value + 1 + abs(value) if abs(value) < math.inf else 0
-    if isinstance(value, str):
-        return value + "~"
-    if isinstance(value, (list, tuple)):
-        return type(value)([*map(_wrong, value), None])
-    if isinstance(value, (set, frozenset)):
-        return type(value)([*value, "~"])
-    if isinstance(value, dict):
-        return {**{key: _wrong(item) for key, item in value.items()}, "~": None}
-    return 0 if value is None else None
-
-
 def _show(value: Any) -> str:
     try:
-        return repr(value)[:_TEXT]
+        return repr(value)[:TEXT]
     except Exception:
         return f"<{type(value).__name__}>"
 
@@ -166,14 +145,6 @@ def _write_back(original: Any, new: Any) -> None:
             original._update_inplace(new)  # there is no public way to change rows and columns
         except Exception:
             raise NotPlain("a table changed in place") from None
-
-
-def _assert_at(tree: ast.Module, line: int) -> ast.Assert | None:
-    found = None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assert) and node.lineno <= line <= (node.end_lineno or line):
-            found = node
-    return found
 
 
 def _run(setup: dict[str, Any], tree: ast.Module, candidate: Any) -> None:
@@ -222,14 +193,13 @@ def _parameters(test: Any) -> list[dict[str, Any]]:
 
 
 def _judge(setup: dict[str, Any], candidate: Candidate) -> dict[str, Any]:
-    tree = None
     try:
         tree = ast.parse(setup["tests"])
         _run(setup, tree, candidate)
     except Stopped:
         return {"verdict": "stopped", **candidate.end}
     except BaseException as error:
-        return _failure(error, tree, setup["tests"], candidate)
+        return _failure(error, setup["tests"], candidate)
     if candidate.end:
         return {"verdict": "stopped", **candidate.end}
     if not candidate.calls:
@@ -241,26 +211,17 @@ def _judge(setup: dict[str, Any], candidate: Candidate) -> dict[str, Any]:
     return {"verdict": "empty", "message": "the tests also pass when every result is wrong"}
 
 
-def _failure(
-    error: BaseException, tree: ast.Module | None, tests: str, candidate: Candidate
-) -> dict[str, Any]:
+def _failure(error: BaseException, tests: str, candidate: Candidate) -> dict[str, Any]:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == "tests.py"]
-    line = frames[-1].lineno or 0 if frames else 0
-    node = _assert_at(tree, line) if tree is not None else None
-    text = ast.get_source_segment(tests, node) if node is not None else ""
-    if not text and line:
-        text = tests.splitlines()[line - 1].strip()
-    said = f"{type(error).__name__}: {_show(error)}"[:_TEXT]
-    out = {"line": line, "assertion": (text or "")[:_TEXT], "message": said}
-    if candidate.raised is not None and error is candidate.raised:
-        return {"verdict": "fail", "why": "the answer raised", **out}
-    if not candidate.calls:
-        return {"verdict": "crash", **out}
-    if isinstance(error, AssertionError):
-        return {"verdict": "fail", "why": "an assertion failed", **out}
-    if node is not None and isinstance(error, _OF_THE_VALUE):
-        return {"verdict": "fail", "why": "what it returned has the wrong kind", **out}
-    return {"verdict": "crash", **out}
+    verdict: dict[str, Any] = failure(
+        error,
+        f"{type(error).__name__}: {_show(error)}",
+        frames[-1].lineno or 0 if frames else 0,
+        tests,
+        called=candidate.calls > 0,
+        by_answer=candidate.raised is not None and error is candidate.raised,
+    )
+    return verdict
 
 
 def main() -> None:
