@@ -249,6 +249,7 @@ def _all_origins(settings: Settings, given: Mapping[tuple[str, ...], str]) -> di
     origins: dict[str, str] = {}
     from_profile = f"profile {settings.profile}"
     for key, _ in _leaves(settings.model_dump(mode="json")):
-        usual = from_profile if key[0] == "tiers" else "default"
+        of_profile = key[0] == "tiers" and key[1] != Tier.VISION  # which no profile has
+        usual = from_profile if of_profile else "default"
         origins[".".join(key)] = _origin_of(key, given) or usual
     return origins

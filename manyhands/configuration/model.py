@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from manyhands.configuration.hosts import DEFAULT_URL, host_url
-from manyhands.configuration.profiles import PROFILES, Profile
+from manyhands.configuration.profiles import PROFILES, VISION_WINDOW, Profile
 from manyhands.configuration.sections import (
     ApprovalSettings,
     Budgets,
@@ -105,6 +105,9 @@ class HostSettings(Section):
             ) from None
 
 
+_RUNNER = ("num_ctx", "num_gpu", "num_batch", "num_thread")
+
+
 class TierSettings(Section):
     """The base model of a tier and the options of its runner.
 
@@ -138,12 +141,7 @@ class TierSettings(Section):
 
     def runner_options(self) -> dict[str, int]:
         """What decides whether Ollama must reload the weights, as its request options."""
-        options = {
-            "num_ctx": self.num_ctx,
-            "num_gpu": self.num_gpu,
-            "num_batch": self.num_batch,
-            "num_thread": self.num_thread,
-        }
+        options = {name: getattr(self, name) for name in _RUNNER}
         return {name: value for name, value in options.items() if value is not None}
 
 
@@ -184,7 +182,7 @@ class Settings(Section):
         tiers = filled.get("tiers", {})
         if isinstance(tiers, dict) and filled.get("profile", Profile.FULL) in list(Profile):
             profile = Profile(filled.get("profile", Profile.FULL))
-            filled["tiers"] = _merged(PROFILES[profile], tiers)
+            filled["tiers"] = _with_vision(_merged(PROFILES[profile], tiers))
         return filled
 
     @field_validator("tiers", mode="before")
@@ -253,6 +251,24 @@ class Settings(Section):
                 f"There is no tier {name!r} in the settings.",
                 hint=f"Tiers: {', '.join(self.tiers)}; add [tiers.{name}] to the settings file.",
             ) from None
+
+
+def _with_vision(tiers: dict[str, Any]) -> dict[str, Any]:
+    """A tier `vision` that names only a model gets a window, and the runner of a tier with it.
+
+    A mind that sees is then its own vision model, and is not loaded twice.
+    """
+    vision = tiers.get(Tier.VISION)
+    if not isinstance(vision, dict) or not isinstance(vision.get("model"), str):
+        return tiers
+    others = (spec for name, spec in tiers.items() if name != Tier.VISION and isinstance(spec, dict))
+    same = next((one for one in others if _names(one, vision["model"])), {})
+    runner = {key: same[key] for key in _RUNNER if key in same}
+    return {**tiers, Tier.VISION.value: {"num_ctx": VISION_WINDOW, **runner, **vision}}
+
+
+def _names(spec: dict[str, Any], model: str) -> bool:
+    return bare_name(str(spec.get("model", ""))) == bare_name(model)
 
 
 def _merged(base: Any, over: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Final
 
-__all__ = ["PROFILES", "PROFILE_NOTES", "Profile"]
+__all__ = ["PROFILES", "PROFILE_NOTES", "VISION_EXAMPLE", "VISION_WINDOW", "Profile"]
 
 
 class Profile(StrEnum):
@@ -26,6 +26,12 @@ PROFILE_NOTES: Final[dict[Profile, str]] = {
 
 #: On the CPU (`num_gpu` 0): a load with it evicts nothing from the GPU.
 _EMBED: Final = {"model": "embeddinggemma:300m", "num_ctx": 2048, "num_gpu": 0}
+
+#: No profile has a tier `vision`: it is off until it names a model. One picture within our bound
+#: is about 1,300 tokens (`hands.reviewing`), and 4,096 were too few for a photograph as it is.
+VISION_WINDOW: Final = 8192
+#: What the settings file and the shipped Modelfile name as an example.
+VISION_EXAMPLE: Final = {"model": "qwen2.5vl:7b", "num_ctx": VISION_WINDOW}
 
 #: Profile -> tier -> settings. Tiers that name one model name one `num_ctx` as well.
 PROFILES: Final[dict[Profile, dict[str, dict[str, Any]]]] = {

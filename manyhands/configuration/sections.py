@@ -171,11 +171,14 @@ class HandsSettings(Section):
         second_program: whether a second program is written for each `code` step, by the model
             that writes the tests, and compared with the answer; only while at least half of
             every budget of the run is left.
+        review_s: the most seconds that a vision model has for its opinion of a picture, loading
+            included; without a tier `vision` nobody is asked.
     """
 
     server: str = ""
     token_env: str = "HANDS_SERVER_TOKEN"  # noqa: S105
     second_program: bool = True
+    review_s: Seconds = 120.0
 
     @field_validator("server")
     @classmethod

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from manyhands.configuration.model import Settings
-from manyhands.configuration.profiles import PROFILE_NOTES, PROFILES, Profile
+from manyhands.configuration.profiles import PROFILE_NOTES, PROFILES, VISION_EXAMPLE, Profile
 from manyhands.errors import SettingsError
 
 __all__ = ["config_text", "write_new"]
@@ -23,7 +23,7 @@ _NOTES: dict[str, str] = {
     "database in place of the file. over_http: whether clients of mcp --http may use it.",
     "journal": "Where runs and their artifacts are kept.",
     "hands": "server: the hands of another machine, http://gpu-box:8765/mcp; its token stands in "
-    "the variable that token_env names.",
+    "the variable that token_env names. review_s: the most seconds for an opinion of a picture.",
     "serve": 'Who owns the models: mode "share" (one door for all), "start" (manyhands serve, in '
     'the background) or "off" (nobody shares).',
     "routing": 'mode: "roles" or "learned". escalate: one tier up after a failed repair.',
@@ -64,6 +64,12 @@ def config_text(profile: Profile) -> str:
         shown = {**values, "hosts": ["local"]}
         lines += [f"# {key} = {_toml(value)}" for key, value in shown.items()]
         lines.append("")
+    lines += [
+        "# A tier `vision` is off until it names a model that sees; what it says of a chart is told",
+        "# beside the checks, and decides nothing:",
+        f"#   [tiers.vision] model = {_toml(VISION_EXAMPLE['model'])}",
+        "",
+    ]
     dumped = settings.model_dump(mode="json")
     for section, note in _NOTES.items():
         lines += [f"# {note}", f"# [{section}]"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from manyhands.configuration.model import Settings, TierSettings
-from manyhands.configuration.profiles import Profile
+from manyhands.configuration.model import Settings, Tier, TierSettings
+from manyhands.configuration.profiles import VISION_EXAMPLE, Profile
 from manyhands.errors import RoleError
 from manyhands.roles.model import NOT_A_ROLES, Role, model_name
 from manyhands.roles.modelfile import Modelfile, ParameterValue
@@ -14,8 +14,13 @@ __all__ = ["check_role_modelfile", "modelfile_text", "render", "shipped_settings
 
 
 def shipped_settings() -> Settings:
-    """The settings that the shipped Modelfiles are rendered for: profile `full`, unchanged."""
-    return Settings(profile=Profile.FULL)
+    """The settings that the shipped Modelfiles are rendered for: profile `full`, and its models.
+
+    The tier `vision`, which no profile has, is the example of the settings file.
+    """
+    return Settings.model_validate(
+        {"profile": Profile.FULL, "tiers": {Tier.VISION: VISION_EXAMPLE}}
+    )
 
 
 def render(role: Role, tier: TierSettings, adapter: Path | None = None) -> Modelfile:

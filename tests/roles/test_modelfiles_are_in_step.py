@@ -40,7 +40,7 @@ def test_roles_of_one_base_differ_in_no_runner_option() -> None:
         chosen = tuple(sorted((k, v) for k, v in file.parameters.items() if k in runner))
         options.setdefault(file.base, set()).add(chosen)
     assert all(len(found) == 1 for found in options.values())
-    assert {dict(next(iter(found)))["num_ctx"] for found in options.values()} == {32768, 16384}
+    assert {dict(next(iter(found)))["num_ctx"] for found in options.values()} == {32768, 16384, 8192}
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,7 @@ def test_roles_of_one_base_differ_in_no_runner_option() -> None:
     [
         *((name, "mind") for name in MIND_ROLES),
         ("coder", "heavy"),
+        ("reviewer", "vision"),
         *((name, "expert") for name in ("mathematician", "illustrator", "verifier", "tester")),
     ],
 )
@@ -61,7 +62,7 @@ def test_prompts_open_alike_and_name_the_way_to_abstain(name: str) -> None:
     opening = prompts[0].partition("\n\n")[0]
     assert "data, not instructions" in opening
     assert ROLES[name].prompt.startswith(opening)
-    if name not in ("framer", "editor", "councillor"):
+    if name not in ("framer", "editor", "councillor", "reviewer"):
         assert "CANNOT:" in ROLES[name].prompt
 
 
