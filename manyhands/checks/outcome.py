@@ -25,9 +25,11 @@ class CheckOutcome:
         evidence: JSON values: inputs, seed, method, counterexample.
         seconds: wall time.
         summary: one readable line.
+        picture: a figure that was drawn for the check, as a re-encoded PNG.
     """
 
     verdict: Verdict
     summary: str
     seconds: float = 0.0
     evidence: dict[str, Any] = field(default_factory=dict)
+    picture: bytes | None = field(default=None, repr=False, compare=False)

@@ -114,6 +114,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
                             {
                                 "name": check.name,
                                 "passed": check.passed,
+                                "kind": str(check.kind),
                                 "independent": check.independent,
                                 "evidence": check.evidence,
                                 "isolation": check.isolation,

@@ -162,6 +162,8 @@ def _lacks(tier: str, spec: TierSettings, info: ModelInfo) -> Iterator[tuple[Mar
         if "embedding" not in able:
             yield Mark.PROBLEM, "it cannot embed", f"set another model: tiers.{tier}.model"
         return
+    if tier == Tier.VISION and "vision" not in able:
+        yield Mark.PROBLEM, "it cannot see pictures", f"set another model: tiers.{tier}.model"
     if spec.think and "thinking" not in able:
         yield Mark.PROBLEM, "it cannot think", f"set tiers.{tier}.think = false"
     if tier == Tier.MIND and not spec.think and "thinking" in able:

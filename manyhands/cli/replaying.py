@@ -56,7 +56,7 @@ class Cassette:
     def reply(self, request: ScriptedRequest) -> Reply:
         """The recorded answer to this request, else a server fault."""
         told = [(str(message["role"]), str(message["content"])) for message in request.messages]
-        key = digest(told, request.format)
+        key = digest(told, request.format, [image.sha256 for image in request.images])
         answers = self._answers.get(key, [])
         if answers:
             said = answers[min(self._played[key], len(answers) - 1)]

@@ -261,7 +261,9 @@ def _with_vision(tiers: dict[str, Any]) -> dict[str, Any]:
     vision = tiers.get(Tier.VISION)
     if not isinstance(vision, dict) or not isinstance(vision.get("model"), str):
         return tiers
-    others = (spec for name, spec in tiers.items() if name != Tier.VISION and isinstance(spec, dict))
+    others = (
+        spec for name, spec in tiers.items() if name != Tier.VISION and isinstance(spec, dict)
+    )
     same = next((one for one in others if _names(one, vision["model"])), {})
     runner = {key: same[key] for key in _RUNNER if key in same}
     return {**tiers, Tier.VISION.value: {"num_ctx": VISION_WINDOW, **runner, **vision}}

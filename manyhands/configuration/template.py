@@ -65,7 +65,7 @@ def config_text(profile: Profile) -> str:
         lines += [f"# {key} = {_toml(value)}" for key, value in shown.items()]
         lines.append("")
     lines += [
-        "# A tier `vision` is off until it names a model that sees; what it says of a chart is told",
+        "# A tier `vision` is off until it names a model that sees; its opinion of a chart is told",
         "# beside the checks, and decides nothing:",
         f"#   [tiers.vision] model = {_toml(VISION_EXAMPLE['model'])}",
         "",

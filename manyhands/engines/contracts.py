@@ -154,7 +154,7 @@ class ModelInfo:
     """What the server knows of a model.
 
     Attributes:
-        capabilities: for example `completion`, `tools`, `thinking`, `embedding`.
+        capabilities: for example `completion`, `tools`, `thinking`, `vision`, `embedding`.
         modelfile: its text; the `FROM` line names the weights blob.
     """
 

@@ -93,10 +93,7 @@ def _message(message: Message) -> dict[str, Any]:
     if message.images:
         body["content"] = [
             {"type": "text", "text": message.content},
-            *(
-                {"type": "image_url", "image_url": {"url": _data_url(one)}}
-                for one in message.images
-            ),
+            *_pictures(message.images),
         ]
     if message.tool_calls:
         body["tool_calls"] = [

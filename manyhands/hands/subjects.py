@@ -102,6 +102,9 @@ async def judge_handed(request: VerifyRequest, desk: Desk, roles: Sequence[str])
         made = evidence_from(one.name, one.outcome, independent=one.decides, isolation=isolation)
         check = await rerunnable(desk, one.case["kind"], one.case, made)
         tell(one.name, one.outcome, check, decides=one.decides)
+        if one.outcome.picture is not None:
+            png = one.outcome.picture
+            draft.artifacts.append(await desk.keep(f"{desk.step}.png", "image/png", png))
     if request.claim != OWN_WORD and Verdict.REFUTED not in {verdict for verdict, _ in verdicts}:
         outcome, check = await _judge_claim(request, desk, roles, isolation, draft)
         tell(request.claim, outcome, check, decides=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import time
@@ -57,13 +58,20 @@ class Spoken:
 
 
 def digest_of(request: ChatRequest) -> str:
-    """SHA-256 over what a model is told and held to: equal calls have equal digests."""
-    return digest([(message.role, message.content) for message in request.messages], request.format)
+    """SHA-256 over what a model is told, shown and held to: equal calls have equal digests."""
+    shown = [
+        hashlib.sha256(base64.b64decode(image)).hexdigest()
+        for message in request.messages
+        for image in message.images
+    ]
+    told = [(message.role, message.content) for message in request.messages]
+    return digest(told, request.format, shown)
 
 
-def digest(messages: Sequence[tuple[str, str]], schema: Any) -> str:
-    """The same from the bare parts, as a server sees them."""
-    whole = json.dumps([messages, schema], sort_keys=True, ensure_ascii=False)
+def digest(messages: Sequence[tuple[str, str]], schema: Any, images: Sequence[str] = ()) -> str:
+    """The same from the bare parts, as a server sees them; of images their SHA-256."""
+    parts = [messages, schema, *([images] if images else [])]
+    whole = json.dumps(parts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(whole.encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
@@ -125,6 +133,12 @@ class Voice:
     def model_of(self, tier: str) -> str:
         return self._models.place(tier).model
 
+    def served_by(self, role_name: str) -> tuple[str, int]:
+        """The model that serves a role, and its window in tokens."""
+        role = self.role(role_name)
+        place = self._models.place(role.tier, role.adapter_model)
+        return place.model, place.num_ctx
+
     def room(self, role_name: str, tier: str = "") -> int:
         """Tokens that a prompt to this role may have: the window without the answer's share.
 
@@ -156,6 +170,7 @@ class Voice:
         tier: str = "",
         history: Sequence[Message] = (),
         schema: dict[str, Any] | None = None,
+        images: Sequence[bytes] = (),
         calm: bool = False,
         on_text: Callable[[str], Awaitable[None]] | None = None,
         on_anew: Callable[[], None] | None = None,
@@ -165,6 +180,7 @@ class Voice:
         Args:
             tier: serve it from another tier than the role's own.
             schema: JSON schema that the answer is held to by grammar.
+            images: PNG contents that go with the prompt.
             calm: the one retry: thinking off and temperature 0.
             on_text: receives the answer piece by piece.
             on_anew: told that the answer begins from its start again, on another host.
@@ -177,7 +193,7 @@ class Voice:
         role = self.role(role_name)
         await self._within_budget(step)
         place = self._models.place(tier or role.tier, role.adapter_model)
-        request = self._request(role, place, prompt, history, schema, calm=calm)
+        request = self._request(role, place, prompt, history, schema, images, calm=calm)
         expected = request.estimate_tokens or 0
         if expected > _SURELY_TOO_LONG * place.num_ctx:
             raise _overflow(role_name, place, f"needs about {expected} tokens", expected)
@@ -187,7 +203,8 @@ class Voice:
         )
         usage = reply.usage
         self._mind_the_count(role_name, place, expected, usage.prompt_tokens)
-        self._meter.learn(place.model, _texts(request.messages), usage.prompt_tokens)
+        if not images:  # a count with pictures in it says nothing of the words
+            self._meter.learn(place.model, _texts(request.messages), usage.prompt_tokens)
         spend = Spend(
             calls=1,
             prompt_tokens=usage.prompt_tokens,
@@ -262,6 +279,7 @@ class Voice:
         prompt: str,
         history: Sequence[Message],
         schema: dict[str, Any] | None,
+        images: Sequence[bytes],
         *,
         calm: bool,
     ) -> ChatRequest:
@@ -273,7 +291,11 @@ class Voice:
             Message(role="system", content=role.prompt),
             *examples,
             *history,
-            Message(role="user", content=redact(prompt)),
+            Message(
+                role="user",
+                content=redact(prompt),
+                images=tuple(base64.b64encode(one).decode("ascii") for one in images),
+            ),
         )
         return ChatRequest(
             model=place.model,

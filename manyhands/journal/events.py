@@ -123,6 +123,8 @@ class Generating(_Body):
 
 
 class CheckDone(_Body):
+    """`opinion`: it is what a model said of the work, which proves nothing."""
+
     kind: Literal["check_done"] = "check_done"
     step: str
     attempt: int
@@ -130,6 +132,7 @@ class CheckDone(_Body):
     passed: bool | None
     evidence: str
     seconds: float = 0.0
+    opinion: bool = False
 
 
 class AttemptDone(_Body):
@@ -224,6 +227,7 @@ class NoteReason(StrEnum):
     REPLAN = "replan"
     CONTRADICTION = "contradiction"
     REMOTE = "remote"
+    REVIEW = "review"
 
 
 class Note(_Body):

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from manyhands.errors import BudgetExceeded
 from manyhands.hands.contracts import Spend
 
-__all__ = ["SPARE", "Budget", "Purse"]
+__all__ = ["KEPT", "SPARE", "Budget", "Purse"]
 
 #: Work that makes a result surer is begun only while this share of every limit is left.
 SPARE = 0.5
+#: What such work must leave of every limit, by the most that it may cost.
+KEPT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,22 @@ class Purse:
         """The smallest share of a limit that is left, from 1 to 0."""
         return max(0.0, min(1 - used / allowed for _, used, allowed in self._limits()))
 
-    def _limits(self) -> Iterator[tuple[str, float, float]]:
+    def bears(self, more: Spend, seconds: float) -> bool:
+        """Whether enough of every limit is left, and would be after so much more."""
+        kept = min(
+            1 - used / allowed for _, used, allowed in self._limits(self.spent + more, seconds)
+        )
+        return self.left >= SPARE and kept >= KEPT
+
+    def _limits(
+        self, spent: Spend | None = None, seconds: float = 0.0
+    ) -> Iterator[tuple[str, float, float]]:
         """Each limit with what was used of it and what may be."""
-        yield "tokens", self.spent.prompt_tokens + self.spent.completion_tokens, self._budget.tokens
-        yield "seconds", self.seconds, self._budget.seconds
-        used_s = self.spent.model_s + self.spent.load_s
-        yield "gpu_seconds", used_s, self._budget.gpu_seconds
-        yield "loads", self.spent.loads, self._budget.loads
+        spent = self.spent if spent is None else spent
+        yield "tokens", spent.prompt_tokens + spent.completion_tokens, self._budget.tokens
+        yield "seconds", self.seconds + seconds, self._budget.seconds
+        yield "gpu_seconds", spent.model_s + spent.load_s, self._budget.gpu_seconds
+        yield "loads", spent.loads, self._budget.loads
 
     def charge(self, spend: Spend) -> None:
         """Add a cost; asked with nothing, it says whether another call may be made.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from manyhands.hands.contracts import HandResult
+from manyhands.hands.contracts import EvidenceKind, HandResult
 from manyhands.hands.shortening import BYTES_PER_TOKEN, shorten, within
 from manyhands.hands.tokens import expect_tokens
 
@@ -40,6 +40,8 @@ def condense(
 ) -> Condensed:
     """A note within `budget_tokens`: status and evidence whole, the value shortened.
 
+    A model's opinion is no evidence for the mind and stays out of what it reads.
+
     The head is never cut: a result whose evidence alone is over the budget keeps it all, and
     only the value is reduced to nothing.
 
@@ -49,7 +51,9 @@ def condense(
     """
     head = [f"step {step} ({result.hand}): {result.status}. {result.summary}"]
     head.extend(
-        f"  {_mark(check.passed)} {check.name}: {check.evidence}" for check in result.evidence
+        f"  {_mark(check.passed)} {check.name}: {check.evidence}"
+        for check in result.evidence
+        if check.kind is EvidenceKind.MACHINE
     )
     head.extend(f"  open: {point}" for point in result.open_points)
     top = "\n".join(head)

@@ -29,6 +29,7 @@ from manyhands.hands.contracts import (
 )
 from manyhands.hands.places import Planned
 from manyhands.hands.registry import HANDS
+from manyhands.hands.reviewing import REVIEWED
 from manyhands.hands.work import Begin, Desk
 from manyhands.journal.events import Condensed, Note, NoteReason, StepDone, StepStarted
 from manyhands.mind.answer import StepReport
@@ -36,6 +37,7 @@ from manyhands.mind.condense import Condensed as CondensedNote
 from manyhands.mind.condense import condense
 from manyhands.mind.frame import PlanStep, request_of
 from manyhands.mind.outside import call_outside
+from manyhands.mind.pictures import reviewed
 from manyhands.mind.revising import false_premises
 from manyhands.mind.tools import Toolbox
 from manyhands.schedule.model import Work
@@ -74,6 +76,7 @@ class Controller:
         self._done = frozenset(done or ())
         self._results: dict[str, HandResult] = dict(done or {})
         self._requests: dict[str, str] = {}
+        self._draws = False
         self.notes: dict[str, str] = {}
         #: step -> artifact with the whole value, where the note shows only a part of it
         self.handles: dict[str, str] = {}
@@ -139,6 +142,8 @@ class Controller:
         to_come = [(step.id, self._tier(step)) for step in steps if step.id not in self._results]
         if blind_tests and any(step.hand is HandName.CODE for step in steps):
             to_come.insert(0, ("blind tests", self._tester()))
+        if self._box.reviewer is not None and self._draws:
+            to_come.append((REVIEWED, self._box.reviewer.tier))
         if self._answers:
             to_come.append((_ANSWER, "mind"))
         calls: list[Planned] = []
@@ -152,6 +157,7 @@ class Controller:
         by_id = {step.id: step for step in steps}
         stop: BudgetExceeded | None = None
         in_order = [by_id[name] for name in order]
+        self._draws = any(step.hand is HandName.VISUALIZE for step in steps)
         try:
             await self._announce(in_order, blind_tests=True)
             await self._prepare(in_order)
@@ -172,6 +178,8 @@ class Controller:
                     hand=step.hand, status=Status.FAILED, summary=summary
                 )
             await self._report(step, self._results[name])
+        if stop is None:
+            await self._look(in_order)
         await self._announce(())
         return [
             StepReport(
@@ -183,6 +191,17 @@ class Controller:
             )
             for step in steps
         ]
+
+    async def _look(self, steps: Sequence[PlanStep]) -> None:
+        """Have all pictures looked at after the last step: the vision model is then loaded once.
+
+        The notes that the mind reads were written before, and stay as they are.
+        """
+        for step in steps:
+            result = await reviewed(self._box, step, self._results[step.id])
+            if result is not self._results[step.id]:
+                self._results[step.id] = result
+                await self._told(step.id, step.hand, result)
 
     async def _prepare(self, steps: Sequence[PlanStep]) -> None:
         """Have all blind tests written in one go: their model is then loaded once."""

@@ -31,7 +31,7 @@ from manyhands.mind.recorder import Recorder, accounted, surely_ended
 from manyhands.mind.remembering import Remembering
 from manyhands.mind.routes import Routes
 from manyhands.mind.run import Run
-from manyhands.mind.tools import Toolbox, remote_hands
+from manyhands.mind.tools import Toolbox, remote_hands, reviewer_of
 from manyhands.redaction import redact
 
 if TYPE_CHECKING:
@@ -361,8 +361,9 @@ class Mind:
                 await outside_tools(self.settings, self._folder, recorder.emit) if hands else None
             )
             theirs = outside.rules() if outside is not None else {}
+            voice = Voice(models, self.roles, recorder.emit, purse.charge, meter)
             toolbox = Toolbox(
-                voice=Voice(models, self.roles, recorder.emit, purse.charge, meter),
+                voice=voice,
                 bench=bench,
                 emit=recorder.emit,
                 keep=recorder.keep,
@@ -379,6 +380,7 @@ class Mind:
                 routes=Routes(self.settings, recorder.run_id, learns=not self.simulated),
                 escalate=self.settings.routing.escalate,
                 remote=remote_hands(self.settings),
+                reviewer=reviewer_of(self.settings, self.roles, voice, purse),
                 outside=outside,
                 charge=purse.charge,
                 spare=lambda: self.settings.hands.second_program and purse.left >= SPARE,

@@ -18,10 +18,10 @@ __all__ = ["only_play"]
 _LIMIT_S = 1.0
 
 
-async def only_play(settings: Settings) -> bool:
-    """Ask the mind's own host."""
-    tier = settings.tiers.get(Tier.MIND)
-    host = settings.hosts.get(tier.host) if tier is not None else None
+async def only_play(settings: Settings, tier: Tier = Tier.MIND) -> bool:
+    """Ask the tier's own host."""
+    spec = settings.tiers.get(tier)
+    host = settings.hosts.get(spec.host) if spec is not None else None
     if host is None or host.kind is not HostKind.OLLAMA:
         return False
     engine = OllamaEngine(host.url)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from manyhands.errors import BudgetExceeded, EngineError
-from manyhands.hands.contracts import HandName, HandResult, Status
+from manyhands.hands.contracts import EvidenceKind, HandName, HandResult, Status
 from manyhands.journal.events import AnswerDelta, Answered, Asked, Note, NoteReason
 from manyhands.mind.answer import Answer, Claim, EffectTold, StepReport, judge_answer, unwritten
 from manyhands.mind.budget import Purse
@@ -307,5 +307,6 @@ class Run:
 
 
 def _claim(report: StepReport) -> Claim:
-    evidence = "; ".join(check.evidence for check in report.result.evidence)
+    machine = (one for one in report.result.evidence if one.kind is EvidenceKind.MACHINE)
+    evidence = "; ".join(check.evidence for check in machine)
     return Claim(text=report.task, status=report.result.status, evidence=evidence)

@@ -29,7 +29,7 @@ from manyhands.mind.measures import kept_meter
 from manyhands.mind.mind import Mind
 from manyhands.mind.recorder import Recorder, accounted
 from manyhands.mind.routes import Routes
-from manyhands.mind.tools import Toolbox, remote_hands
+from manyhands.mind.tools import Toolbox, remote_hands, reviewer_of
 from manyhands.redaction import redact
 
 __all__ = ["plan_step", "work_one"]
@@ -116,8 +116,9 @@ async def _toolbox(
         Bench(mind.settings.sandbox.policy()) as bench,
     ):
         meter = stack.enter_context(kept_meter(mind.settings, learns=not mind.simulated))
+        voice = Voice(models, mind.roles, recorder.emit, purse.charge, meter)
         yield Toolbox(
-            voice=Voice(models, mind.roles, recorder.emit, purse.charge, meter),
+            voice=voice,
             bench=bench,
             emit=recorder.emit,
             keep=recorder.keep,
@@ -129,6 +130,7 @@ async def _toolbox(
             routes=None if mind.simulated else Routes(mind.settings, recorder.run_id),
             escalate=mind.settings.routing.escalate,
             remote=remote_hands(mind.settings),
+            reviewer=reviewer_of(mind.settings, mind.roles, voice, purse),
             charge=purse.charge,
             spare=lambda: mind.settings.hands.second_program and purse.left >= SPARE,
         )

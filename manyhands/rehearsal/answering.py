@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import json
 import math
 import random
@@ -10,9 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from manyhands.rehearsal.script import Reply, ScriptedRequest, pieces_of
+from manyhands.rehearsal.seeing import NotAPicture, image_tokens, images_in
 from manyhands.rehearsal.store import StoredModel
 
 __all__ = [
+    "UNREADABLE",
     "Refusal",
     "Spoken",
     "count_tokens",
@@ -85,11 +88,8 @@ def refusal_of(model: StoredModel, name: str, body: dict[str, Any]) -> Refusal |
         wanted = "float32" if option in _FLOATS else "integer"
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             return Refusal(500, f'option "{option}" must be of type {wanted}')
-    pictures = any(item.get("images") for item in body.get("messages") or [])
-    if pictures and "vision" not in model.base.capabilities:
-        hint = "if this is unexpected, you may need to provide the mmproj"
-        message = f"image input is not supported - hint: {hint}"
-        return Refusal(500, _inner(500, message, "server_error"))
+    if refused := _picture_refusal(model, body):
+        return refused
     schema = body.get("format")
     if isinstance(schema, dict) and schema.get("type", "object") not in _CONSTRAINED:
         message = (
@@ -103,6 +103,26 @@ def refusal_of(model: StoredModel, name: str, body: dict[str, Any]) -> Refusal |
 _LEVELS = ("low", "medium", "high", "max")
 
 
+def _picture_refusal(model: StoredModel, body: dict[str, Any]) -> Refusal | None:
+    """Base64 is read before the model is asked for, the picture itself by the model's process."""
+    unread = None
+    try:
+        pictures = images_in(body.get("messages") or [])
+    except binascii.Error:
+        return Refusal(400, "illegal base64 data at input byte 0")
+    except NotAPicture:
+        pictures, unread = (), _inner(400, UNREADABLE, "invalid_request_error")
+    if (pictures or unread) and "vision" not in model.base.capabilities:
+        hint = "if this is unexpected, you may need to provide the mmproj"
+        message = f"image input is not supported - hint: {hint}"
+        return Refusal(500, _inner(500, message, "server_error"))
+    return Refusal(400, unread) if unread else None
+
+
+#: llama-server's words for a picture that its decoder does not know.
+UNREADABLE = "Failed to load image or audio file"
+
+
 def fit_messages(
     model: StoredModel, body: dict[str, Any], num_ctx: int
 ) -> tuple[list[dict[str, Any]], int]:
@@ -113,7 +133,7 @@ def fit_messages(
     """
     messages = list(body.get("messages") or [])
     tools = json.dumps(body.get("tools")) if body.get("tools") else ""
-    tokens = count_tokens(prompt_of(model, messages)) + count_tokens(tools)
+    tokens = _prompt_tokens(model, messages, tools)
     while tokens > num_ctx:
         droppable = [at for at, item in enumerate(messages[:-1]) if item.get("role") != "system"]
         if body.get("truncate") is False or not droppable:
@@ -132,8 +152,12 @@ def fit_messages(
                 ),
             )
         del messages[droppable[0]]
-        tokens = count_tokens(prompt_of(model, messages)) + count_tokens(tools)
+        tokens = _prompt_tokens(model, messages, tools)
     return messages, tokens
+
+
+def _prompt_tokens(model: StoredModel, messages: list[dict[str, Any]], tools: str) -> int:
+    return count_tokens(prompt_of(model, messages)) + count_tokens(tools) + image_tokens(messages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ No runner is involved: what is rehearsed here is a server that never loads on re
 from __future__ import annotations
 
 import asyncio
+import binascii
 import json
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from manyhands.rehearsal.answering import (
+    UNREADABLE,
     Refusal,
     Spoken,
     count_tokens,
@@ -22,6 +24,7 @@ from manyhands.rehearsal.breaking import Dialect, break_it
 from manyhands.rehearsal.embedding import embed_text
 from manyhands.rehearsal.profile import Profile
 from manyhands.rehearsal.script import ScriptedRequest
+from manyhands.rehearsal.seeing import NotAPicture, image_tokens, plain_message
 from manyhands.rehearsal.store import Store, StoredModel
 from manyhands.web.listener import Connection
 
@@ -96,9 +99,10 @@ class Compatible:
 
     async def chat(self, body: dict[str, Any], connection: Connection, exchange: Exchange) -> None:
         model = self._wanted(body)
-        messages = list(body.get("messages") or [])
+        messages = [plain_message(one) for one in body.get("messages") or []]
         tools = json.dumps(body.get("tools")) if body.get("tools") else ""
         tokens = count_tokens(prompt_of(model, messages)) + count_tokens(tools)
+        tokens += _picture_tokens(model, messages)
         window = model.base.context_length
         if tokens > window:
             raise _too_long(window, tokens)
@@ -135,6 +139,17 @@ def _dimensions(model: StoredModel) -> int:
         message = "The model does not support Embeddings API"
         raise _refusal(400, message)
     return model.base.dimensions
+
+
+def _picture_tokens(model: StoredModel, messages: list[dict[str, Any]]) -> int:
+    """What the pictures count; refused, as vLLM does, where there are any and it cannot see."""
+    try:
+        tokens = image_tokens(messages)
+    except (binascii.Error, NotAPicture):
+        raise _refusal(400, UNREADABLE) from None
+    if tokens and "vision" not in model.base.capabilities:
+        raise _refusal(400, f"{model.name.removesuffix(':latest')} is not a multimodal model")
+    return tokens
 
 
 def _refusal(code: int, message: str, kind: str = "BadRequestError") -> Refusal:

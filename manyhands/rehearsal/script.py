@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from manyhands.rehearsal.seeing import SentImage, images_in
+
 __all__ = [
     "Fault",
     "Reply",
@@ -72,6 +74,11 @@ class ScriptedRequest:
     def last(self) -> str:
         """The text of the last message."""
         return str(self.messages[-1].get("content", "")) if self.messages else ""
+
+    @property
+    def images(self) -> tuple[SentImage, ...]:
+        """The pictures that came with the messages: how many, how large, their hashes."""
+        return images_in(self.messages)
 
     @property
     def system(self) -> str:

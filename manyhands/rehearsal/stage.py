@@ -35,11 +35,12 @@ def scripted_tiers(
     models = {}
     for name, tier in settings.tiers.items():
         embeds = name == "embed"
+        sees = ("vision",) if name == "vision" else ()
         models[tier.model] = ScriptedModel(
             name=tier.model,
             reply=reply,
             size=_SIZES.get(name, 1_000_000_000),
-            capabilities=("embedding",) if embeds else ("completion", "tools", "thinking"),
+            capabilities=("embedding",) if embeds else ("completion", "tools", "thinking", *sees),
             dimensions=_DIMENSIONS if embeds else 0,
         )
     with running_server(list(models.values()), profile) as server:

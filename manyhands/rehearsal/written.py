@@ -44,6 +44,7 @@ class _Rule(_Part):
     when: _Pattern = re.compile("")
     system: _Pattern = re.compile("")
     number: int | None = None
+    images: Annotated[int, Field(ge=0)] | None = None
     say: str = ""
     thinking: str = ""
     calls: tuple[_Call, ...] = ()
@@ -55,6 +56,7 @@ class _Rule(_Part):
     def meets(self, request: ScriptedRequest) -> bool:
         return (
             self.number in (None, request.number)
+            and self.images in (None, len(request.images))
             and bool(self.when.search(request.last))
             and bool(self.system.search(request.system))
         )

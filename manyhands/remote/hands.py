@@ -20,7 +20,14 @@ from pydantic import ValidationError
 from manyhands.checks.tables import Table, names_a_file, names_tables
 from manyhands.errors import EngineError
 from manyhands.hands.cases import Keep, cases_of, keep_case, tables_named
-from manyhands.hands.contracts import Artifact, Attempt, HandName, HandRequest, HandResult
+from manyhands.hands.contracts import (
+    Artifact,
+    Attempt,
+    EvidenceKind,
+    HandName,
+    HandRequest,
+    HandResult,
+)
 from manyhands.hands.places import Emit
 from manyhands.hands.work import Source
 from manyhands.journal.events import AttemptDone, AttemptStarted, CheckDone, Note, NoteReason
@@ -264,6 +271,7 @@ async def _tell(step: str, attempt: Attempt, emit: Emit) -> None:
                 passed=check.passed,
                 evidence=check.evidence,
                 seconds=check.seconds,
+                opinion=check.kind is EvidenceKind.OPINION,
             )
         )
     await emit(AttemptDone(step=step, attempt=attempt.model_dump(mode="json")))

@@ -34,7 +34,17 @@ from manyhands.journal.events import (
     StepStarted,
 )
 
-__all__ = ["Line", "Tone", "begins_anew", "counted", "line_of", "short", "title_of"]
+__all__ = [
+    "OPINION_MARK",
+    "Line",
+    "Tone",
+    "begins_anew",
+    "check_mark",
+    "counted",
+    "line_of",
+    "short",
+    "title_of",
+]
 
 
 class Tone(StrEnum):
@@ -57,6 +67,15 @@ class Line:
     mark: str
     text: str
     tone: Tone
+
+
+#: Before what a model said of the work; no mark of a check.
+OPINION_MARK = "○"
+
+
+def check_mark(passed: bool | None, *, opinion: bool = False) -> str:
+    """The mark before a piece of evidence: passed, failed, undecided, or an opinion."""
+    return OPINION_MARK if opinion else {True: "✓", False: "✗", None: "?"}[passed]
 
 
 _STATUS_TONE = {
@@ -115,8 +134,11 @@ def _later_line(body: Body) -> Line | None:
             speed = f", {body.tokens / body.seconds:.0f} tokens/s" if body.seconds > 0 else ""
             return Line(2, "…", f"{body.role} is {doing}: {body.tokens} tokens{speed}", Tone.LIVE)
         case CheckDone():
-            mark = {True: "✓", False: "✗", None: "?"}[body.passed]
+            if body.opinion:  # it comes after the step, which it therefore names
+                text = f"{body.step} · {body.name}: {short(body.evidence)}"
+                return Line(2, OPINION_MARK, text, Tone.QUIET)
             tone = {True: Tone.GOOD, False: Tone.BAD, None: Tone.OPEN}[body.passed]
+            mark = check_mark(body.passed)
             return Line(3, mark, f"{body.name}: {short(body.evidence)}", tone)
         case AttemptDone():
             return _attempt_line(body)

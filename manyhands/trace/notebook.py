@@ -8,8 +8,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from manyhands.hands.contracts import HandName
+from manyhands.hands.contracts import Evidence, EvidenceKind, HandName
 from manyhands.mind.answer import Answer, StepReport
+from manyhands.trace.lines import check_mark
 
 __all__ = ["notebook_of"]
 
@@ -74,11 +75,7 @@ def notebook_of(question: str, answer: Answer, fetch: Fetch, calls: dict[str, st
 
 def _step_cells(step: StepReport, fetch: Fetch, call: str) -> list[dict[str, Any]]:
     result = step.result
-    checks = "\n".join(
-        f"- {'✓' if check.passed else '✗' if check.passed is False else '?'} "
-        f"**{check.name}**: {' '.join(check.evidence.split())}"
-        for check in result.evidence
-    )
+    checks = "\n".join(map(_found, result.evidence))
     head = f"## {step.id} ({step.hand}): {result.status}\n\n{step.task}\n\n{checks}"
     cells = [_markdown(head)]
     programs = [item for item in result.artifacts if item.media_type == "text/x-python"]
@@ -94,6 +91,14 @@ def _step_cells(step: StepReport, fetch: Fetch, call: str) -> list[dict[str, Any
     elif step.hand is HandName.MATH and result.value:
         cells.append(_markdown(f"```\n{result.value}\n```"))
     return cells
+
+
+def _found(check: Evidence) -> str:
+    """A line of Markdown; an opinion, which a model wrote, is quoted so that it formats nothing."""
+    opinion = check.kind is EvidenceKind.OPINION
+    said = " ".join(check.evidence.split())
+    said = f"`{said.replace('`', chr(39))}`" if opinion else said
+    return f"- {check_mark(check.passed, opinion=opinion)} **{check.name}**: {said}"
 
 
 def _markdown(text: str) -> dict[str, Any]:

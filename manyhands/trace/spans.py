@@ -108,6 +108,8 @@ class SpanWriter:
                     "manyhands.tier": body.tier,
                 }
                 self._whole(run, body.step, f"chat {body.model}", at, body.seconds, attributes)
+            case CheckDone(opinion=True):
+                pass  # its model call has a span
             case CheckDone() as body:
                 attributes = {"manyhands.check": body.name, "manyhands.passed": str(body.passed)}
                 self._whole(run, body.step, f"check {body.name}", at, body.seconds, attributes)

@@ -18,9 +18,10 @@ from rich.table import Table
 from rich.text import Text
 
 from manyhands.clean import clean
+from manyhands.hands.contracts import EvidenceKind
 from manyhands.journal.events import AnswerDelta, Event, RunFinished
 from manyhands.mind.answer import Answer
-from manyhands.trace.lines import Line, Tone, begins_anew, line_of, short
+from manyhands.trace.lines import Line, Tone, begins_anew, check_mark, line_of, short
 
 __all__ = ["TerminalTrace", "plain", "print_answer", "still", "text_of"]
 
@@ -158,7 +159,7 @@ def print_answer(console: Console, answer: Answer) -> None:
     )
     for step in answer.steps:
         for check in step.result.evidence:
-            mark = {True: "✓", False: "✗", None: "?"}[check.passed]
+            mark = check_mark(check.passed, opinion=check.kind is EvidenceKind.OPINION)
             where = f" [{check.isolation}]" if check.isolation else ""
             told = clean(f"{step.id} · {check.name}: {short(check.evidence, 160)}{where}")
             console.print(text_of(Line(1, mark, told, Tone.PLAIN)))

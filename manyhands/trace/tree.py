@@ -33,7 +33,7 @@ from manyhands.journal.events import (
     StepDone,
     StepStarted,
 )
-from manyhands.trace.lines import begins_anew, line_of, title_of
+from manyhands.trace.lines import begins_anew, check_mark, line_of, title_of
 
 __all__ = ["Badge", "StepNode", "Tree", "TreeState", "grow", "text_of", "tree_of"]
 
@@ -52,11 +52,12 @@ class TreeState(StrEnum):
 
 @dataclass(slots=True)
 class Badge:
-    """What one check of the last attempt found."""
+    """What one check of the last attempt found; an `opinion` is a model's, and proves nothing."""
 
     name: str
     passed: bool | None
     evidence: str
+    opinion: bool = False
 
 
 @dataclass(slots=True)
@@ -191,8 +192,8 @@ def _step(tree: Tree, event: Event) -> None:
             node.why, node.badges, node.doing = body.why, [], "begins"
         case CheckDone() as body:
             node = tree.step(body.step)
-            node.badges.append(Badge(body.name, body.passed, body.evidence))
-            node.doing = "is checked"
+            node.badges.append(Badge(body.name, body.passed, body.evidence, body.opinion))
+            node.doing = "" if body.opinion else "is checked"
         case AttemptDone() as body:
             node = tree.step(body.step)
             node.doing = ""
@@ -242,9 +243,6 @@ def _tokens(spend: object) -> int:
     return int(sum(_number(counts.get(key)) for key in ("prompt_tokens", "completion_tokens")))
 
 
-_MARKS = {True: "✓", False: "✗", None: "?"}
-
-
 def text_of(tree: Tree) -> str:
     """The same tree as plain text, for terminals, files and readers without a panel."""
     said = " (scripted models)" if tree.simulated else ""
@@ -256,7 +254,8 @@ def text_of(tree: Tree) -> str:
         if node.doing:
             lines.append(f"    … {node.doing}")
         lines.extend(
-            f"    {_MARKS[badge.passed]} {badge.name}: {_flat(badge.evidence)}"
+            f"    {check_mark(badge.passed, opinion=badge.opinion)} {badge.name}: "
+            f"{_flat(badge.evidence)}"
             for badge in node.badges
         )
     lines.extend(f"  ! {_flat(note)}" for note in tree.notes)

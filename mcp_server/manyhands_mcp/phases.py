@@ -39,6 +39,8 @@ def phase_of(body: Body) -> str:
         case AttemptStarted(number=number, role=role, model=model):
             again = f", attempt {number}" if number > 1 else ""
             return f"{role} on {model}{again}"
+        case CheckDone(opinion=True):
+            return "a model has looked at the picture"
         case CheckDone(name=name, passed=passed):
             said = {True: "passed", False: "failed", None: "undecided"}[passed]
             return f"check {name}: {said}"

@@ -11,7 +11,7 @@ from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, 
 from pydantic import BaseModel, ConfigDict, Field
 
 from manyhands.clean import clean
-from manyhands.hands.contracts import Artifact, Evidence, HandName, HandResult
+from manyhands.hands.contracts import Artifact, Evidence, EvidenceKind, HandName, HandResult
 from manyhands.jobs.records import JobRecord, JobState, QuestionKind
 from manyhands.journal.private import make_private_folder, new_private_file
 from manyhands.mind.answer import Answer
@@ -118,6 +118,8 @@ def of_answer(answer: Answer) -> Outcome:
 
 
 def _line(check: Evidence) -> str:
+    if check.kind is EvidenceKind.OPINION:
+        return f"{check.name} (no check): {check.evidence}"
     said = {True: "passed", False: "failed", None: "undecided"}[check.passed]
     kind = "" if check.independent else ", not independent"
     where = f", isolation {check.isolation}" if check.isolation else ""

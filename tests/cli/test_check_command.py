@@ -10,14 +10,22 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from manyhands.checks.outcome import CheckOutcome, Verdict
+from manyhands.checks.subject import Criterion
 from manyhands.cli.demo_models import DATA, QUESTION, say
 from manyhands.cli.main import cli
 from manyhands.data_files import data_path
 from manyhands.errors import InputError
+from manyhands.hands.contracts import HandResult
+from manyhands.journal.events import Event, Note, StepDone
+from manyhands.journal.store import Journal
+from manyhands.mind.checked import journal_check
 from manyhands.mind.mind import Mind
+from manyhands.rehearsal.script import ScriptedModel, ScriptedRequest
+from manyhands.rehearsal.server import running_server
 from manyhands.rehearsal.stage import scripted_tiers
 from manyhands.roles.loader import load_roles
-from manyhands.settings import Settings
+from manyhands.settings import HostSettings, Settings
 
 ROLES = load_roles()
 PROMPTS = {name: role.prompt for name, role in ROLES.items()}
@@ -171,3 +179,67 @@ def test_no_exported_file_takes_the_place_of_another(
     folder = tmp_path / "files"
     assert run("runs", "export", answer.run_id, "--artifacts", str(folder)).exit_code == 0
     assert {path.read_bytes() for path in folder.iterdir()} == contents
+
+
+FIGURE = {
+    "kind": "figure",
+    "data": "region,units\nNorth,3\nSouth,5\nNorth,4\n",
+    "code": "import pandas as pd\nimport matplotlib.pyplot as plt\n"
+    "s = pd.read_csv('data.csv').groupby('region')['units'].mean()\n"
+    "fig, ax = plt.subplots()\nax.bar(s.index, s.values)\n",
+    "expect": {"chart": "bar", "x": "region", "y": "units", "agg": "sum"},
+}
+
+
+def test_a_figure_is_shown_to_the_vision_model_and_the_checks_alone_decide(
+    tmp_path: Path, run: Callable[..., Result], settings_in: Callable[[Path], Settings]
+) -> None:
+    seen: list[ScriptedRequest] = []
+
+    def reply(request: ScriptedRequest) -> str:
+        seen.append(request)
+        return json.dumps({"sees": "Two bars.", "verdict": "ok", "problems": []})
+
+    (tmp_path / "case.json").write_text(json.dumps(FIGURE))
+    with running_server([ScriptedModel("eye", reply, capabilities=("completion", "vision"))]) as at:
+        (tmp_path / "settings.toml").write_text(
+            f'[hosts.local]\nurl = "{at.url}"\n[tiers.vision]\nmodel = "eye"\n'
+        )
+        done = run("check", "file", str(tmp_path / "case.json"))
+    assert done.exit_code == 1, done.output  # the mean where the sum was wanted
+    lines = done.output.splitlines()
+    assert "reviewed: eye, an opinion: finds nothing wrong with it (sees: Two bars.)" in lines
+    assert lines[-1] == "refuted as a whole"
+    (request,) = seen
+    with Journal.open(tmp_path / "journal.db") as journal:
+        (told,) = journal.runs(limit=1)
+        events = journal.events(told.id)
+    (step,) = [event.body for event in events if isinstance(event.body, StepDone)]
+    (attempt,) = HandResult.model_validate(step.result).attempts
+    assert [check.kind for check in attempt.checks] == ["machine", "opinion"]
+    (picture,) = attempt.artifacts
+    assert picture.id == f"sha256:{request.images[0].sha256}"
+    assert '"agg": "sum"' in request.last
+
+
+@pytest.mark.anyio
+async def test_a_check_is_kept_without_an_opinion_where_nobody_answers(
+    tmp_path: Path, settings_in: Callable[[Path], Settings]
+) -> None:
+    with running_server([ScriptedModel("eye")]) as gone:
+        url = gone.url
+    settings = settings_in(tmp_path)
+    local, mind = HostSettings(url=url), settings.tiers["mind"]
+    settings = settings.model_copy(
+        update={"hosts": {"local": local}, "tiers": {**settings.tiers, "vision": mind}}
+    )
+    drawn = CheckOutcome(Verdict.REFUTED, "the bars are too high", picture=b"\x89PNG")
+    events: list[Event] = []
+    found = [Criterion("the figure case", drawn, FIGURE, decides=True)]
+    kept = await journal_check(settings, "check a figure", None, found, "test", events.append)
+    assert kept.reruns[0].startswith("sha256:")
+    assert kept.opinion is None
+    (note,) = [event.body for event in events if isinstance(event.body, Note)]
+    assert note.text.startswith("no opinion of the picture: ")
+    (done,) = [event.body for event in events if isinstance(event.body, StepDone)]
+    assert done.status == "refuted"

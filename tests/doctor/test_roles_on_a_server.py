@@ -225,6 +225,29 @@ async def test_doctor_compares_what_the_mind_can_do(
     assert model["mark"] == mark
 
 
+@pytest.mark.parametrize(
+    ("able", "mark", "said"),
+    [
+        (("completion", "vision"), "ok", "tier vision: sees (completion, vision)"),
+        (("completion",), "problem", "it cannot see pictures"),
+    ],
+)
+async def test_doctor_says_whether_the_vision_model_sees(
+    home: Path, server: RehearsalServer, able: tuple[str, ...], mark: str, said: str
+) -> None:
+    models = [*(ScriptedModel(name) for name in MODELS), ScriptedModel("sees", capabilities=able)]
+    async with RehearsalServer(models=[*models, EMBEDDER]) as other:
+        text = (home / "config.toml").read_text().replace(server.url, other.url)
+        (home / "config.toml").write_text(f'{text}[tiers.vision]\nmodel = "sees"\n')
+        done = await run(doctor, "--json")
+        findings = json.loads(done.stdout)["findings"]
+        (model,) = [one for one in findings if one["text"].startswith("tier vision")]
+        assert (model["mark"], said in model["text"]) == (mark, True)
+        assert model["next"] == ("" if mark == "ok" else "set another model: tiers.vision.model")
+        (roles_,) = [one for one in findings if "not built: " in one["text"]]
+        assert "reviewer" in roles_["text"]
+
+
 async def test_doctor_tells_a_window_longer_than_the_model(home: Path) -> None:
     models = [ScriptedModel("qwen3:1.7b", context_length=4096), ScriptedModel("qwen3:4b")]
     async with RehearsalServer(models=[*models, EMBEDDER]) as other:

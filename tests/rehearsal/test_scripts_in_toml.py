@@ -103,6 +103,23 @@ async def test_the_first_rule_that_fits_answers(script: Script) -> None:
     ]
 
 
+@pytest.mark.anyio
+async def test_a_rule_may_ask_for_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "play.toml"
+    path.write_text(
+        '[[model]]\nname = "qwen3:30b-a3b"\ncapabilities = ["completion", "vision"]\n'
+        '[[model.reply]]\nimages = 1\nsay = "A chart."\n[[model.reply]]\nsay = "No picture."\n'
+    )
+    script = read_script(path)
+    async with RehearsalServer(script.models, script.machine) as server:
+        engine = OllamaEngine(server.url)
+        without = await engine.chat(asked("Look."))
+        shown = Message(role="user", content="Look.", images=("/9j/AAAA",))
+        one = await engine.chat(ChatRequest("qwen3:30b-a3b", (shown,), num_ctx=4096))
+        await engine.aclose()
+    assert (without.content, one.content) == ("No picture.", "A chart.")
+
+
 def test_without_a_machine_nothing_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "play.toml"
     path.write_text('[[model]]\nname = "m"\n')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import threading
@@ -29,12 +30,15 @@ def play(request: ScriptedRequest) -> Reply | str:
         return Reply("Forty two.", thinking="Six times seven.")
     if "call" in request.last:
         return Reply("Let me see.", tool_calls=(CALL,))
+    if request.images:
+        return "; ".join(f"{one.width}x{one.height} {one.sha256}" for one in request.images)
     return f"{request.system or 'no system'}; {request.number}; {request.last}"
 
 
 MODELS = [
     ScriptedModel("m", play),
     ScriptedModel("plain", play, capabilities=("completion",)),
+    ScriptedModel("eye", play, capabilities=("completion", "vision")),
     ScriptedModel("emb", capabilities=("embedding",), dimensions=16),
 ]
 
@@ -112,6 +116,56 @@ async def test_the_token_limit_cuts_the_answer_and_says_so(client: httpx.AsyncCl
     cut = await said(client, "one two three four five", options={"num_predict": 2})
     assert cut["done_reason"] == "length"
     assert cut["eval_count"] == 3
+
+
+#: A white picture of 60 by 20 pixels, of the size that is read from its head.
+PICTURE = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (60).to_bytes(4) + (20).to_bytes(4)
+
+
+def in_parts(*urls: str) -> list[dict[str, Any]]:
+    images = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return [{"type": "text", "text": "Look."}, *images]
+
+
+async def test_a_script_is_shown_the_pictures_whichever_way_they_are_sent(
+    client: httpx.AsyncClient,
+) -> None:
+    encoded = base64.b64encode(PICTURE).decode()
+    told = f"60x20 {hashlib.sha256(PICTURE).hexdigest()}"
+    shown = {"role": "user", "content": "Look.", "images": [encoded, encoded]}
+    bare = await said(client, "Look.", model="eye")
+    native = await said(client, "", model="eye", messages=[shown])
+    assert native["message"]["content"] == f"{told}; {told}"
+    assert native["prompt_eval_count"] - bare["prompt_eval_count"] == 2 * 3  # 28 x 28 pixels each
+    content = in_parts(f"data:image/png;base64,{encoded}")
+    body = {"model": "eye", "messages": [{"role": "user", "content": content}]}
+    answer = await client.post("/v1/chat/completions", json=body)
+    pieces = [json.loads(line[6:]) for line in answer.text.split("\n\n")[:-2]]
+    deltas = [one["choices"][0]["delta"].get("content", "") for one in pieces if one["choices"]]
+    assert "".join(deltas) == told
+
+
+@pytest.mark.parametrize(
+    ("model", "image", "status", "why"),
+    [
+        ("eye", "no base64!", 400, "illegal base64 data"),
+        ("eye", base64.b64encode(b"RIFF....WEBP").decode(), 400, "Failed to load image"),
+        ("plain", base64.b64encode(PICTURE).decode(), 500, "image input is not supported"),
+    ],
+)
+async def test_a_picture_that_cannot_be_seen_is_refused(
+    client: httpx.AsyncClient, model: str, image: str, status: int, why: str
+) -> None:
+    shown = {"role": "user", "content": "Look.", "images": [image]}
+    refused = await client.post("/api/chat", json=chat("", model=model, messages=[shown]))
+    assert refused.status_code == status
+    assert why in refused.json()["error"]
+    content = in_parts(f"data:image/png;base64,{image}")
+    body = {"model": model, "messages": [{"role": "user", "content": content}]}
+    compatible = await client.post("/v1/chat/completions", json=body)
+    assert compatible.status_code == 400
+    said_there = "is not a multimodal model" if model == "plain" else "Failed to load image"
+    assert said_there in compatible.json()["error"]["message"]
 
 
 async def test_without_truncate_false_the_oldest_messages_go_in_silence(

@@ -40,7 +40,11 @@ def test_roles_of_one_base_differ_in_no_runner_option() -> None:
         chosen = tuple(sorted((k, v) for k, v in file.parameters.items() if k in runner))
         options.setdefault(file.base, set()).add(chosen)
     assert all(len(found) == 1 for found in options.values())
-    assert {dict(next(iter(found)))["num_ctx"] for found in options.values()} == {32768, 16384, 8192}
+    assert {dict(next(iter(found)))["num_ctx"] for found in options.values()} == {
+        32768,
+        16384,
+        8192,
+    }
 
 
 @pytest.mark.parametrize(

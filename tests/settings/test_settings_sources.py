@@ -130,3 +130,24 @@ def test_a_host_can_be_added_by_variables_alone(tmp_path: Path) -> None:
     )
     assert settings.hosts[settings.tiers["heavy"].host].url == "http://gpu:11434"
     assert settings.tiers["mind"].host == "local"
+
+
+def test_a_vision_model_is_off_until_one_variable_names_it(tmp_path: Path) -> None:
+    path = written(tmp_path, "")
+    assert "vision" not in load_settings(path, {}).tiers
+    loaded = load_with_origins(path, {"MANYHANDS_TIERS__VISION__MODEL": "qwen2.5vl:7b"})
+    vision = loaded.settings.tiers["vision"]
+    assert (vision.model, vision.num_ctx, vision.hosts) == ("qwen2.5vl:7b", 8192, ("local",))
+    assert loaded.origins["tiers.vision.model"] == "MANYHANDS_TIERS__VISION__MODEL"
+    assert loaded.origins["tiers.vision.num_ctx"] == "default"
+
+
+def test_a_mind_that_sees_is_its_own_vision_model_and_is_not_loaded_twice(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        '[tiers.mind]\nmodel = "gemma3:27b"\nnum_ctx = 16384\nnum_gpu = 40\n'
+        '[tiers.vision]\nmodel = "gemma3:27b"\n',
+    )
+    tiers = load_settings(path, {}).tiers
+    assert tiers["vision"].runner_options() == tiers["mind"].runner_options()
+    assert tiers["vision"].num_ctx == 16384

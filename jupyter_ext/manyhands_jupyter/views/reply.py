@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from manyhands.hands.contracts import HandName, Status
+from manyhands.hands.contracts import EvidenceKind, HandName, Status
+from manyhands.trace.lines import check_mark
 from manyhands.trace.tree import Tree, text_of
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Reply", "answer_lines"]
 
-_MARKS = {True: "✓", False: "✗", None: "?"}
 _BADGES = {Status.VERIFIED: "✓", Status.REFUTED: "✗"}
 
 
@@ -133,4 +133,5 @@ def answer_lines(reply: Reply) -> list[str]:
 
 
 def _check(check: Evidence, where: str) -> str:
-    return f"  {_MARKS[check.passed]} {where}{check.name}: {' '.join(check.evidence.split())[:160]}"
+    mark = check_mark(check.passed, opinion=check.kind is EvidenceKind.OPINION)
+    return f"  {mark} {where}{check.name}: {' '.join(check.evidence.split())[:160]}"

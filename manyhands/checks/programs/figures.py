@@ -25,10 +25,18 @@ from manyhands.checks.sandbox.contracts import (
     SandboxResult,
     SandboxRun,
 )
+from manyhands.checks.sandbox.png import png_size
 from manyhands.checks.tables import Table
 from manyhands.errors import InputError, fault_in
 
-__all__ = ["FigureRun", "check_figure", "clean_png", "place_data", "run_figure"]
+__all__ = [
+    "FigureRun",
+    "check_figure",
+    "clean_png",
+    "place_data",
+    "run_figure",
+    "within_pixels",
+]
 
 _DATA = "data.csv"
 #: What Python or matplotlib would load by its name: no table is put there under such a one.
@@ -98,6 +106,18 @@ async def _run(
 async def clean_png(png: bytes, policy: SandboxPolicy | None = None) -> bytes | None:
     """Decode and encode a PNG again, in the sandbox; None when it is none."""
     return (await _trusted({"png": "in.png"}, {"in.png": png}, {}, policy)).files.get("clean.png")
+
+
+async def within_pixels(png: bytes, most: int, policy: SandboxPolicy | None = None) -> bytes | None:
+    """The picture with at most so many pixels: as it is, or made smaller in the sandbox.
+
+    None when it is no PNG.
+    """
+    size = png_size(png)
+    if size is None or size[0] * size[1] <= most:
+        return png if size else None
+    job = {"png": "in.png", "pixels": most}
+    return (await _trusted(job, {"in.png": png}, {}, policy)).files.get("clean.png")
 
 
 async def _trusted(

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
@@ -167,10 +168,11 @@ async def _figure(case: Mapping[str, Any], policy: SandboxPolicy | None = None) 
     if not isinstance(expect, dict) or "chart" not in expect:
         raise InputError("'expect' states no chart.", hint="Give {chart, x, y, agg, …}.")
     if case.get("spec") is not None:
-        return (await check_spec(case["spec"], _table(case, "data"), expect, policy))[0]
-    code = program_text(_text(case, "code"))
-    found = await check_figure(code, _table(case, "data"), expect, policy)
-    return found[0]
+        found, png = await check_spec(case["spec"], _table(case, "data"), expect, policy)
+    else:
+        code = program_text(_text(case, "code"))
+        found, png, _ = await check_figure(code, _table(case, "data"), expect, policy)
+    return replace(found, picture=png)
 
 
 async def _table_claim(

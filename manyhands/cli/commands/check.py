@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from manyhands.checks.outcome import CheckOutcome
     from manyhands.checks.subject import Criterion
     from manyhands.checks.tables import Table
+    from manyhands.journal.events import Event
+    from manyhands.mind.checked import Kept
     from manyhands.settings import Settings
 
 __all__ = ["command"]
@@ -78,6 +80,9 @@ def file_command(
 ) -> None:
     """Check a file, a notebook's cell, or an artifact of a former run (its id), without a model.
 
+    Where a vision model is set up, and the check is kept, it is shown the figure of a `figure`
+    case; its opinion is told as `reviewed` and has no part in the verdict.
+
     Its text is looked through; its functions must do what their docstrings' examples say; a
     `claim(df)` must hold of --data; a program without either must run to its end. What was found
     is kept in the journal with the subject as it is, each criterion with an id for `manyhands check
@@ -94,7 +99,9 @@ def file_command(
     found = anyio.run(judge_subject, text, table, settings.sandbox.policy())
     about = f"check {'standard input' if subject == '-' else subject}"
     about += f", cell {cell}" if cell else ""
-    reruns = [""] * len(found) if no_journal else _kept(settings, about, table, found)
+    kept = None if no_journal else _kept(settings, about, table, found)
+    reruns = [""] * len(found) if kept is None else kept.reruns
+    opinion = kept.opinion if kept is not None else None
     verdict = overall(found)
     if as_json:
         told = [
@@ -108,7 +115,8 @@ def file_command(
             }
             for one, rerun_id in zip(found, reruns, strict=True)
         ]
-        shown = {"verdict": str(verdict), "criteria": told}
+        reviewed = dict(opinion.detail) if opinion is not None else None
+        shown = {"verdict": str(verdict), "criteria": told, "reviewed": reviewed}
         written = json.dumps(shown, ensure_ascii=False, indent=2, default=str)
         # A file name that is no UTF-8 becomes the JSON escapes of its surrogates.
         click.echo(written.encode("utf-8", "backslashreplace").decode())
@@ -119,6 +127,9 @@ def file_command(
                 click.echo(f"  counterexample: {one.outcome.evidence['counterexample']}")
             if rerun_id:
                 click.echo(f"  again: manyhands check rerun {rerun_id}")
+        if kept is not None and opinion is not None:
+            plays = " (a scripted model)" if kept.simulated else ""
+            click.echo(f"{opinion.name}: {opinion.evidence}{plays}")
         click.echo(f"{verdict} as a whole")
     sys.exit(_EXIT[str(verdict)])
 
@@ -140,19 +151,24 @@ def _table(path: Path, program: str, settings: Settings) -> Table:
 
 def _kept(
     settings: Settings, about: str, table: Table | None, found: Sequence[Criterion]
-) -> list[str]:
-    """The ids that rerun each criterion; empty where the journal cannot be written, and that is
-    told: what was found is not lost with it."""
+) -> Kept | None:
+    """What the journal has of it; None where it cannot be written, and that is told: what was
+    found is not lost with it."""
     import anyio
 
     from manyhands.errors import StorageError
+    from manyhands.journal.events import Note
     from manyhands.mind.checked import journal_check
 
+    def show(event: Event) -> None:
+        if isinstance(event.body, Note):
+            click.echo(f"{event.body.reason}: {event.body.text}", err=True)
+
     try:
-        return anyio.run(journal_check, settings, about, table, found, "cli")
+        return anyio.run(journal_check, settings, about, table, found, "cli", show)
     except StorageError as error:
         click.echo(f"Not kept in the journal. {error}", err=True)
-        return [""] * len(found)
+        return None
 
 
 def _subject(name: str, cell: int) -> str:

@@ -3,6 +3,7 @@ import { makeProposals } from './proposals.js';
 import { makeRating } from './rating.js';
 
 const MARKS = { true: '✓', false: '✗', null: '?' };
+const OPINION = '○';
 const NOTHING = ['failed', 'cannot'];
 const OVER = ['answered', 'asked', 'failed', 'stopped', 'cut'];
 
@@ -25,9 +26,10 @@ export function makeTrace({ React, request, address, bridge }) {
   const Badge = ({ badge }) =>
     h(
       'li',
-      { className: `mh-badge mh-passed-${badge.passed}` },
-      h('span', { 'aria-hidden': true }, MARKS[badge.passed]),
-      h('span', { className: 'mh-hidden' }, { true: 'passed: ', false: 'failed: ', null: 'open: ' }[badge.passed]),
+      { className: `mh-badge mh-passed-${badge.opinion ? 'opinion' : badge.passed}` },
+      h('span', { 'aria-hidden': true }, badge.opinion ? OPINION : MARKS[badge.passed]),
+      h('span', { className: 'mh-hidden' },
+        badge.opinion ? 'no check: ' : { true: 'passed: ', false: 'failed: ', null: 'open: ' }[badge.passed]),
       h('b', null, badge.name),
       badge.evidence ? `: ${badge.evidence}` : badge.passed ? '' : ': no reason was given'
     );
@@ -89,7 +91,7 @@ export function makeTrace({ React, request, address, bridge }) {
       h('img', { src: address(`artifacts/${picture.id}`), alt: `Picture ${picture.name}`, loading: 'lazy' }));
 
   const Head = ({ told }) => {
-    const checks = told.steps.reduce((sum, step) => sum + step.badges.length, 0);
+    const checks = told.steps.reduce((sum, step) => sum + step.badges.filter(badge => !badge.opinion).length, 0);
     const count = (number, one) => (number ? `${number} ${one}${number === 1 ? '' : 's'}` : '');
     return h(
       'summary',

@@ -18,6 +18,12 @@ function cost(node) {
   return parts.join(' · ');
 }
 
+/** Mark, tone and word of a badge; what a model said of the work is no check, and looks like none. */
+function look(badge) {
+  if (badge.opinion) return { mark: '○', tone: 'mh-quiet', said: 'by a model, no check' };
+  return { mark: MARKS[badge.passed], tone: TONES[badge.passed], said: SAID[badge.passed] };
+}
+
 /** What a check found is behind its badge, and shown at once unless it passed; `turned` holds the
  * keys of those that a person has turned over. */
 function drawBadges(step, turned) {
@@ -27,12 +33,13 @@ function drawBadges(step, turned) {
     const key = `${step.id} ${at} ${badge.name}`;
     const line = make('div', 'mh-found', badge.evidence || 'No reason was given.');
     line.hidden = badge.passed === true ? !turned.has(key) : turned.has(key);
-    const node = button(`${MARKS[badge.passed]} ${badge.name}`, () => {
+    const { mark, tone, said } = look(badge);
+    const node = button(`${mark} ${badge.name}`, () => {
       line.hidden = !line.hidden;
       node.setAttribute('aria-expanded', String(!line.hidden));
       turned[turned.has(key) ? 'delete' : 'add'](key);
-    }, `${badge.name} ${SAID[badge.passed]}: show what was found`, key);
-    node.className = `mh-check ${TONES[badge.passed]}`;
+    }, `${badge.name} ${said}: show what was found`, key);
+    node.className = `mh-check ${tone}`;
     node.setAttribute('aria-expanded', String(!line.hidden));
     node.title = badge.evidence;
     row.append(node);

@@ -1,8 +1,8 @@
 # mypy: disable-error-code="import-not-found,import-untyped,var-annotated,arg-type,unused-ignore"
 """Recomputes from the source data what a chart has to show, and re-encodes a PNG.
 
-Reads expect_job.json {data?, expect?, png?}; writes expect.json and clean.png. It runs in a
-sandbox of its own: no line of the plotting program is there.
+Reads expect_job.json {data?, expect?, png?, pixels?}; writes expect.json and clean.png. It runs
+in a sandbox of its own: no line of the plotting program is there.
 """
 
 from __future__ import annotations
@@ -195,6 +195,10 @@ def main() -> None:
             # Pixels only: text chunks, profiles and whatever follows the image stay behind.
             copy = Image.new("RGBA", image.size)
             copy.paste(image.convert("RGBA"))
+            if job.get("pixels"):
+                shrink = math.sqrt(job["pixels"] / (copy.width * copy.height))
+                width, height = (max(1, int(side * shrink)) for side in copy.size)
+                copy = copy.resize((width, height), Image.Resampling.LANCZOS)
             copy.save("clean.png")
     with open("expect.json", "w") as file:  # noqa: PTH123
         json.dump(out, file)
