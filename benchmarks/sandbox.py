@@ -6,7 +6,7 @@
 All figures of one call come from one process on one machine, in turns: round by round every way
 runs once, so that a busy machine is busy for all of them. Warm ways have numpy, pandas and
 matplotlib loaded. `back to back` starts the next program at once, `at leisure` when the pool has
-filled up again, as with a person who types.
+filled up again, as with a person who types. Where podman works, `cold in a container` is beside it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ from manyhands.checks.sandbox import (
     hands_python,
     run,
 )
+from manyhands.errors import NoIsolation
 
 PASS = SandboxRun(code="pass")
+CONTAINER = SandboxPolicy(backend="podman")
 GOALS = {
     "cold, over python -c pass": 20.0,
     "single-use, at leisure": 2.0,
@@ -49,8 +51,17 @@ def processor_ms() -> float:
     return 1e3 * (own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime)
 
 
+async def works(policy: SandboxPolicy) -> bool:
+    try:
+        await best(policy)
+    except NoIsolation:
+        return False
+    return True
+
+
 async def speed(rounds: int, policy: SandboxPolicy) -> dict[str, dict[str, float]]:
     """Milliseconds per way: p50 and p95."""
+    containers = await works(CONTAINER)
     python = str(hands_python())
     taken: dict[str, list[float]] = {}
 
@@ -76,6 +87,10 @@ async def speed(rounds: int, policy: SandboxPolicy) -> dict[str, dict[str, float
             cold = note("cold", started)
             taken.setdefault("cold, processor", []).append(processor_ms() - used)
             taken.setdefault("cold, over python -c pass", []).append(cold - bare)
+            if containers:
+                started = time.perf_counter()
+                await run(PASS, CONTAINER)
+                note("cold in a container", started)
             await anyio.sleep(0.1)
             started = time.perf_counter()
             await server.run(PASS)

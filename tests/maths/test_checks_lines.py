@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
 
-def _ask(lines: list[bytes]) -> tuple[list[dict[str, object]], subprocess.CompletedProcess[bytes]]:
+def _ask(
+    lines: list[bytes], **env: str
+) -> tuple[list[dict[str, object]], subprocess.CompletedProcess[bytes]]:
     done = subprocess.run(
         [sys.executable, "-m", "manyhands.checks"],
         input=b"\n".join(lines),
         capture_output=True,
         timeout=120,
         check=False,
+        env={**os.environ, **env},
     )
     return [json.loads(line) for line in done.stdout.splitlines()], done
 
@@ -72,3 +76,13 @@ def test_an_id_that_json_cannot_say_and_a_byte_order_mark_cost_no_verdict() -> N
 def test_no_lines_give_no_lines() -> None:
     found, done = _ask([])
     assert (found, done.returncode) == ([], 0)
+
+
+def test_the_sandbox_of_the_settings_is_used_or_nothing_is_judged() -> None:
+    line = json.dumps({"id": 1, "kind": "identity", "lhs": "x + x", "rhs": "2*x"}).encode()
+    (found,), _ = _ask([line], MANYHANDS_SANDBOX__BACKEND="seatbelt")
+    assert found["verdict"] == "undetermined"
+    assert "'seatbelt' does not work here" in found["evidence"]["summary"]  # type: ignore[index]
+    nothing, done = _ask([line], MANYHANDS_SANDBOX__BACKEND="quark")
+    assert (nothing, done.returncode) == ([], 2)
+    assert done.stderr.startswith(b"MANYHANDS_SANDBOX__BACKEND: sandbox.backend = 'quark'")
