@@ -5,15 +5,17 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from manyhands.checks.sandbox.runner import probe
+from manyhands.checks.sandbox import SandboxPolicy, best
+from manyhands.errors import NoIsolation
 
 __all__ = ["TIERS", "both_tiers", "needs_bubblewrap"]
 
-_MISSING = {
-    str(layer.isolation): f"{layer.isolation} does not work here: {layer.reason}"
-    for layer in anyio.run(probe)
-    if not layer.works
-}
+_MISSING: dict[str, str] = {}
+for _tier in ("bwrap", "landlock"):
+    try:
+        anyio.run(best, SandboxPolicy(backend=_tier))
+    except NoIsolation as error:
+        _MISSING[_tier] = error.message
 
 #: Those that work here, the strongest first.
 TIERS = tuple(tier for tier in ("bwrap", "landlock") if tier not in _MISSING)

@@ -94,13 +94,16 @@ class NamespaceInit:
         return int(json.loads(told)["child-pid"])
 
     def kill(self) -> None:
-        """End it as far as it is known, and let go of a line: who holds the other end, ends."""
-        if self._line is not None:
-            self._line.close()
-            self._line = None
+        """End it as far as it is known, and let go of a line: who holds the other end, ends.
+
+        The signal comes first, so that it is what a program that ran was ended by.
+        """
         if self.look() and self._pidfd is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        if self._line is not None:
+            self._line.close()
+            self._line = None
 
     async def gone(self) -> None:
         """Wait until it is dead, which may be after its command; forget it."""
