@@ -106,9 +106,10 @@ class NamespaceInit:
             self._line = None
 
     async def gone(self) -> None:
-        """Wait until it is dead, which may be after its command; forget it."""
+        """End it and wait until it is dead, which may be after its command, which has ended."""
+        self._pidfile = None  # podman ends last: by now the number may be another's
         self.kill()
-        pidfd, self._pidfd, self._pidfile = self._pidfd, None, None
+        pidfd, self._pidfd = self._pidfd, None
         try:
             if pidfd is not None:
                 await anyio.wait_readable(pidfd)
