@@ -32,6 +32,7 @@ from manyhands.checks.sandbox import (
     WarmPool,
     best,
     hands_python,
+    monty,
     run,
 )
 from manyhands.errors import NoIsolation
@@ -104,6 +105,10 @@ async def speed(rounds: int, policy: SandboxPolicy) -> dict[str, dict[str, float
             await pool.run(PASS)
             note("single-use, at leisure", started)
             await pool.ready()
+            if monty.installed():
+                started = time.perf_counter()
+                await monty.run(PASS, policy.limits)
+                note("monty, a process per run", started)
     return {
         name: {"p50_ms": statistics.median(ms), "p95_ms": sorted(ms)[int(len(ms) * 0.95)]}
         for name, ms in taken.items()

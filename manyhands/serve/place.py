@@ -119,24 +119,17 @@ class OwnerLock:
             self._file = None
 
 
-if sys.platform == "win32":
-    import msvcrt
+def take_lock(file: IO[bytes]) -> bool:
+    """Lock a file for as long as it is open, without waiting; false while another has it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
 
-    def take_lock(file: IO[bytes]) -> bool:
-        """Lock a file for as long as it is open, without waiting; false while another has it."""
-        try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
+        else:
+            import fcntl
 
-else:
-    import fcntl
-
-    def take_lock(file: IO[bytes]) -> bool:
-        """Lock a file for as long as it is open, without waiting; false while another has it."""
-        try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+    except OSError:
+        return False
+    return True

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from helpers_mind import Seen, ask, plan
 
+from manyhands.configuration.sections import SandboxBackend, SandboxSettings
 from manyhands.hands.contracts import Evidence, Status
 from manyhands.journal.events import Note
 from manyhands.settings import Settings
@@ -197,3 +198,19 @@ async def test_on_data_both_programs_are_run_on_the_table_and_on_its_halves(
     compared = check_of(seen, "second_program")
     assert compared is not None
     assert compared.passed is (True if status == "verified" else None)
+
+
+@pytest.mark.anyio
+async def test_where_only_monty_works_pure_python_is_verified_there(settings: Settings) -> None:
+    pytest.importorskip("pydantic_monty", reason="the extra `monty` is not installed")
+    sandbox = SandboxSettings(backend=SandboxBackend.MONTY)
+    seen = await work(settings.model_copy(update={"sandbox": sandbox}), RIGHT)
+    checks = [check_of(seen, "second_program"), check_of(seen, "blind_tests")]
+    assert [(one.passed, one.isolation) for one in checks if one] == [(True, "monty")] * 2
+    assert step_of(seen).status is Status.VERIFIED
+    lazy = "def top(values: list[int]) -> int:\n    yield max(values)\n"
+    seen = await work(settings.model_copy(update={"sandbox": sandbox}), lazy)
+    tested = check_of(seen, "blind_tests")
+    assert tested is not None
+    assert tested.passed is None
+    assert "lacks yield expressions" in tested.evidence

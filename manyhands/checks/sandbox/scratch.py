@@ -12,6 +12,7 @@ import fnmatch
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -278,6 +279,8 @@ def sweep() -> int:
 
     Several processes may sweep at once, and others may make folders meanwhile.
     """
+    if sys.platform == "win32":  # no run has a folder there
+        return 0
     swept = 0
     for root in Path(tempfile.gettempdir()).glob(f"{_PREFIX}????????"):
         claim = _claimed(root, wait=False)
