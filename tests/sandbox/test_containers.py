@@ -33,7 +33,9 @@ def podman() -> Iterator[Env]:
         storage, engine = Path(folder) / "storage.conf", Path(folder) / "containers.conf"
         storage.write_text(STORAGE.format(folder))
         engine.write_text(ENGINE)
-        env = {**os.environ, "CONTAINERS_STORAGE_CONF": str(storage)}
+        temporary = Path(folder) / "tmp"
+        temporary.mkdir()
+        env = {**os.environ, "CONTAINERS_STORAGE_CONF": str(storage), "TMPDIR": str(temporary)}
         for more in ({}, {"CONTAINERS_CONF": str(engine)}):
             said = start({**env, **more}, "probe").communicate()[0]
             if said.startswith("works"):
@@ -96,9 +98,10 @@ def test_a_contained_program_has_its_files_and_nothing_else(seen: dict[str, Any]
 
 
 @pytest.mark.anyio
-async def test_no_run_leaves_a_container(podman: Env, seen: dict[str, Any]) -> None:
+async def test_no_run_leaves_a_container_or_a_folder(podman: Env, seen: dict[str, Any]) -> None:
     assert seen["cancelled"]
     await until_none(podman)
+    assert os.listdir(podman["TMPDIR"]) == []  # noqa: PTH208
 
 
 @pytest.mark.anyio

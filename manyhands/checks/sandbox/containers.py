@@ -22,6 +22,7 @@ __all__ = [
     "LINE_FD",
     "Bind",
     "has_cgroups",
+    "make_root",
     "podman_environment",
     "remove",
     "run_argv",
@@ -44,6 +45,7 @@ _TASK_MARGIN = 8  # our own processes inside
 #: our first process inside, page tables, buffers of the kernel.
 _MEMORY_MARGIN = 64 * MiB
 _CALL_S = 30.0
+_OWN_MOUNTS = (("/proc", "/proc"), ("/sys", "/sys"), ("/", "/run"))  # podman's own
 
 
 def why_not(platform: str) -> str:
@@ -73,6 +75,23 @@ def podman_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if name in kept or name.startswith(("CONTAINERS_", "XDG_"))
     }
+
+
+def make_root(root: Path, binds: Iterable[Bind], links: Iterable[str]) -> None:
+    """Make the folder that becomes a container's `/`, with `links` as they are here.
+
+    With every place of a mount in it: one that a rootless podman made would be another user's, and
+    could not be removed.
+    """
+    for source, target in (*((bind[0], bind[1]) for bind in binds), *_OWN_MOUNTS):
+        place = root / target[1:]
+        if Path(source).is_dir():
+            place.mkdir(parents=True, exist_ok=True)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+    for path in links:
+        (root / path[1:]).symlink_to(Path(path).readlink())
 
 
 def run_argv(

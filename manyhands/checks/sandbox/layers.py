@@ -301,11 +301,8 @@ def _podman(
     view, empty, pidfile = _INSIDE_VIEW, scratch.root / "root", scratch.root / "init.pid"
     roots = _own_roots(python)
     binds: list[containers.Bind] = []
-    (empty / "etc").mkdir(parents=True)
     for path in _SYSTEM:
-        if Path(path).is_symlink():
-            (empty / path[1:]).symlink_to(Path(path).readlink())
-        elif Path(path).exists():
+        if Path(path).exists() and not Path(path).is_symlink():
             binds.append((path, path, "ro"))
     binds += [(path, path, "ro") for path in _ETC if Path(path).exists()]
     for name in ("passwd", "group", "hosts"):
@@ -313,6 +310,7 @@ def _podman(
     binds.append((str(INSIDE), _INSIDE_SEEN, "ro"))
     binds += [(source, target, "rw") for source, target in _folders(scratch, view)]
     binds += [(path, path, "ro") for path in roots]
+    containers.make_root(empty, binds, links=[path for path in _SYSTEM if Path(path).is_symlink()])
     launch = _launcher(
         "podman", f"{_INSIDE_SEEN}/launch.py", python, limits, view, program,
         # Not /sys, which tells about the machine.
