@@ -67,7 +67,7 @@ async def examine(
             async for one in _server(settings, name, tiers, engines[name], found, probe=probe):
                 yield one
     yield await sandbox(settings)
-    yield environment()
+    yield await environment(settings)
     yield database("journal", settings.journal.path)
     for topic, path in (
         ("jobs", settings.journal.path.with_name(JOBS_FILE)),

@@ -43,9 +43,12 @@ async def sandbox(settings: Settings) -> Finding:
     return Finding("sandbox", Mark.OK, f"programs of models are kept in by {isolation}")
 
 
-def environment() -> Finding:
+async def environment(settings: Settings) -> Finding:
     from manyhands.checks.sandbox.environment import environment_path, environment_ready
+    from manyhands.checks.sandbox.runner import uses_environment
 
+    if not await uses_environment(settings.sandbox.policy()):
+        return Finding("environment", Mark.OK, "the hands need no Python of their own in monty")
     if environment_ready():
         return Finding("environment", Mark.OK, f"the hands' Python is in {environment_path()}")
     return Finding(

@@ -25,7 +25,11 @@ from manyhands.checks.sandbox.forks import ForkServer
 from manyhands.checks.sandbox.inside.watch import descendants
 from manyhands.checks.sandbox.session import Session
 from manyhands.checks.sandbox.warm import WarmPool
+from manyhands.cli.findings import Mark
+from manyhands.cli.health_here import environment, sandbox
+from manyhands.configuration.sections import SandboxBackend, SandboxSettings
 from manyhands.errors import NeedsPython
+from manyhands.settings import Settings
 
 pytest.importorskip("pydantic_monty", reason="the extra `monty` is not installed")
 
@@ -192,6 +196,17 @@ async def test_what_needs_libraries_says_so() -> None:
     async with Session(handler="a:b", policy=MONTY) as session:
         with pytest.raises(NeedsPython, match="needs a real interpreter, not monty"):
             await session.request(1)
+
+
+async def test_no_environment_is_missed_where_programs_run_in_monty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("MANYHANDS_HANDS_PYTHON", raising=False)
+    monty = Settings(sandbox=SandboxSettings(backend=SandboxBackend.MONTY))
+    assert (await environment(monty)).mark is Mark.OK
+    assert (await environment(Settings())).mark is Mark.PROBLEM
+    assert (await sandbox(monty)).mark is Mark.WARNING
 
 
 def test_at_the_command_line_a_lack_is_one_sentence_and_needs_no_environment(

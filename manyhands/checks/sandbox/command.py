@@ -161,12 +161,11 @@ def _policy(
 def _run(job: SandboxRun, policy: SandboxPolicy) -> SandboxResult:
     import anyio
 
-    from manyhands.checks.sandbox.contracts import Isolation
     from manyhands.checks.sandbox.environment import ensure_environment
-    from manyhands.checks.sandbox.runner import best, run
+    from manyhands.checks.sandbox.runner import run, uses_environment
 
     async def both() -> SandboxResult:
-        if await best(policy) is not Isolation.MONTY:
+        if await uses_environment(policy):
             await ensure_environment(lambda text: click.echo(text, err=True))
         return await run(job, policy)
 

@@ -30,7 +30,7 @@ from manyhands.checks.sandbox.supervise import Outcome, Tree
 from manyhands.clean import clean_bytes
 from manyhands.errors import NeedsPython, NoIsolation, SandboxError
 
-__all__ = ["Layer", "best", "best_python", "probe", "run", "run_in", "told"]
+__all__ = ["Layer", "best", "best_python", "probe", "run", "run_in", "told", "uses_environment"]
 
 MiB = 1024 * 1024
 
@@ -148,6 +148,14 @@ async def best_python(policy: SandboxPolicy, what: str) -> Isolation:
     if isolation is Isolation.MONTY:
         raise NeedsPython(f"{what} needs a real interpreter, not monty.", hint=monty.REAL_PYTHON)
     return isolation
+
+
+async def uses_environment(policy: SandboxPolicy) -> bool:
+    """Whether programs run in the hands' own Python here, or would if a sandbox worked."""
+    try:
+        return await best(policy) is not Isolation.MONTY
+    except NoIsolation:
+        return True
 
 
 async def run(job: SandboxRun, policy: SandboxPolicy | None = None) -> SandboxResult:

@@ -68,8 +68,11 @@ def _build_hands(console: Any) -> None:
     import anyio
 
     from manyhands.checks.sandbox.environment import ensure_environment, environment_ready
+    from manyhands.checks.sandbox.runner import uses_environment
+    from manyhands.settings import load_settings
 
-    if not environment_ready():
+    policy = load_settings().sandbox.policy()
+    if not environment_ready() and anyio.run(uses_environment, policy):
         console.print("Building the hands' Python: once, about a minute.")
         anyio.run(ensure_environment, lambda line: console.print(f"  {line}"))
 

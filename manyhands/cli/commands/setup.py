@@ -67,6 +67,7 @@ async def _setup(yes: bool, settings: Settings, wanted: Path | None) -> None:
     from rich.console import Console
 
     from manyhands.checks.sandbox.environment import ensure_environment, environment_ready
+    from manyhands.checks.sandbox.runner import uses_environment
     from manyhands.cli.making import build_all, download, missing_models
     from manyhands.cli.servers import open_engines
     from manyhands.configuration.template import config_text, write_new
@@ -90,8 +91,9 @@ async def _setup(yes: bool, settings: Settings, wanted: Path | None) -> None:
             click.echo(f"Written: {wanted}")
         for host, model in missing:
             await download(engines[host], model, Console(stderr=True))
-    if not environment_ready():
-        click.echo("Building the hands' Python (once):")
-    await ensure_environment(lambda line: click.echo(f"  {line}"))
+    if await uses_environment(settings.sandbox.policy()):
+        if not environment_ready():
+            click.echo("Building the hands' Python (once):")
+        await ensure_environment(lambda line: click.echo(f"  {line}"))
     await build_all(settings, found)
     click.echo("Next: manyhands doctor")
