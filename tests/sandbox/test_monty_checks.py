@@ -125,6 +125,15 @@ async def test_an_answer_sees_no_test_and_changes_none() -> None:
         assert told.verdict is not Verdict.SUPPORTED, (code, told)
 
 
+async def test_time_that_runs_out_says_nothing_about_the_answer() -> None:
+    short = SandboxPolicy(backend="monty", limits=Limits(wall_s=0.5))
+    async with Checker(short) as checker:
+        slow = f"import time\ndef check(candidate):\n    time.sleep(99)\n    assert {RIGHT!r}"
+        case = {"kind": "python", "code": RIGHT, "tests": slow, "entry_point": "double"}
+        told = await checker.check(case)
+    assert (told.verdict, told.evidence["ending"]) == (Verdict.UNDETERMINED, "tests_died"), told
+
+
 async def test_two_programs_are_compared() -> None:
     same = await compared("def f(x: int):\n    return x + 1", "def f(x: int):\n    return 1 + x")
     assert same.verdict is Verdict.SUPPORTED, same

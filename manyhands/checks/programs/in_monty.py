@@ -352,8 +352,8 @@ def _run_tests(
 async def judge_in_monty(
     code: str, entry_point: str, tests: str, prelude: str, limits: Limits, call_s: float
 ) -> dict[str, Any]:
-    """The verdict of the tests, in the words of `inside/judge_tests.py`, and two of its own:
-    `not_loaded`, and `lacks` where Monty is not enough."""
+    """The verdict of the tests, in the words of `inside/judge_tests.py`, and three of its own:
+    `not_loaded`, `late`, and `lacks` where Monty is not enough."""
     box = Box()
 
     def work() -> dict[str, Any]:
@@ -370,7 +370,10 @@ async def judge_in_monty(
             verdict = _verdict(box, limits, (entry_point, prelude, tests), candidate)
             return {**verdict, "calls": candidate.calls, "last": candidate.last}
 
-    return await watched(box, limits.wall_s, work)
+    told = await watched(box, limits.wall_s, work)
+    if box.late:  # whatever they were at: it says nothing about the answer
+        return {"verdict": "late", "message": f"not done within {limits.wall_s:g} s"}
+    return told
 
 
 def _verdict(

@@ -176,6 +176,7 @@ def _read_verdict(message: dict[str, Any], isolation: Isolation) -> Judgement:
         "dead": Ending.DIED,
         "not_loaded": Ending.NOT_DEFINED,
         "lacks": Ending.LACKS,
+        "late": Ending.TESTS_DIED,
     }
     if message["verdict"] == "fail":
         raised = message.get("why") == "the answer raised"

@@ -133,6 +133,7 @@ class Box:
 
 @contextlib.contextmanager
 def _opened() -> Iterator[Monty]:
+    # Not `AsyncMonty`: that of 1.4.0 now and then aborts the whole interpreter as it exits.
     with contextlib.ExitStack() as stack:
         try:
             from pydantic_monty import Monty
