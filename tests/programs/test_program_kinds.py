@@ -170,6 +170,20 @@ async def test_a_reference_that_cannot_be_used_leaves_it_undetermined(reference:
     assert told.verdict is Verdict.UNDETERMINED, told
 
 
+async def test_a_type_that_only_the_reference_happens_to_take_refutes_nothing() -> None:
+    reference = (
+        "def f(xs):\n    out = []\n    for x in xs:\n        out.append(x)\n    return out\n"
+    )
+    answer = "def f(xs):\n    return xs.copy()\n"  # texts and sets of guesses have no copy()
+    told = await check("differential", a=reference, b=answer, entry_point="f")
+    assert told.verdict is Verdict.UNDETERMINED, told
+    assert "(str)" in told.evidence["not_taken"]
+    wrong = await check(
+        "differential", a=reference, b="def f(xs):\n    return 1 + 'a'\n", entry_point="f"
+    )
+    assert wrong.verdict is Verdict.REFUTED, wrong
+
+
 @pytest.mark.parametrize(
     "case", [{"a": "x"}, {"a": SLOW, "b": SLOW, "entry_point": "f", "inputs": 3}]
 )

@@ -13,6 +13,9 @@ from manyhands.errors import InputError
 pytestmark = pytest.mark.anyio
 
 TABLE = "day,shop,sales\n2024-01-01,A,3\n2024-01-02,B,5\n2024-01-03,A,4\n2024-01-04,B,\n"
+HEAT = (
+    "p = df.pivot_table(index='shop', columns='day', values='sales', aggfunc='sum', fill_value=0)\n"
+)
 BARS = (
     "import matplotlib.pyplot as plt\ns = df.groupby('shop')['sales'].sum()\n"
     "fig, ax = plt.subplots()\nax.bar(s.index, s.values)\nax.set_title('Sales by shop')\n"
@@ -151,6 +154,13 @@ async def test_a_data_file_that_does_not_exist_is_refused() -> None:
          "df['sales'].plot.hist(bins=3, density=True)"),
         ({"chart": "hist", "x": "sales", "bins": 3},
          "plt.hist(df['sales'].dropna(), bins=3, histtype='step')"),
+        ({"chart": "hist", "x": "sales", "bins": 3},
+         "plt.gca().stairs(*np.histogram(df['sales'].dropna(), bins=3), fill=True)"),
+        ({"chart": "hist", "x": "sales", "bins": 3},
+         "plt.hist(df['sales'].dropna(), bins=3, rwidth=0.8)"),
+        ({"chart": "heatmap", "x": "day", "y": "shop", "value": "sales", "agg": "sum"},
+         f"{HEAT}c = plt.pcolor(p)\nplt.xticks(np.arange(p.shape[1]) + .5, p.columns)\n"
+         "plt.yticks(np.arange(p.shape[0]) + .5, p.index)\nplt.colorbar(c)"),
         ({"chart": "pie", "x": "shop", "y": "sales", "agg": "sum"},
          "s = df.groupby('shop')['sales'].sum()\n"
          "plt.pie(s, labels=[f'{i} ({v:g})' for i, v in s.items()])"),
@@ -160,6 +170,31 @@ async def test_charts_are_asked_for_in_many_words(expect: dict[str, Any], code: 
     source = f"import matplotlib.pyplot as plt\n{code}\n"
     told = await check("figure", code=source, data=TABLE, expect=expect)
     assert told.verdict is Verdict.SUPPORTED, told
+
+
+@pytest.mark.parametrize(
+    ("expect", "code", "kind"),
+    [
+        ({"chart": "bar", "x": "shop", "y": "sales", "agg": "sum", "group": "day"},
+         f"{HEAT}for day in p.columns:\n    plt.bar(p.index, p[day], bottom=1, label=day)\n"
+         "plt.legend()", "baseline"),
+        ({"chart": "bar", "x": "shop", "y": "sales", "agg": "sum", "group": "day"},
+         f"{HEAT}for day in p.columns:\n    plt.bar(p.index, p[day], label=day)\nplt.legend()",
+         "hidden"),
+        ({"chart": "heatmap", "x": "day", "y": "shop", "value": "sales", "agg": "sum"},
+         f"{HEAT}plt.imshow(p, vmax=p.min().min())\nplt.xticks(range(p.shape[1]), p.columns)\n"
+         "plt.yticks(range(p.shape[0]), p.index)", "clipped"),
+        ({"chart": "step", "x": "shop", "y": "sales", "agg": "sum"},
+         "df.groupby('shop')['sales'].sum().plot()", "kind"),
+    ],
+)  # fmt: skip
+async def test_a_chart_that_hides_or_bends_its_values_is_refuted(
+    expect: dict[str, Any], code: str, kind: str
+) -> None:
+    source = f"import matplotlib.pyplot as plt\n{code}\n"
+    told = await check("figure", code=source, data=TABLE, expect=expect)
+    assert told.verdict is Verdict.REFUTED, told
+    assert kind in {fault["kind"] for fault in told.evidence["faults"]}
 
 
 async def test_a_kind_of_chart_without_a_check_decides_nothing() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from manyhands.checks.outcome import Verdict
+from manyhands.checks.programs.claim_changes import TableFacts, TrapKind
 from manyhands.checks.programs.claim_text import agrees, number_steps, read_claim, statistic_named
-from manyhands.checks.programs.claim_traps import TableFacts, TrapKind, traps_in
+from manyhands.checks.programs.claim_traps import traps_in
+from manyhands.checks.programs.claim_words import words_unheeded
 from manyhands.checks.programs.claims import check_claim
 
 FACTS = TableFacts(
@@ -101,6 +103,67 @@ def test_the_trap_is_taken_out_of_the_program(body: str, text: str, new: str) ->
     assert any(new in trap.without for trap in traps_in(program(body), text, FACTS))
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "text", "new"),
+    [
+        (TrapKind.SHARE, "return abs(df['sales'].sum() / df['cost'].sum() - 0.27) < 0.005",
+         "Sales are 0.27 % of the cost.", "0.0027"),
+        (TrapKind.UNREAD, "return round((df['shop'] == 'North').mean() * 100) == 30",
+         "North has 30% of all sales.", ""),
+        (TrapKind.METHOD, "return df['sales'].corr(df['cost'], method='spearman') > 0.5",
+         "The Pearson correlation passes 0.5.", "'pearson'"),
+        (TrapKind.UNKNOWN, "return (df['sales'] > 3).mean() > 0.5",
+         "Half of the days with known sales …", "df['sales'].dropna() > 3"),
+        (TrapKind.MEAN_OF_MEANS, "return df.groupby('shop')['sales'].mean().mean() > 3",
+         "The mean over the days passes 3.", "return df['sales'].mean()"),
+        (TrapKind.WEIGHTS, "return df['cost'].mean() > 3", "The sales-weighted mean cost …",
+         "(df['cost'] * df['sales']).sum() / df['sales'].sum()"),
+        (TrapKind.PRODUCT, "return df['sales'].sum() * df['cost'].mean() > 3", "The total is …",
+         "(df['sales'] * df['cost']).sum()"),
+        (TrapKind.TIE, "return df['sales'].idxmax() == 3", "Day 3 alone has the most sales.",
+         "iloc[::-1].idxmax()"),
+        (TrapKind.QUANTIFIER, "return (df['sales'] > 3).any()", "Every day has more than 3.",
+         "(df['sales'] > 3).all()"),
+        (TrapKind.PERCENTILE, "return np.percentile(df['sales'], 0.9) > 3",
+         "The 90th percentile passes 3.", "90.0"),
+        (TrapKind.PERCENTILE, "return df['sales'].quantile(0.95) > 3",
+         "The 90th percentile passes 3.", "0.9)"),
+        (TrapKind.AXES, "return np.polyfit(df['sales'], df['cost'], 1)[0] > 3",
+         "The slope of sales on cost passes 3.", "np.polyfit(df['cost'], df['sales'], 1)"),
+        (TrapKind.GROWTH, "return (m.iloc[-1] - m.iloc[0]) / m.iloc[-1] > 3",
+         "Sales rose by 5 %.", "/ m.iloc[0]"),
+        (TrapKind.SPELLING, "return (df['shop'] == 'North').sum() == 3", "3 days are North's.",
+         "str.strip().str.casefold() == 'north'"),
+    ],
+)  # fmt: skip
+def test_a_word_that_the_program_does_not_heed_is_a_trap(
+    kind: TrapKind, body: str, text: str, new: str
+) -> None:
+    found = [t for t in words_unheeded(program(body), text, FACTS) if t.kind is kind]
+    assert found
+    assert new in found[0].without
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("return df['sales'].sum() / df['cost'].sum() * 100 > 0.5", "Sales are over 0.5 %."),
+        ("return df['sales'].mean() == 0.5", "Sales rose by 0.5 % a day."),
+        ("return (df['shop'] == 'North').sum() == 30", "There are 30 days without sales."),
+        ("return df['sales'].corr(df['cost']) > 0.5", "The Pearson correlation passes 0.5."),
+        ("return df.groupby('shop')['sales'].mean().mean() > 3", "The mean of the shop means …"),
+        ("return np.average(df['cost'], weights=df['sales']) > 3", "The sales-weighted mean …"),
+        ("return not (df['sales'] <= 3).any()", "Every day has more than 3."),
+        ("return np.percentile(df['sales'], 90) > 3", "The 90th percentile passes 3."),
+        ("return np.polyfit(df['cost'], df['sales'], 1)[0] > 3", "The slope of sales on cost …"),
+        ("return (m.iloc[0] - m.iloc[-1]) / m.iloc[0] > 3", "Sales fell by 5 %."),
+    ],
+)
+def test_a_word_that_the_program_heeds_is_none(body: str, text: str) -> None:
+    kinds = {trap.kind for trap in words_unheeded(program(body), text, FACTS)}
+    assert kinds <= {TrapKind.SPELLING}  # taken out, it changes nothing here
+
+
 SALES = [3, 9, 4, 8, 5, 60, 2, 7, 50, 6, 5, 4]
 TABLE = "day,shop,sales,cost,note\n" + "".join(
     f"2024-03-{at + 1:02d},{'North' if at % 3 else 'South'},{value},{value + 1},"
@@ -140,6 +203,21 @@ POPULATION = 19.39
         (
             f"return df['cost'].sum() == {sum(SALES) + 12}",
             f"All sales of the month add up to {sum(SALES) + 12}.",
+            Verdict.REFUTED,
+        ),
+        (
+            "t = df.set_index('day')['cost'] // 10\nreturn t.idxmin() == '2024-03-01'",
+            "The first of March alone was cheapest.",
+            Verdict.REFUTED,
+        ),
+        (
+            "t = df.set_index('day')['sales']\nreturn t.idxmax() == '2024-03-06'",
+            "The sixth of March alone sold most.",
+            Verdict.SUPPORTED,
+        ),
+        (
+            "return 'South' in df.groupby('shop')['sales'].mean().index",
+            "The shop with the highest mean sales is South.",
             Verdict.REFUTED,
         ),
         (

@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
+from manyhands.checks.programs.claim_changes import Trap, TrapKind
 from manyhands.checks.programs.claim_text import number_steps
-from manyhands.checks.programs.claim_traps import Trap, TrapKind
 
 __all__ = ["other_numbers"]
 

@@ -139,6 +139,13 @@ def read_claim(text: str) -> Statement | None:
         said,
         re.I,
     )
+    found = found or re.fullmatch(
+        r"(?:the )?\w+ (?:with|having) the (?P<most>highest|largest|greatest|lowest|smallest)"
+        rf" (?P<stat>mean|average|median|total|sum of|sum|count of)(?: of)? (?P<column>{_WORD})"
+        r" (?:is|was) (?P<name>[\w .-]+)",
+        said,
+        re.I,
+    )
     if found:
         stat = _STATS[found["stat"].lower().replace(" of", "")]
         most = found["most"].lower() in ("highest", "largest", "greatest")

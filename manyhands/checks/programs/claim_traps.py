@@ -5,69 +5,22 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Iterator
 from typing import Any
 
+from manyhands.checks.programs.claim_changes import (
+    TableFacts,
+    Trap,
+    TrapKind,
+    called,
+    keyword,
+    mentions,
+    replaced,
+)
 from manyhands.checks.programs.claim_text import number_steps, numbers_named, statistic_named
 from manyhands.checks.programs.static import find_function
 
-__all__ = ["TableFacts", "Trap", "TrapKind", "traps_in"]
-
-
-class TrapKind(StrEnum):
-    """A fault that makes a wrong claim look right."""
-
-    DROPPED_GAPS = "rows with gaps left out"
-    FILLED_GAPS = "gaps filled in"
-    INNER_JOIN = "rows lost in a join"
-    MANY_JOIN = "rows multiplied in a join"
-    DEGREES = "degrees of freedom"
-    WINDOW = "off-by-one window"
-    LEAKAGE = "later rows used for earlier ones"
-    BOUNDARY = "the bound taken in or left out"
-    STATISTIC = "another statistic than the text's"
-    COLUMN = "another column than the text's"
-    NUMBER = "another number than the text's"
-    VALUE = "another group than the text's"
-    TOLERANCE = "a tolerance wider than the text's digits"
-    REPEATS = "repeated values counted as different ones"
-    TEXT_ORDER = "numbers ordered as text"
-    FLOAT_EQUAL = "floats compared with =="
-    CONSTANT = "does not read the table"
-
-
-@dataclass(frozen=True, slots=True)
-class Trap:
-    """A trap in the program's text.
-
-    Attributes:
-        without: the program with the trap taken out; empty when there is no such program.
-        decides: the trap alone refutes the claim.
-    """
-
-    kind: TrapKind
-    line: int
-    what: str
-    without: str = ""
-    decides: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TableFacts:
-    """What the words of a claim may name: columns, and column -> its few different texts.
-
-    Attributes:
-        numeric: the columns that hold numbers.
-        misordered: column of texts such as `9 kg` -> which of `max` and `min` is another row's
-            when the texts are ordered as numbers.
-    """
-
-    columns: tuple[str, ...] = ()
-    numeric: tuple[str, ...] = ()
-    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    misordered: Mapping[str, Sequence[str]] = field(default_factory=dict)
+__all__ = ["traps_in"]
 
 
 _GAP_WORDS = ("complete", "missing", "gap", "filled", "treat", "known", "null", "recorded")
@@ -107,29 +60,6 @@ def traps_in(code: str, text: str = "", table: TableFacts | None = None) -> list
     return found
 
 
-# --- changing a program --------------------------------------------------------------------
-
-
-def _replaced(tree: ast.Module, node: ast.AST, new: Callable[[Any], ast.AST]) -> str:
-    """The program with one node exchanged."""
-    index = next(at for at, other in enumerate(ast.walk(tree)) if other is node)
-    copy = ast.parse(ast.unparse(tree))
-    target = list(ast.walk(copy))[index]
-
-    class Exchange(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> Any:
-            if node is target:
-                return new(self.generic_visit(node))
-            return self.generic_visit(node)
-
-    return ast.unparse(ast.fix_missing_locations(Exchange().visit(copy)))
-
-
-def _keyword(call: ast.Call, name: str, value: ast.expr) -> ast.Call:
-    kept = [k for k in call.keywords if k.arg != name]
-    return ast.Call(call.func, call.args, [*kept, ast.keyword(name, value)])
-
-
 def _given(call: ast.Call, *names: str) -> Any:
     """The first argument's constant value, positional or by one of `names`."""
     if call.args and isinstance(call.args[0], ast.Constant):
@@ -138,28 +68,23 @@ def _given(call: ast.Call, *names: str) -> Any:
     return values[0].value if values and isinstance(values[0], ast.Constant) else None
 
 
-def _called(call: ast.Call) -> str:
-    function = call.func
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
 # --- calls ---------------------------------------------------------------------------------
 
 
 def _call(tree: ast.Module, node: ast.Call, said: str) -> Iterator[Trap]:
-    name, line, whole = _called(node), node.lineno, ast.unparse(node)
+    name, line, whole = called(node), node.lineno, ast.unparse(node)
     method = isinstance(node.func, ast.Attribute)
     if name in ("dropna", "fillna") and method:
         kind = TrapKind.DROPPED_GAPS if name == "dropna" else TrapKind.FILLED_GAPS
         about_gaps = any(word in said for word in _GAP_WORDS)
         if not about_gaps and (name == "fillna" or _whole_rows(node)):
-            yield Trap(kind, line, whole, _replaced(tree, node, lambda n: n.func.value))
+            yield Trap(kind, line, whole, replaced(tree, node, lambda n: n.func.value))
     elif name == "merge":
         how = next((k.value for k in node.keywords if k.arg == "how"), None)
         if how is None or (isinstance(how, ast.Constant) and how.value == "inner"):
-            left = _replaced(tree, node, lambda n: _keyword(n, "how", ast.Constant("left")))
+            left = replaced(tree, node, lambda n: keyword(n, "how", ast.Constant("left")))
             yield Trap(TrapKind.INNER_JOIN, line, whole, left)
-        yield Trap(TrapKind.MANY_JOIN, line, whole, _replaced(tree, node, _one_to_one))
+        yield Trap(TrapKind.MANY_JOIN, line, whole, replaced(tree, node, _one_to_one))
     elif name in ("std", "var", "sem"):
         yield from _degrees(tree, node, said, whole)
     elif name in _COUNTED:
@@ -168,16 +93,16 @@ def _call(tree: ast.Module, node: ast.Call, said: str) -> Iterator[Trap]:
             what = f"{whole}, the text says {named}"
             yield Trap(TrapKind.WINDOW, line, what, decides=True)
         if any(k.arg == "center" and getattr(k.value, "value", 0) for k in node.keywords):
-            plain = _replaced(tree, node, lambda n: _keyword(n, "center", ast.Constant(False)))
+            plain = replaced(tree, node, lambda n: keyword(n, "center", ast.Constant(False)))
             yield Trap(TrapKind.LEAKAGE, line, whole, plain)
     elif name == "shift" and node.args and ast.unparse(node.args[0]).startswith("-"):
         decides = any(w in said for w in ("predict", "forecast", "lagged", "previous"))
         yield Trap(TrapKind.LEAKAGE, line, whole, decides=decides)
     elif name in ("bfill", "backfill") and method:
-        yield Trap(TrapKind.LEAKAGE, line, whole, _replaced(tree, node, lambda n: n.func.value))
+        yield Trap(TrapKind.LEAKAGE, line, whole, replaced(tree, node, lambda n: n.func.value))
     elif name in ("count", "len") and re.search(r"\b(?:different|distinct|unique)\b", said):
-        if not any(isinstance(n, ast.Call) and _called(n) in _ONCE for n in ast.walk(tree)):
-            yield Trap(TrapKind.REPEATS, line, whole, _replaced(tree, node, _nunique))
+        if not any(isinstance(n, ast.Call) and called(n) in _ONCE for n in ast.walk(tree)):
+            yield Trap(TrapKind.REPEATS, line, whole, replaced(tree, node, _nunique))
     elif name in ("isclose", "allclose"):
         yield from _close_call(tree, node, said, whole)
 
@@ -216,7 +141,7 @@ def _degrees(tree: ast.Module, node: ast.Call, said: str, whole: str) -> Iterato
     value = given.value if isinstance(given, ast.Constant) else default
     wanted = 0 if "population" in said else 1
     if value != wanted:
-        new = _replaced(tree, node, lambda n: _keyword(n, "ddof", ast.Constant(wanted)))
+        new = replaced(tree, node, lambda n: keyword(n, "ddof", ast.Constant(wanted)))
         yield Trap(TrapKind.DEGREES, node.lineno, whole, new)
 
 
@@ -242,7 +167,7 @@ def _comparison(tree: ast.Module, node: ast.Compare, said: str) -> Iterator[Trap
         if isinstance(first, wrong) and (re.search(stated, said) or re.search(after, said)):
             if any(re.search(rf"{w}\s+\D{{0,3}}{bound.value:g}\b", said) for w, _, r in _STRICT if r is wrong):  # noqa: E501  # fmt: skip
                 continue  # the text has the bound both ways
-            new = _replaced(tree, node, functools.partial(_with_bound, operator=right))
+            new = replaced(tree, node, functools.partial(_with_bound, operator=right))
             yield Trap(TrapKind.BOUNDARY, node.lineno, ast.unparse(node), new)
 
 
@@ -252,7 +177,7 @@ def _with_bound(node: ast.Compare, operator: type[ast.cmpop]) -> ast.Compare:
 
 def _distance_to(node: ast.expr) -> float | None:
     """N for `abs(… - N)`."""
-    if not isinstance(node, ast.Call) or _called(node) not in ("abs", "fabs") or not node.args:
+    if not isinstance(node, ast.Call) or called(node) not in ("abs", "fabs") or not node.args:
         return None
     inner = node.args[0]
     if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Sub):
@@ -267,7 +192,7 @@ def _wide(tree: ast.Module, node: ast.Compare, bound: ast.Constant, said: str) -
     target = _distance_to(node.left)
     allowed = _allowed(target, said)
     if allowed is not None and float(str(bound.value)) > 2 * allowed:
-        new = _replaced(
+        new = replaced(
             tree, node,
             lambda n: ast.Compare(n.left, n.ops, [ast.Constant(allowed * (1 + 1e-6) + 1e-9)]),
         )  # fmt: skip
@@ -294,10 +219,10 @@ def _close_call(tree: ast.Module, node: ast.Call, said: str, whole: str) -> Iter
         names = ("abs_tol", "rel_tol") if "abs_tol" in given or "rel_tol" in given else ("atol", "rtol")  # noqa: E501  # fmt: skip
 
         def narrow(call: ast.Call) -> ast.Call:
-            call = _keyword(call, names[0], ast.Constant(allowed * (1 + 1e-6) + 1e-9))
-            return _keyword(call, names[1], ast.Constant(0.0))
+            call = keyword(call, names[0], ast.Constant(allowed * (1 + 1e-6) + 1e-9))
+            return keyword(call, names[1], ast.Constant(0.0))
 
-        yield Trap(TrapKind.TOLERANCE, node.lineno, whole, _replaced(tree, node, narrow))
+        yield Trap(TrapKind.TOLERANCE, node.lineno, whole, replaced(tree, node, narrow))
 
 
 def _slice(node: ast.Slice, said: str) -> Iterator[Trap]:
@@ -333,9 +258,9 @@ def _integer(node: ast.expr | None) -> int | None:
 def _statistic(tree: ast.Module, said: str) -> Iterator[Trap]:
     """The one statistic of the program is not the one statistic of the text."""
     named = statistic_named(said)
-    used = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and _called(n) in _STATISTICS
+    used = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and called(n) in _STATISTICS
             and isinstance(n.func, ast.Attribute)]  # fmt: skip
-    if named is None or len(used) != 1 or _called(used[0]) == named:
+    if named is None or len(used) != 1 or called(used[0]) == named:
         return
     if any(word in ast.unparse(tree) for word in (f"'{named}'", f".{named}(", "len(", "/")):
         return  # it may compute the statistic in another way
@@ -345,7 +270,7 @@ def _statistic(tree: ast.Module, said: str) -> Iterator[Trap]:
         return ast.Call(function, call.args, [k for k in call.keywords if k.arg != "ddof"])
 
     what = f"{ast.unparse(used[0])}, the text says {named}"
-    yield Trap(TrapKind.STATISTIC, used[0].lineno, what, _replaced(tree, used[0], other))
+    yield Trap(TrapKind.STATISTIC, used[0].lineno, what, replaced(tree, used[0], other))
 
 
 def _names(tree: ast.Module, text: str, table: TableFacts) -> Iterator[Trap]:
@@ -356,7 +281,7 @@ def _names(tree: ast.Module, text: str, table: TableFacts) -> Iterator[Trap]:
     pools = [(TrapKind.COLUMN, table.numeric), (TrapKind.COLUMN, texts)]
     pools += [(TrapKind.VALUE, tuple(values)) for values in table.groups.values()]
     for kind, names in pools:
-        told = {n for n in names if _mentions(text, n)}
+        told = {n for n in names if mentions(text, n)}
         used = constants & set(names)
         left_out, instead = sorted(told - used), sorted(used - told)
         if len(left_out) != 1 or len(instead) != 1:
@@ -369,20 +294,14 @@ def _text_order(tree: ast.Module, table: TableFacts) -> Iterator[Trap]:
     """The largest or smallest of a column whose numbers are texts."""
     ends = {"max": "max", "idxmax": "max", "min": "min", "idxmin": "min"}
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or _called(node) not in ends:
+        if not isinstance(node, ast.Call) or called(node) not in ends:
             continue
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
         if isinstance(owner, ast.Subscript) and isinstance(owner.slice, ast.Constant):
             wrong = table.misordered.get(str(owner.slice.value), ())
-            if ends[_called(node)] in wrong:
+            if ends[called(node)] in wrong:
                 what = f"{ast.unparse(node)}: {owner.slice.value!r} holds texts"
                 yield Trap(TrapKind.TEXT_ORDER, node.lineno, what, decides=True)
-
-
-def _mentions(text: str, name: str) -> bool:
-    words = r"[ _-]".join(re.escape(w) for w in re.split(r"[ _-]+", name) if w)
-    flags = 0 if len(name) < 3 else re.IGNORECASE
-    return bool(words) and re.search(rf"(?<!\w){words}(?!\w)", text, flags) is not None
 
 
 def _renamed(tree: ast.Module, old: str, new: str) -> str:

@@ -12,9 +12,11 @@ from typing import Any
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.programs.battery import start
+from manyhands.checks.programs.claim_changes import TableFacts, Trap, TrapKind
 from manyhands.checks.programs.claim_numbers import other_numbers
 from manyhands.checks.programs.claim_text import Statement, agrees, read_claim
-from manyhands.checks.programs.claim_traps import TableFacts, Trap, TrapKind, traps_in
+from manyhands.checks.programs.claim_traps import traps_in
+from manyhands.checks.programs.claim_words import words_unheeded
 from manyhands.checks.programs.figures import place_data
 from manyhands.checks.programs.link import INSIDE
 from manyhands.checks.programs.meddling import meddling
@@ -71,7 +73,11 @@ async def check_claim(
     evidence["rows"] = said["rows"]
     columns, numeric = tuple(said["columns"]), tuple(said["numeric"])
     facts = TableFacts(columns, numeric, said["groups"], said["misordered"])
-    traps = [*traps_in(claim_code, text, facts), *other_numbers(claim_code, text)]
+    traps = [
+        *traps_in(claim_code, text, facts),
+        *other_numbers(claim_code, text),
+        *words_unheeded(claim_code, text, facts),
+    ]
     evidence["traps"] = [{"kind": t.kind.value, "line": t.line, "what": t.what} for t in traps]
     programs = {"own": job["code"]}
     programs |= {str(at): t.without for at, t in enumerate(traps) if t.without}

@@ -45,6 +45,8 @@ _QUICK_S = 0.2  # a generated input that costs the reference more is left out
 _BUDGET_S = 5.0  # of the reference, for one round
 _LIMITS = Limits(wall_s=90.0, cpu_s=40.0)
 _RESULTS = "results.jsonl"
+#: What Python raises when a program is given a type that it was not written for.
+_WRONG_TYPE = ("TypeError", "AttributeError")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,10 @@ async def _compared(
     if len(known.calls) < (1 if given else min(_FEWEST, known.tried)):
         text = f"the reference answers only {len(known.calls)} of {known.tried} inputs"
         return Verdict.UNDETERMINED, text
-    difference = await _difference(answer, entry_point, known, refused, evidence, policy)
+    guessed = not given and _guesses_types(reference, answer, entry_point)
+    difference = await _difference(
+        answer, entry_point, known, refused, evidence, policy, guessed=guessed
+    )
     searched = symbolic_s and known.isolation is not Isolation.MONTY  # by libraries
     if not difference and searched and can_search(reference, answer, entry_point=entry_point):
         rows = await search(reference, answer, entry_point, symbolic_s, policy)
@@ -236,6 +241,9 @@ async def _compared(
             difference = await _difference(answer, entry_point, more, refused, evidence, policy)
     if difference:
         return Verdict.REFUTED, difference
+    if beyond := evidence.get("not_taken"):
+        text = f"the answer takes no {' or '.join(beyond)}; nothing says whether it has to"
+        return Verdict.UNDETERMINED, f"{text}. Give 'inputs' or type hints."
     if known.isolation is Isolation.NONE:
         return Verdict.UNDETERMINED, "equal on every input, but without isolation"
     return Verdict.SUPPORTED, f"equal to the reference on {len(known.calls)} inputs"
@@ -248,15 +256,25 @@ async def _difference(
     refused: frozenset[str],
     evidence: dict[str, Any],
     policy: SandboxPolicy | None,
+    *,
+    guessed: bool = False,
 ) -> str:
     """The first difference from the reference, with its input in the evidence; empty for none.
 
-    What the answer refuses with one of the exceptions in `refused` is no difference.
+    What the answer refuses with one of the exceptions in `refused` is no difference. With
+    `guessed`, types that it takes in no call are none either; `not_taken` in the evidence tells
+    them.
     """
     second = await call_all(answer, entry_point, known.calls, policy=policy)
     if second.broken:
         return f"the answer cannot be used: {second.broken}"
-    for call, want, got in zip(known.calls, known.replies, second.replies, strict=False):
+    rows = list(zip(known.calls, known.replies, second.replies, strict=False))
+    taken = {_types(call) for call, _, got in rows if raised_by(got) not in _WRONG_TYPE}
+    for call, want, got in rows:
+        if guessed and taken and _types(call) not in taken and "value" in want:
+            beyond = evidence.setdefault("not_taken", [])
+            beyond += [_types(call)] if _types(call) not in beyond and len(beyond) < 3 else []
+            continue
         difference = "" if raised_by(got) in refused else compare(want, got)
         if difference:
             evidence["counterexample"] = {"args": [shown(item) for item in call]}
@@ -266,6 +284,23 @@ async def _difference(
         evidence["counterexample"] = {"args": [shown(item) for item in call]}
         return second.died or "it stopped before the last input"
     return ""
+
+
+def _guesses_types(reference: str, answer: str, entry_point: str) -> bool:
+    """Whether neither program says of what type some argument is."""
+    shapes = [parameters(source, entry_point) for source in (reference, answer)]
+    return any(all(s.kind == "any" for s in hints) for hints in zip(*shapes, strict=False))
+
+
+def _types(call: Sequence[Any]) -> str:
+    """The types of the arguments in words, with those of the items of lists."""
+
+    def named(value: Any) -> str:
+        if isinstance(value, list) and value:
+            return f"list of {' and '.join(sorted({type(item).__name__ for item in value}))}"
+        return type(value).__name__
+
+    return f"({', '.join(named(decode(item)) for item in call)})"
 
 
 def _called(source: str, entry_point: str) -> str:

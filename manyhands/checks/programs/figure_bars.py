@@ -83,6 +83,8 @@ def bars(axes: Json, wanted: Json, expect: Json) -> list[Fault]:
     stacked = any(abs(b[base] or 0) > 1e-12 for g in groups for b in g["bars"])
     if stacked and len(groups) == 1:
         faults.append(Fault(FaultKind.BASELINE, "bars that do not start at 0"))
+    if len(groups) > 1 and len(series) > 1:
+        faults += _stack_faults([b for g in groups for b in g["bars"]], vertical)
     if len(series) == 1 and len(groups) > 1:
         # One call of bar() for each bar.
         groups = [{**groups[0], "bars": [b for g in groups for b in g["bars"]]}]
@@ -108,6 +110,32 @@ def bars(axes: Json, wanted: Json, expect: Json) -> list[Fault]:
         )
         faults += _bar_order([pair for _, pair in placed], series[0], expect, vertical)
     return faults
+
+
+def _stack_faults(drawn: Sequence[Json], vertical: bool) -> list[Fault]:
+    """Bars at one place stand on each other: none floats, and none covers another."""
+    at, thick, base, long = ("x", "w", "y", "h") if vertical else ("y", "h", "x", "w")
+    solid = [
+        b for b in drawn if b[long] and None not in (b[base], b[at], b[thick]) and b["visible"]
+    ]
+    for bar in solid:
+        start, end = sorted((bar[base], bar[base] + bar[long]))
+        here = [
+            other
+            for other in solid
+            if other is not bar and abs(other[at] - bar[at]) < 0.5 * bar[thick]
+            and close(other[thick], bar[thick])
+        ]  # fmt: skip
+        ends = [0.0, *(other[base] + other[long] for other in here)]
+        if not any(close(bar[base], stop, end) for stop in ends):
+            return [Fault(FaultKind.BASELINE, "a bar neither starts at 0 nor on another bar")]
+        slack = 1e-6 * max(abs(start), abs(end))
+        for other in here:
+            low, high = sorted((other[base], other[base] + other[long]))
+            covers = min(end, high) - max(start, low) > slack
+            if covers and bar["color"][3] >= 0.99 and other["color"][3] >= 0.99:
+                return [Fault(FaultKind.HIDDEN, "a bar is drawn over another")]
+    return []
 
 
 def _without_blanks(pairs: list[Pair], series: Sequence[Json]) -> list[Pair]:
@@ -188,7 +216,7 @@ def _steps(outline: Json) -> list[Json]:
 def _one_histogram(
     drawn: Sequence[Json], values: Sequence[float], axes: Json, expect: Json
 ) -> list[Fault]:
-    drawn = sorted(drawn, key=lambda b: b["x"])
+    drawn = _without_gaps(sorted(drawn, key=lambda b: b["x"]), values)
     edges = [b["x"] for b in drawn] + [drawn[-1]["x"] + drawn[-1]["w"]]
     scale = max(abs(edges[0]), abs(edges[-1]))
     faults = []
@@ -236,6 +264,30 @@ def _one_histogram(
     if limits and axes["yscale"] == "linear" and not min(limits) <= 0 <= max(limits):
         faults.append(Fault(FaultKind.BASELINE, f"the axis starts at {min(limits):g}, not at 0"))
     return faults
+
+
+def _without_gaps(drawn: Sequence[Json], values: Sequence[float]) -> Sequence[Json]:
+    """Bars drawn narrower than their bins (`rwidth=0.9`) at the width of these.
+
+    They stand in the middle of the bin, or at its left edge: as the counts say.
+    """
+    if len(drawn) < 2:
+        return drawn
+    step, thick = drawn[1]["x"] - drawn[0]["x"], drawn[0]["w"]
+    even = all(close(b["x"] - a["x"], step, step) for a, b in itertools.pairwise(drawn))
+    if not even or not step / 2 <= thick < 0.999 * step:
+        return drawn
+    if not all(close(b["w"], thick, step) for b in drawn):
+        return drawn
+    centred, left = (
+        [{**b, "x": b["x"] - shift, "w": step} for b in drawn] for shift in ((step - thick) / 2, 0)
+    )
+    counts = _count(values, [b["x"] for b in left] + [left[-1]["x"] + step])
+    whole = sum(b["h"] for b in left) or 1.0
+    fits = all(
+        close(b["h"] / whole, c / (len(values) or 1)) for b, c in zip(left, counts, strict=True)
+    )
+    return left if fits else centred
 
 
 def _count(values: Sequence[float], edges: Sequence[float]) -> list[float]:

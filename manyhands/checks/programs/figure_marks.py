@@ -24,8 +24,8 @@ from manyhands.checks.programs.figure_series import (
 __all__ = ["areas", "boxes", "heat", "lines", "pie", "scatter"]
 
 
-def lines(axes: Json, wanted: Json, _: Json) -> list[Fault]:
-    """A line for each series, in the order of x, joined."""
+def lines(axes: Json, wanted: Json, expect: Json) -> list[Fault]:
+    """A line for each series, in the order of x, joined, in steps where these are asked for."""
     real = [line for line in axes["lines"] if line["data"]]
     shown = [
         line
@@ -38,6 +38,8 @@ def lines(axes: Json, wanted: Json, _: Json) -> list[Fault]:
         if real:
             return [Fault(FaultKind.HIDDEN, "the line cannot be seen")]
         return [Fault(FaultKind.KIND, "there is no line")]
+    if expect["chart"] == "step" and not any(line["steps"] for line in shown):
+        return [Fault(FaultKind.KIND, "a line without steps")]
     drawn = [(line["label"], line["color"], drawn_pairs(line)) for line in shown]
     faults = series_faults(drawn, axes, wanted["series"], ordered=True)
     if faults and len(shown) < len(real):
@@ -175,7 +177,21 @@ def _one_heat(axes: Json, image: Json, table: Json, expect: Json) -> list[Fault]
         same = len(shown) == len(right) and all(map(lambda a, b: close(a, b, scale), shown, right))
         kind = FaultKind.ORDER if same else FaultKind.DATA
         return [Fault(kind, f"{wrong} cells do not hold the value of their row and column")]
-    return _heat_order(sides, table, expect)
+    return _saturated(image) + _heat_order(sides, table, expect)
+
+
+def _saturated(image: Json) -> list[Fault]:
+    """Values beyond the ends of the colour scale look alike, unless the colour bar says so."""
+    low, high = image["colors"]
+    values = [v for row in image["cells"] for v in row if v is not None]
+    if None in (low, high) or not values or image["beyond"]:
+        return []
+    slack = 0.01 * (max(values) - min(values))
+    cut = [v for v in values if not low - slack <= v <= high + slack]
+    if not cut:
+        return []
+    text = f"{len(cut)} cells lie beyond the colour scale, {low:g} to {high:g}"
+    return [Fault(FaultKind.CLIPPED, text)]
 
 
 def _heat_order(sides: Sequence[Sequence[int]], table: Json, expect: Json) -> list[Fault]:

@@ -36,6 +36,12 @@ import numpy as np
 import pandas as pd
 
 _MOST = 50_000  # values of one artist
+#: What pcolormesh and pcolor make; older releases have no PolyQuadMesh.
+_MESHES = tuple(
+    getattr(matplotlib.collections, name)
+    for name in ("QuadMesh", "PolyQuadMesh")
+    if hasattr(matplotlib.collections, name)
+)
 _SAVED: dict[tuple[type, str], Any] = {}
 for _kind, _names in (
     (matplotlib.axes.Axes, "get_title get_xlabel get_ylabel get_xlim get_ylim get_legend"),
@@ -126,6 +132,7 @@ def _line(line: Any) -> dict[str, Any]:
         "color": _color(line.get_color(), line.get_alpha()),
         "visible": bool(line.get_visible()),
         "joined": line.get_linestyle() not in ("None", "", " ", None) and line.get_linewidth() > 0,
+        "steps": str(line.get_drawstyle()).startswith("steps"),
         "marker": marker not in ("None", "", " ", None) and line.get_markersize() > 0,
         "data": line.get_transform().contains_branch_seperately(line.axes.transData)
         == (True, True),
@@ -142,6 +149,24 @@ def _bar(patch: Any) -> dict[str, Any]:
         "edge": _color(patch.get_edgecolor()) if patch.get_linewidth() > 0 else [0, 0, 0, 0],
         "visible": bool(patch.get_visible()),
     }
+
+
+def _steps(patch: Any) -> dict[str, Any]:
+    """What `stairs` draws, as the bars that it stands for."""
+    values, edges, baseline = patch.get_data()
+    floors = np.broadcast_to(0.0 if baseline is None else baseline, np.shape(values))
+    line = patch.get_edgecolor() if patch.get_linewidth() > 0 else (0, 0, 0, 0)
+    shared = {
+        "color": _color(patch.get_facecolor() if patch.get_fill() else line, patch.get_alpha()),
+        "edge": _color(line),
+        "visible": bool(patch.get_visible()),
+    }
+    bars = [
+        {"x": _number(left), "w": _number(right - left), "y": _number(floor),
+         "h": _number(top - floor), **shared}
+        for left, right, top, floor in zip(edges, edges[1:], values, floors, strict=False)
+    ][:_MOST]  # fmt: skip
+    return {"label": str(patch.get_label()), "vertical": True, "bars": bars}
 
 
 def _points(group: Any) -> dict[str, Any]:
@@ -181,7 +206,15 @@ def _image(item: Any) -> dict[str, Any] | None:
     if array.size > _MOST:
         return None
     cells = [[_number(v) for v in row] for row in array.tolist()]
-    return {"xs": xs, "ys": ys, "cells": cells, "visible": bool(item.get_visible())}
+    bar = getattr(item, "colorbar", None)
+    return {
+        "xs": xs,
+        "ys": ys,
+        "cells": cells,
+        "visible": bool(item.get_visible()),
+        "colors": [_number(v) for v in item.get_clim()],
+        "beyond": bar is not None and bar.extend != "neither",
+    }
 
 
 def _ticks(axis: Any) -> list[list[Any]]:
@@ -225,12 +258,15 @@ def _axes(axes: Any, figure: Any) -> dict[str, Any]:
     left = [p for p in rects.values() if isinstance(p, matplotlib.patches.Rectangle)]
     if left:
         containers.append({"label": "", "vertical": True, "bars": [_bar(p) for p in left]})
+    steps = [p for p in rects.values() if isinstance(p, matplotlib.patches.StepPatch)]
+    containers += [_steps(p) for p in steps if p.orientation == "vertical"]
     shapes = [p for p in rects.values() if isinstance(p, matplotlib.patches.Polygon)]
     wedges = [p for p in rects.values() if isinstance(p, matplotlib.patches.Wedge)]
     boxes = [p for p in rects.values() if isinstance(p, matplotlib.patches.PathPatch)]
     kinds = matplotlib.collections
-    images = [*axes.images, *(c for c in axes.collections if isinstance(c, kinds.QuadMesh))]
-    areas = [c for c in axes.collections if isinstance(c, kinds.PolyCollection)]
+    meshes = [c for c in axes.collections if isinstance(c, _MESHES)]
+    images = [*axes.images, *meshes]
+    areas = [c for c in axes.collections if isinstance(c, kinds.PolyCollection) and c not in meshes]
     get = _SAVED
     kind = matplotlib.axes.Axes
     return {
