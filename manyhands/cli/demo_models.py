@@ -180,6 +180,11 @@ def claim(df):
     first, last = rise.head(10).mean(), rise.tail(10).mean()
     return bool({test})
 """
+_OPINION = {
+    "sees": "A line chart of CO₂ by date, which rises with a yearly wave.",
+    "verdict": "ok",
+    "problems": [],
+}
 _FASTER = "last > 2 * first"
 _STEADY = "abs(last - first) < 0.1 * first"
 
@@ -207,6 +212,8 @@ def say(request: ScriptedRequest, roles: Mapping[str, str]) -> str:
             return "Differentiate term by term.\n" + _block("b + 2*c*t", "")
         case "illustrator":
             return _block(_CHART)
+        case "reviewer":
+            return json.dumps(_OPINION)
         case "verifier" | "skeptic":
             test = _STEADY if "steady speed" in prompt else _FASTER
             return _block((_BY_SLOPE if role == "verifier" else _BY_MEANS).format(test=test))

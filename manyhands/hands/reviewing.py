@@ -186,6 +186,6 @@ def evidence_of(opinion: Opinion, model: str, seconds: float) -> Evidence:
 
 
 def _sentence(text: str) -> str:
-    """One line of a model's words, without what could pass for a command, a tag or a link."""
-    line = " ".join(clean(text).split())
+    """One line of a model's words, without a terminal's commands and without its full stop."""
+    line = " ".join(clean(text).split()).rstrip(".")
     return line if len(line) <= _MOST_SENTENCE else f"{line[: _MOST_SENTENCE - 1]}…"

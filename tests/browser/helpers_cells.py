@@ -69,6 +69,16 @@ import matplotlib.pyplot as plt
 plt.plot(co2["year"], co2["ppm"])
 plt.ylabel("CO₂ in ppm")
 plt.show()"""
+_CHART = """
+import matplotlib.pyplot as plt
+import pandas as pd
+
+table = pd.read_csv("co2.csv")
+fig, ax = plt.subplots()
+ax.plot(table["year"], table["ppm"])
+ax.set_xlabel("year")
+ax.set_ylabel("ppm")
+"""
 _PROGRAMS = {
     "draw": _PLOT,
     "wait": "import time\n\nprint('begun', flush=True)\ntime.sleep(600)",
@@ -82,6 +92,8 @@ def reply_in_a_cell(request: ScriptedRequest) -> Reply | str:
     if role == "framer":
         asked = prompt.rpartition("Question:")[2]
         return _framed(asked) or reply_of(request)
+    if role == "illustrator":
+        return f"```python\n{_CHART}```\n"
     if "yearly rise" not in prompt:
         return reply_of(request)
     programs = {"tester": _TESTS, "coder": _PROGRAM, "skeptic": _SECOND}

@@ -19,6 +19,7 @@ from manyhands.roles.loader import load_roles
 from manyhands.settings import load_settings
 
 __all__ = [
+    "WITH_VISION",
     "ask",
     "frame",
     "last_reply",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 PROMPTS = {name: role.prompt for name, role in load_roles().items()}
+#: The variables by which a lab has a vision model.
+WITH_VISION = {"MANYHANDS_TIERS__VISION__MODEL": "qwen2.5vl:7b"}
+_ABLE = {"embed": ("embedding",), "vision": ("completion", "vision")}
 #: As our own lab extension tells of an error, and as the commands of Jupyter AI do.
 _FAILED = re.compile(r"It failed: (\w+): (.+)|\"ename\": \"(\w+)\",\s+\"evalue\": \"(.+)\"")
 _RATES = """
@@ -114,14 +118,14 @@ class _Prompt:
 
 @contextmanager
 def models(folder: Path, reply: ReplyFn = reply_of) -> Iterator[RehearsalServer]:
-    """The tiers of fresh settings, played on one server."""
+    """The tiers of fresh settings and a model that sees, played on one server."""
     (folder / "tiers.toml").touch()
-    tiers = load_settings(path=folder / "tiers.toml", env={}).tiers
+    tiers = load_settings(path=folder / "tiers.toml", env=WITH_VISION).tiers
     played = {
         tier.model: ScriptedModel(
             name=tier.model,
             reply=reply,
-            capabilities=("embedding",) if name == "embed" else ("completion", "thinking"),
+            capabilities=_ABLE.get(name, ("completion", "thinking")),
             dimensions=64 if name == "embed" else 0,
         )
         for name, tier in tiers.items()

@@ -18,7 +18,7 @@ from helpers_cells import (
     script,
     sources,
 )
-from helpers_chat import models
+from helpers_chat import WITH_VISION, models
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from manyhands.rehearsal.server import RehearsalServer
@@ -37,7 +37,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalServer
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, played: RehearsalServer) -> Iterator[Lab]:
-    started = Lab(tmp_path_factory.mktemp("lab"), ollama=played.url)
+    started = Lab(tmp_path_factory.mktemp("lab"), ollama=played.url, env=WITH_VISION)
     started.start()
     yield started
     started.stop()
@@ -303,6 +303,19 @@ def test_an_unverified_answer_says_why_and_its_formulas_are_set(page: Page, lab:
     expect(panel(page).locator(".mh-state")).to_contain_text("failed")
     expect(panel(page)).to_contain_text("No usable answer")
     expect(panel(page).get_by_role("button", name="The answer is good")).to_have_count(0)
+
+
+def test_what_a_model_says_of_a_chart_looks_like_no_check(page: Page, lab: Lab) -> None:
+    hand = "%%hand visualize --wait --chart line --x year --y ppm --data co2\nppm by year"
+    begun_notebook(page, lab, "chart.ipynb", hand)
+    run_cell(page, 1)
+    expect(panel(page).locator(".mh-state")).to_contain_text("answered · verified")
+    opinion = button(panel(page), "reviewed by a model, no check")
+    expect(opinion).to_have_class("mh-check mh-quiet")
+    expect(opinion).to_contain_text("○ reviewed")
+    expect(panel(page)).to_contain_text("qwen2.5vl:7b, an opinion: finds nothing wrong with it")
+    assert contrast(page, ".mh-panel .mh-check.mh-quiet") >= 4.5
+    shot(page, "cell-reviewed")
 
 
 def test_a_stream_that_breaks_off_is_told_in_the_panel(page: Page, lab: Lab) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from helpers_browser import Lab, contrast, open_lab, open_notebook, shot, wait_for_lab
-from helpers_chat import ask, last_reply, open_chat, trace_of, traces
+from helpers_chat import WITH_VISION, ask, last_reply, open_chat, trace_of, traces
 from playwright.sync_api import Browser, Page, expect
 
 from manyhands.cli.demo_models import DATA, QUESTION
@@ -26,6 +26,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, played: RehearsalServer) -> It
     started = Lab(
         tmp_path_factory.mktemp("lab"),
         ollama=played.url,
+        env=WITH_VISION,
         options=("--MindPersona.simulated=True",),
     )
     started.start()
@@ -435,6 +436,8 @@ def test_an_attached_table_is_drawn_and_the_answer_is_verified(page: Page, lab: 
     assert "base64" not in (lab.root / "co2.chat").read_text()
     trace_of(page).locator("summary").first.click()
     expect(trace_of(page).locator(".mh-step")).to_have_count(5)
+    opinion = trace_of(page).locator(".mh-passed-opinion")
+    expect(opinion).to_contain_text("○no check: reviewed: qwen2.5vl:7b, an opinion: finds nothing")
     page.set_viewport_size({"width": 1280, "height": 1500})
     trace_of(page).scroll_into_view_if_needed()
     shot(page, "sidebar-chart", width=560, docs=True)

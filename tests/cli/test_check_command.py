@@ -206,9 +206,10 @@ def test_a_figure_is_shown_to_the_vision_model_and_the_checks_alone_decide(
             f'[hosts.local]\nurl = "{at.url}"\n[tiers.vision]\nmodel = "eye"\n'
         )
         done = run("check", "file", str(tmp_path / "case.json"))
-    assert done.exit_code == 1, done.output  # the mean where the sum was wanted
+    # It shows the mean where the sum was wanted.
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit), done
     lines = done.output.splitlines()
-    assert "reviewed: eye, an opinion: finds nothing wrong with it (sees: Two bars.)" in lines
+    assert "reviewed: eye, an opinion: finds nothing wrong with it (sees: Two bars)" in lines
     assert lines[-1] == "refuted as a whole"
     (request,) = seen
     with Journal.open(tmp_path / "journal.db") as journal:

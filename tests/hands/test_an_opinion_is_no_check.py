@@ -165,8 +165,10 @@ async def test_the_model_is_shown_the_picture_and_the_request_and_nothing_else(
         told = await reviewed(desk.toolbox, STEP, result(True, Status.VERIFIED))
     (opinion,) = opinions(told)
     assert opinion.name == "reviewed"
-    assert opinion.evidence.startswith(f"{MODEL}, an opinion: sees problems: The labels overlap.")
-    assert opinion.detail["problems"] == ["The labels overlap."]
+    assert opinion.evidence.startswith(
+        f"{MODEL}, an opinion: sees problems: The labels overlap (sees: Two bars)"
+    )
+    assert opinion.detail["problems"] == ["The labels overlap"]
     (asked,) = desk.asked
     (image,) = asked.images
     content = png(56, 28)

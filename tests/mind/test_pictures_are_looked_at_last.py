@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from helpers_mind import ask, math_step, plan
+from manyhands_jupyter.views.reply import Reply, answer_lines
+from manyhands_mcp.replies import of_answer
+from rich.console import Console
 
 from manyhands.hands.contracts import EvidenceKind, Status
 from manyhands.journal.events import CheckDone, StepDone
 from manyhands.journal.store import Journal
 from manyhands.mind.past import reached
 from manyhands.settings import Settings, TierSettings
+from manyhands.trace.notebook import notebook_of
+from manyhands.trace.terminal import print_answer
 from manyhands.trace.tree import text_of, tree_of
 
 pytestmark = pytest.mark.anyio
@@ -67,6 +73,12 @@ async def test_the_answer_is_written_without_what_a_vision_model_said(
         events = journal.events(seen.answer.run_id)
     kept = reached(events).done["c"]  # what a resumed run begins from
     assert opinion in kept.evidence
-    assert "○ reviewed: qwen2.5vl:7b, an opinion: sees problems: No title." in text_of(
-        tree_of(events)
-    )
+    line = f"{opinion.name}: {opinion.evidence}"
+    assert f"○ {line}" in text_of(tree_of(events))
+    with Console(record=True, width=400, file=StringIO()) as console:
+        print_answer(console, seen.answer)
+    assert f"○ c · {line}" in console.export_text()
+    assert f"  ○ c · {line}" in answer_lines(Reply(tree_of(events), answer=seen.answer))
+    assert f"reviewed (no check): {opinion.evidence}" in of_answer(seen.answer).evidence
+    written = notebook_of("q", seen.answer, lambda _: ("", "", b""), {})
+    assert f"○ **reviewed**: `{opinion.evidence}`" in written  # quoted: it formats nothing
