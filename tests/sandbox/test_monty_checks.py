@@ -135,12 +135,14 @@ async def test_time_that_runs_out_says_nothing_about_the_answer() -> None:
 
 
 async def test_two_programs_are_compared() -> None:
-    same = await compared("def f(x: int):\n    return x + 1", "def f(x: int):\n    return 1 + x")
+    one = "def f(x: int):\n    return x + 1"
+    for inputs in (None, [[1], [60]]):
+        same = await compared(one, "def f(x: int):\n    return 1 + x", inputs=inputs)
+        assert same.verdict is not Verdict.REFUTED, same
+        assert same.evidence["isolation"] == "monty"
     assert same.verdict is Verdict.SUPPORTED, same
-    assert same.evidence["isolation"] == "monty"
-    other = await compared(
-        "def f(x: int):\n    return x + 1", "def f(x: int):\n    return x + (x < 50)"
-    )
+    wrong = "def f(x: int):\n    return x + (x < 50)"
+    other = await compared(one, wrong, inputs=[[1], [60]])
     assert other.verdict is Verdict.REFUTED
     assert other.evidence["counterexample"]
     slow = await compared(
