@@ -30,6 +30,11 @@ __all__ = ["OLDEST_SERVER", "examine", "pull_command"]
 
 #: Older servers are not refused: the rules of our engine were read and tried on newer ones.
 OLDEST_SERVER = (0, 17, 1)
+#: 28 x 28 white pixels: a server that speaks as OpenAI does tells only by trying whether it sees.
+_WHITE_SQUARE = (
+    "iVBORw0KGgoAAAANSUhEUgAAABwAAAAcAQAAAABaduI5AAAA"
+    "D0lEQVR42mP4DwQMg4MAAIOub5EhxpvmAAAAAElFTkSuQmCC"
+)
 
 
 def pull_command(model: str, url: str) -> str:
@@ -208,11 +213,15 @@ async def _answers(engine: Engine, mind: TierSettings, *, probe: bool) -> Findin
 
 
 async def _one_token(
-    engine: Engine, model: str, spec: TierSettings, deadlines: Deadlines | None
+    engine: Engine,
+    model: str,
+    spec: TierSettings,
+    deadlines: Deadlines | None,
+    images: tuple[str, ...] = (),
 ) -> Finding:
     request = ChatRequest(
         model=model,
-        messages=(Message(role="user", content="Say ok."),),
+        messages=(Message(role="user", content="Say ok.", images=images),),
         num_ctx=spec.num_ctx,
         think=False if spec.think else None,
         num_predict=1,
@@ -282,7 +291,8 @@ async def _compatible(
                 continue
             yield _window(tier, spec, model, await engine.show(model))
             if probe and tier != Tier.EMBED:
-                yield await _one_token(engine, model, spec, None)
+                shown = (_WHITE_SQUARE,) if tier == Tier.VISION else ()
+                yield await _one_token(engine, model, spec, None, shown)
     except EngineError as error:
         step = error.hint or f"start it, or set MANYHANDS_HOSTS__{name.upper()}__URL"
         yield Finding("server", Mark.PROBLEM, f"{name}: {error.message}", step)

@@ -147,14 +147,14 @@ class Reviewer:
         read = read_structured(spoken.as_sent(), Opinion)
         if read.value is None:
             raise _NoOpinion(f"{spoken.model!r} answered in another form ({read.reason})")
-        return Review(evidence_of(read.value, spoken.model, spoken.seconds), spoken.spend)
+        return Review(_evidence_of(read.value, spoken.model, spoken.seconds), spoken.spend)
 
 
 class _NoOpinion(Exception):
     """Why there is none of this picture; the next may have one."""
 
 
-def evidence_of(opinion: Opinion, model: str, seconds: float) -> Evidence:
+def _evidence_of(opinion: Opinion, model: str, seconds: float) -> Evidence:
     """An opinion among the evidence: it neither passed nor failed, and names who holds it."""
     sees = _sentence(opinion.sees)
     problems = [text for one in opinion.problems[:_MOST_PROBLEMS] if (text := _sentence(one))]

@@ -7,10 +7,17 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from manyhands.hands.contracts import Attempt, Evidence, EvidenceKind, HandResult, Status
+from manyhands.hands.contracts import (
+    Attempt,
+    Evidence,
+    EvidenceKind,
+    HandResult,
+    Status,
+    VisualizeRequest,
+)
 from manyhands.hands.reviewing import Review
 from manyhands.journal.events import CheckDone
-from manyhands.mind.frame import PlanStep
+from manyhands.mind.frame import PlanStep, request_of
 from manyhands.mind.tools import Toolbox
 
 __all__ = ["drawn_for", "opinion_told", "reviewed", "with_opinion"]
@@ -61,13 +68,14 @@ def with_opinion(attempt: Attempt, review: Review) -> Attempt:
 
 def _request(step: PlanStep) -> str:
     """What the picture was drawn for: the task, and what the chart has to show."""
+    request = request_of(step)
     lines = [step.task]
-    if step.subject:
+    if isinstance(request, VisualizeRequest):
+        wanted = {"chart": request.chart, "x": request.x, "y": request.y, "agg": request.agg}
+        lines += [f"{key}: {value}" for key, value in wanted.items() if value]
+    else:
         with suppress(ValueError, RecursionError, AttributeError):  # what is no case says nothing
             lines.append(drawn_for(json.loads(step.subject)))
-    else:
-        wanted = {"chart": step.chart, "x": step.x, "y": step.y, "agg": step.agg}
-        lines += [f"{key}: {value}" for key, value in wanted.items() if value]
     return "\n".join(lines)
 
 

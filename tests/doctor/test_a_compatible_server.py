@@ -13,10 +13,12 @@ from manyhands.rehearsal.script import ScriptedModel
 from manyhands.rehearsal.server import running_server
 
 
-def model_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str) -> list[str]:
+def model_findings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, tier: str = "heavy"
+) -> list[str]:
     (tmp_path / "config.toml").write_text(
         f'profile = "tiny"\n[hosts.farm]\nkind = "openai"\n{host}\n'
-        '[tiers.heavy]\nmodel = "big"\nnum_ctx = 8192\nhosts = ["farm"]\n'
+        f'[tiers.{tier}]\nmodel = "big"\nnum_ctx = 8192\nhosts = ["farm"]\n'
         f'[journal]\npath = "{tmp_path}/journal.db"\n[memory]\nenabled = false\n'
     )
     monkeypatch.setenv("MANYHANDS_CONFIG", str(tmp_path / "config.toml"))
@@ -45,6 +47,23 @@ def test_what_it_serves_is_compared_with_what_the_tier_wants(
     assert window.startswith("problem: tier heavy: Org/Big is served with a window of 4096")
     assert "tiers.heavy.num_ctx = 4096" in window
     assert answers.startswith("ok: Org/Big answers")
+
+
+@pytest.mark.parametrize(
+    ("able", "said"),
+    [
+        (("completion", "vision"), "ok: Org/Big answers -> "),
+        (("completion",), "problem: Org/Big does not answer: "),
+    ],
+)
+def test_a_vision_model_is_probed_with_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, able: tuple[str, ...], said: str
+) -> None:
+    with running_server([ScriptedModel("Org/Big", capabilities=able)]) as server:
+        mapped = f'url = "{server.url}"\nmodels = {{ big = "Org/Big" }}'
+        *_, answers = model_findings(tmp_path, monkeypatch, mapped, "vision")
+    assert answers.startswith(said)
+    assert ("is not a multimodal model" in answers) == ("vision" not in able)
 
 
 def test_a_key_that_is_not_set_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,14 +19,21 @@ from manyhands_mcp.http import running_http
 from mcp.server import MCPServer
 
 from manyhands.cli.demo_models import say
-from manyhands.hands.contracts import Attempt, Evidence, HandName, HandResult, Status
+from manyhands.hands.contracts import (
+    Attempt,
+    Evidence,
+    EvidenceKind,
+    HandName,
+    HandResult,
+    Status,
+)
 from manyhands.hands.registry import HANDS
 from manyhands.journal.events import Event
 from manyhands.mind.answer import Answer
 from manyhands.mind.mind import Mind
 from manyhands.mind.single import plan_step, work_one
 from manyhands.rehearsal.stage import scripted_tiers
-from manyhands.settings import HandsSettings, Settings
+from manyhands.settings import HandsSettings, Settings, TierSettings
 
 pytestmark = pytest.mark.anyio
 TOKEN = "0123456789abcdef" * 4
@@ -97,6 +104,14 @@ async def ask(mind: Mind, table: Path) -> tuple[Answer, list[Event]]:
 
 
 @pytest.fixture
+def settings(tmp_path: Path, settings_in: Callable[[Path], Settings]) -> Settings:
+    """Both machines have a vision model."""
+    usual = settings_in(tmp_path)
+    vision = TierSettings(model="qwen2.5vl:7b", num_ctx=8192)
+    return usual.model_copy(update={"tiers": {**usual.tiers, "vision": vision}})
+
+
+@pytest.fixture
 def far(settings: Settings, tmp_path: Path, monkeypatch: Any) -> Callable[[int], Settings]:
     """The settings of a machine whose hands are at a port, with a journal of its own."""
     monkeypatch.setenv("HANDS_SERVER_TOKEN", TOKEN)
@@ -132,7 +147,8 @@ async def test_one_plan_in_process_and_over_mcp_gives_equal_results(
     for one, other in zip(here.steps, there.steps, strict=True):
         assert comparable(one.result) == comparable(other.result)
     assert (there.status, there.text) == (here.status, here.text)
-    assert not set(asked) & {"coder", "tester", "verifier", "mathematician"}
+    assert not set(asked) & {"coder", "tester", "verifier", "mathematician", "reviewer"}
+    assert [one.name for one in there.evidence if one.kind is EvidenceKind.OPINION] == ["reviewed"]
     # What was made there can be read here, under the same id, and its way is in this journal.
     picture = next(item for item in there.artifacts if item.media_type == "image/png")
     with mind.journal() as journal:
