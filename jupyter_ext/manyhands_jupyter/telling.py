@@ -13,7 +13,6 @@ from manyhands.journal.events import RunStarted
 from manyhands.journal.records import RunRecord
 from manyhands.journal.store import Journal
 from manyhands.mind.condense import estimate_tokens
-from manyhands.mind.data import FOLDER_PREFIX
 from manyhands.trace.lines import title_of
 
 if TYPE_CHECKING:
@@ -148,7 +147,7 @@ def seen_lines(session: Session, run_id: str) -> list[str]:
         raise InputError(f"Run {run.id} was erased.", hint="Nothing of it is kept.")
     tokens = sum(estimate_tokens(text) for text in first.context.values())
     lines = [f"run {run.id} · question: {first.question}"]
-    lines += [f"data {name!r}: {_origin(path)}" for name, path in first.data.items()]
+    lines += [f"data {name!r}: {_origin(name, where)}" for name, where in first.data.items()]
     if not first.context:
         return [*lines, "Nothing of the notebook was sent with it."]
     lines.append(f"from the notebook, about {tokens} tokens, secrets removed:")
@@ -157,10 +156,9 @@ def seen_lines(session: Session, run_id: str) -> list[str]:
     return lines
 
 
-def _origin(path: str) -> str:
-    """A file of the user's by its path; a variable was written to a file that is gone by now."""
-    handed_over = Path(path).parent.name.startswith(FOLDER_PREFIX)
-    return f"the variable, as {Path(path).name}" if handed_over else path
+def _origin(name: str, where: str) -> str:
+    """A file of the user's by its path; the text of a variable lies in the journal."""
+    return f"the variable, as {name}.csv" if where.startswith("sha256:") else where
 
 
 def trace_text(session: Session, run_id: str) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -105,8 +105,18 @@ class Journal:
         """Do some of what follows on an event loop; see `Database.when_free`."""
         return await self._db.when_free(work, threaded=threaded)
 
-    def begin_run(self, run_id: str, conversation_id: str, started: RunStarted) -> Event:
-        """Write a run's first event; the conversation is made if it is new."""
+    def begin_run(
+        self,
+        run_id: str,
+        conversation_id: str,
+        started: RunStarted,
+        tables: Mapping[str, bytes] | None = None,
+    ) -> Event:
+        """Write a run's first event; the conversation is made if it is new.
+
+        Args:
+            tables: name -> CSV, of what the run was given that lies in no file; see `artifact`.
+        """
         now = time.time()
         with self._db.transaction():
             self._db.execute(
@@ -123,6 +133,8 @@ class Journal:
                 "FROM conversation_runs WHERE conversation_id = ?1",
                 (conversation_id, run_id),
             )
+            for name, content in (tables or {}).items():
+                self.keep(run_id, name, "text/csv", content)
             return self._add(Event(run_id=run_id, seq=1, at=now, body=started))
 
     def append(self, event: Event) -> Event:
@@ -176,6 +188,21 @@ class Journal:
             )
         return artifact_id
 
+    def let_go(self, run_id: str, artifact_ids: Sequence[str]) -> None:
+        """Take artifacts from a run; one that no other run has is gone."""
+        with self._db.transaction():
+            for artifact_id in artifact_ids:
+                self._db.execute(
+                    "DELETE FROM run_artifacts WHERE run_id = ? AND artifact_id = ?",
+                    (run_id, artifact_id),
+                )
+            self._drop_unowned()
+
+    def _drop_unowned(self) -> None:
+        self._db.execute(
+            "DELETE FROM artifacts WHERE id NOT IN (SELECT artifact_id FROM run_artifacts)"
+        )
+
     def fork(self, conversation_id: str, upto: int | None = None) -> str:
         """A new conversation with the same runs, or only the first `upto` of them."""
         source = self.conversation(conversation_id)
@@ -209,9 +236,7 @@ class Journal:
                 (record.id,),
             )
             self._db.execute("DELETE FROM run_artifacts WHERE run_id = ?", (record.id,))
-            self._db.execute(
-                "DELETE FROM artifacts WHERE id NOT IN (SELECT artifact_id FROM run_artifacts)"
-            )
+            self._drop_unowned()
 
     def drop_conversation(self, conversation_id: str) -> None:
         """Take a conversation from the list; its runs stay, and forks of it keep theirs."""

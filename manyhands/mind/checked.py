@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from manyhands import __version__
@@ -35,11 +34,12 @@ from manyhands.journal.events import (
     StepDone,
     StepStarted,
 )
-from manyhands.journal.store import Journal, new_id
+from manyhands.journal.store import new_id
+from manyhands.mind.beginning import run_of_one_step
 from manyhands.mind.budget import Purse
 from manyhands.mind.pictures import drawn_for, opinion_told, with_opinion
 from manyhands.mind.playing import only_play
-from manyhands.mind.recorder import Recorder, accounted
+from manyhands.mind.recorder import Recorder
 from manyhands.mind.tools import reviewer_of, sees
 from manyhands.redaction import redact
 from manyhands.roles.loader import load_roles
@@ -88,7 +88,7 @@ async def journal_check(
 
     Raises StorageError when the journal cannot be written.
     """
-    run_id, step = new_id("run"), str(HandName.VERIFY)
+    step = str(HandName.VERIFY)
     figure = next(
         ((png, drawn_for(one.case)) for one in found if (png := one.outcome.picture)), None
     )
@@ -103,57 +103,54 @@ async def journal_check(
         version=__version__,
         simulated=looks and await only_play(settings, roles[REVIEWER].tier),
     )
-    with Journal.open(settings.journal.path) as journal:
-        begin = partial(journal.begin_run, run_id, started.conversation_id, started)
-        first = await journal.when_free(begin)
-        recorder = Recorder(journal, run_id, first.seq, show)
-        async with accounted(recorder, settings, steps=1) as ending:
-            await recorder.emit(StepStarted(step=step, hand=step, task=started.question))
-            checks = []
-            for at, one in enumerate(found, start=1):
-                isolation = str(one.outcome.evidence.get("isolation", ""))
-                check = evidence_from(
-                    one.name, one.outcome, independent=one.decides, isolation=isolation
-                )
-                kept = await keep_case(one.case, f"{step}.{at}.json", recorder.keep)
-                checks.append(check.model_copy(update={"detail": {**check.detail, **kept}}))
-                await recorder.emit(
-                    CheckDone(
-                        step=step,
-                        attempt=1,
-                        name=check.name,
-                        passed=check.passed,
-                        evidence=check.evidence,
-                        seconds=check.seconds,
-                    )
-                )
-            drawn = []
-            if figure is not None:
-                drawn.append(await recorder.keep(f"{step}.png", "image/png", figure[0]))
-            attempt = Attempt(
-                number=1, role="", tier="", model="", checks=tuple(checks), artifacts=tuple(drawn)
+    run = run_of_one_step(settings, started, show)
+    async with run as (recorder, ending):
+        await recorder.emit(StepStarted(step=step, hand=step, task=started.question))
+        checks = []
+        for at, one in enumerate(found, start=1):
+            isolation = str(one.outcome.evidence.get("isolation", ""))
+            check = evidence_from(
+                one.name, one.outcome, independent=one.decides, isolation=isolation
             )
-            review = None
-            if figure is not None and looks:
-                review = await _look(settings, roles, recorder, ending.purse, *figure, door)
-            if review is not None:
-                await recorder.emit(opinion_told(step, attempt.number, review.evidence))
-                attempt = with_opinion(attempt, review)
-            status = _STATUS[overall(list(found))]
-            summary = "; ".join(f"{one.outcome.verdict}: {one.name}" for one in found)
-            result = HandResult(
-                hand=HandName.VERIFY, status=status, summary=summary,
-                attempts=(attempt,), accepted=1,
-            )  # fmt: skip
-            await recorder.emit(AttemptDone(step=step, attempt=attempt.model_dump(mode="json")))
+            kept = await keep_case(one.case, f"{step}.{at}.json", recorder.keep)
+            checks.append(check.model_copy(update={"detail": {**check.detail, **kept}}))
             await recorder.emit(
-                StepDone(
-                    step=step, hand=step, status=status, summary=summary,
-                    result=result.model_dump(mode="json"),
+                CheckDone(
+                    step=step,
+                    attempt=1,
+                    name=check.name,
+                    passed=check.passed,
+                    evidence=check.evidence,
+                    seconds=check.seconds,
                 )
-            )  # fmt: skip
-            await recorder.emit(Answered(text=summary, status=status))
-            ending.outcome = RunOutcome.ANSWERED
+            )
+        drawn = []
+        if figure is not None:
+            drawn.append(await recorder.keep(f"{step}.png", "image/png", figure[0]))
+        attempt = Attempt(
+            number=1, role="", tier="", model="", checks=tuple(checks), artifacts=tuple(drawn)
+        )
+        review = None
+        if figure is not None and looks:
+            review = await _look(settings, roles, recorder, ending.purse, *figure, door)
+        if review is not None:
+            await recorder.emit(opinion_told(step, attempt.number, review.evidence))
+            attempt = with_opinion(attempt, review)
+        status = _STATUS[overall(list(found))]
+        summary = "; ".join(f"{one.outcome.verdict}: {one.name}" for one in found)
+        result = HandResult(
+            hand=HandName.VERIFY, status=status, summary=summary,
+            attempts=(attempt,), accepted=1,
+        )  # fmt: skip
+        await recorder.emit(AttemptDone(step=step, attempt=attempt.model_dump(mode="json")))
+        await recorder.emit(
+            StepDone(
+                step=step, hand=step, status=status, summary=summary,
+                result=result.model_dump(mode="json"),
+            )
+        )  # fmt: skip
+        await recorder.emit(Answered(text=summary, status=status))
+        ending.outcome = RunOutcome.ANSWERED
     return Kept(
         reruns=tuple(str(check.detail["rerun"]) for check in checks),
         opinion=review.evidence if review is not None else None,

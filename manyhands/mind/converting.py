@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +12,9 @@ import anyio
 from manyhands.checks.sandbox.contracts import RunStatus, SandboxPolicy, SandboxRun
 from manyhands.errors import InputError
 from manyhands.mind.data import (
-    FOLDER_PREFIX,
     MAX_DATA_BYTES,
     DataFile,
-    made_from,
+    TableText,
     named_data,
     open_data,
     path_of,
@@ -55,17 +52,11 @@ async def open_given(
         SandboxError: there is no sandbox to read a binary file in.
     """
     named = named_data(given)
-    given_files = _to_convert(named)
-    tables: dict[str, Path] = {}
-    try:
-        for name, path in given_files.items():
-            tables[name] = await _as_csv(name, path, policy)
-        files = await anyio.to_thread.run_sync(open_data, named | tables)
-    except BaseException:
-        for table in tables.values():
-            shutil.rmtree(table.parent, ignore_errors=True)
-        raise
-    return files | {name: made_from(given_files[name], files[name]) for name in tables}
+    tables = {
+        name: TableText(await _as_csv(path, policy), path)
+        for name, path in _to_convert(named).items()
+    }
+    return await anyio.to_thread.run_sync(open_data, named | tables)
 
 
 def is_binary(path: Path) -> bool:
@@ -83,7 +74,7 @@ def _to_convert(named: Mapping[str, Any]) -> dict[str, Path]:
     }
 
 
-async def _as_csv(name: str, path: Path, policy: SandboxPolicy) -> Path:
+async def _as_csv(path: Path, policy: SandboxPolicy) -> bytes:
     from manyhands.checks.sandbox.runner import best_python, run
 
     await best_python(policy, "Reading a file of this kind")
@@ -105,10 +96,4 @@ async def _as_csv(name: str, path: Path, policy: SandboxPolicy) -> Path:
             f"Data file {str(path)!r} cannot be read as {path.suffix[1:]}: {why[:300]}",
             hint="Check the file, or save it as CSV.",
         )
-    return await anyio.to_thread.run_sync(_kept, name, content)
-
-
-def _kept(name: str, content: bytes) -> Path:
-    table = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX)) / f"{name}.csv"
-    table.write_bytes(content)
-    return table
+    return content

@@ -6,26 +6,25 @@ import csv
 import io
 import json
 import re
-import shutil
-import tempfile
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from manyhands.checks.sandbox.scratch import Scratch
 from manyhands.checks.tables import digest
 from manyhands.errors import InputError
 from manyhands.hands.work import Source
 from manyhands.mind.json_tables import rows_in
 
 __all__ = [
-    "FOLDER_PREFIX",
     "MAX_DATA_BYTES",
     "DataFile",
+    "TableText",
     "in_use",
-    "made_from",
     "named_data",
     "open_data",
     "path_of",
@@ -35,8 +34,6 @@ __all__ = [
 
 #: Larger files are refused before they are read: they would be copied into each sandbox run.
 MAX_DATA_BYTES = 200 * 1024 * 1024
-#: Tables that live in memory are written to folders of this name in the system's temporary one.
-FOLDER_PREFIX = "manyhands-data-"
 _LOOKED_AT_ROWS = 2000
 _SHOWN_ROWS = 3
 #: Files of these endings are tables whatever is in them; others must look like one.
@@ -80,7 +77,8 @@ class DataFile:
         rows: number of data rows, the header not counted.
         sample: the first rows as text.
         sha256: of the file's content.
-        given: the file that was named; `path` unless a table had to be made of it.
+        given: the file that was named; None for a table that was handed over in memory.
+        folder: of a table that was made of what was given.
     """
 
     name: str
@@ -89,7 +87,13 @@ class DataFile:
     rows: int
     sample: tuple[tuple[str, ...], ...]
     sha256: str
-    given: Path
+    given: Path | None
+    folder: Scratch | None = None
+
+    @property
+    def origin(self) -> str:
+        """Where it is found again: a path, or the journal's id of the table's text."""
+        return f"sha256:{self.sha256}" if self.given is None else str(self.given)
 
     @property
     def file_name(self) -> str:
@@ -107,6 +111,18 @@ class DataFile:
             lines.append(f"  column {column.name!r}: {column.kind}{gap}")
         lines.extend("  row: " + ", ".join(row) for row in self.sample)
         return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class TableText:
+    """A table as CSV.
+
+    Attributes:
+        given: the file that it was read from, if any.
+    """
+
+    content: bytes
+    given: Path | None = None
 
 
 def named_data(
@@ -130,7 +146,8 @@ def open_data(given: Mapping[str, Any] | Sequence[str | Path] | str | Path) -> d
     """Look at each data file; raises `InputError` naming the file and the fault.
 
     Args:
-        given: a path, paths, or name -> path, data frame, or list of rows (dictionaries).
+        given: a path, paths, or name -> path, data frame, list of rows (dictionaries) or
+            `TableText`.
     """
     return {name: _open_one(name, value) for name, value in named_data(given).items()}
 
@@ -160,7 +177,7 @@ def unchanged(files: dict[str, DataFile], sha256: Mapping[str, str]) -> dict[str
         then = sha256.get(name, file.sha256)
         if file.sha256 != then:
             raise InputError(
-                f"The data {name!r} ({str(file.given)!r}) have changed since: their sha256 was "
+                f"The data {name!r} ({file.origin!r}) have changed since: their sha256 was "
                 f"{then}, it is {file.sha256}.",
                 hint="Put the old file back, or ask anew: the finished steps read the old data.",
             )
@@ -194,49 +211,52 @@ def path_of(given: str | Path) -> Path:
 def _open_one(name: str, value: Any) -> DataFile:
     if isinstance(value, str | Path):
         return _look_at(name, path_of(value))
-    return _look_at(name, _as_file(name, value))
+    if isinstance(value, TableText):
+        return _made(name, lambda path: path.write_bytes(value.content), value.given)
+    return _made(name, partial(_write, name, value), None)
 
 
-def _as_file(name: str, value: Any) -> Path:
-    """Write a table that lives in memory to a file of this process."""
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-    path = folder / f"{name}.csv"
+def _made(name: str, write: Callable[[Path], object], given: Path | None) -> DataFile:
+    """A table in a folder of its own, which does not outlive the process."""
+    folder = Scratch.make()
     try:
-        if hasattr(value, "to_csv"):
-            value.to_csv(path, index=False)
-        elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
-            with path.open("w", newline="", encoding="utf-8") as out:
-                names = dict.fromkeys(key for row in value for key in row)
-                writer = csv.DictWriter(out, fieldnames=list(names))
-                writer.writeheader()
-                writer.writerows(value)
-        else:
-            raise InputError(
-                f"Data {name!r} is a {type(value).__name__}, which is no table.",
-                hint="Give a path, a data frame, or a list of dictionaries.",
-            )
-    except (InputError, ValueError):
-        shutil.rmtree(folder, ignore_errors=True)
+        path = folder.work / f"{name}.csv"
+        write(path)
+        looked_at = _look_at(name, path)
+    except BaseException:
+        folder.remove()
         raise
-    return path
+    made = replace(looked_at, given=None if given is None else given.resolve(), folder=folder)
+    weakref.finalize(made, folder.remove)
+    return made
+
+
+def _write(name: str, value: Any, path: Path) -> None:
+    """Write a table that lives in memory."""
+    if hasattr(value, "to_csv"):
+        value.to_csv(path, index=False)
+    elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+        with path.open("w", newline="", encoding="utf-8") as out:
+            names = dict.fromkeys(key for row in value for key in row)
+            writer = csv.DictWriter(out, fieldnames=list(names))
+            writer.writeheader()
+            writer.writerows(value)
+    else:
+        raise InputError(
+            f"Data {name!r} is a {type(value).__name__}, which is no table.",
+            hint="Give a path, a data frame, or a list of dictionaries.",
+        )
 
 
 @contextmanager
 def in_use(files: Mapping[str, DataFile]) -> Iterator[None]:
-    """Tables that were made of files are removed at the end; they can be made again."""
+    """Tables that were made are removed at the end; they can be made again."""
     try:
         yield
     finally:
         for file in files.values():
-            if file.given != file.path:
-                shutil.rmtree(file.path.parent, ignore_errors=True)
-
-
-def made_from(given: Path, table: DataFile) -> DataFile:
-    """A table in a folder of its own, made of a file; it does not outlive the process."""
-    made = replace(table, given=given.resolve())
-    weakref.finalize(made, shutil.rmtree, made.path.parent, ignore_errors=True)
-    return made
+            if file.folder is not None:
+                file.folder.remove()
 
 
 def _look_at(name: str, path: Path) -> DataFile:
@@ -258,12 +278,7 @@ def _look_at(name: str, path: Path) -> DataFile:
     if size == 0:
         raise InputError(f"Data file {str(path)!r} is empty.", hint="Give a file with a header.")
     if path.suffix.lower() in (".json", ".jsonl", ".ndjson"):
-        table = _as_file(name, _json_rows(path))
-        try:
-            return made_from(path, _look_at(name, table))
-        except BaseException:
-            shutil.rmtree(table.parent, ignore_errors=True)
-            raise
+        return _made(name, partial(_write, name, _json_rows(path)), path)
     return _look_at_csv(name, path)
 
 

@@ -20,6 +20,7 @@ from manyhands.journal.records import RunState
 from manyhands.journal.store import Journal, new_id
 from manyhands.mind import past
 from manyhands.mind.answer import Answer
+from manyhands.mind.beginning import begin, data_of, large_tables
 from manyhands.mind.budget import SPARE, Purse
 from manyhands.mind.converting import open_given
 from manyhands.mind.data import DataFile, in_use, sources_of, unchanged
@@ -199,16 +200,14 @@ class Mind:
                 save_folder=asked.save_folder,
                 conversation_id=asked.conversation_id,
                 door=self._door,
-                data={name: str(file.given) for name, file in files.items()},
+                data={name: file.origin for name, file in files.items()},
                 sha256={name: file.sha256 for name, file in files.items()},
                 role=role,
                 hands=hands,
                 version=__version__,
                 simulated=self.simulated,
             )
-            first = await journal.when_free(
-                partial(journal.begin_run, run_id, asked.conversation_id, started)
-            )
+            first = await begin(journal, run_id, started, files)
             playing = self._play(journal, asked, files, [first], review=review)
             async with aclosing(playing) as items:
                 async for item in items:
@@ -248,7 +247,7 @@ class Mind:
                 save_folder=started.save_folder,
                 simulated=self.simulated,
             )
-            opened = await open_given(started.data, self.settings.sandbox.policy())
+            opened = await open_given(data_of(journal, started), self.settings.sandbox.policy())
             with in_use(opened):
                 files = unchanged(opened, started.sha256)
                 await journal.when_free(partial(journal.take_over, record.id))
@@ -332,6 +331,7 @@ class Mind:
                     fault = await memory.keep(answer)
                     if fault:
                         await recorder.emit(Note(reason=NoteReason.MEMORY, text=fault))
+            await recorder.let_go(large_tables(files))
             ending.outcome = RunOutcome.ASKED if answer.question_back else RunOutcome.ANSWERED
         return answer
 

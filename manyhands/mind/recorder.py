@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -122,6 +122,12 @@ class Recorder:
             partial(self._journal.keep, self.run_id, name, media_type, content), threaded=True
         )
         return Artifact(id=artifact_id, name=name, media_type=media_type, size=len(content))
+
+    async def let_go(self, artifact_ids: Sequence[str]) -> None:
+        """Keep artifacts with this run no longer."""
+        if artifact_ids:
+            gone = partial(self._journal.let_go, self.run_id, artifact_ids)
+            await self._journal.when_free(gone, threaded=True)
 
     async def open(self, artifact_id: str) -> bytes:
         """The content of an artifact; raises `InputError` for an unknown id."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from manyhands.hands.models import TierModels
 from manyhands.hands.voice import Voice
 from manyhands.journal.events import Answered, Event, RunOutcome, RunStarted
 from manyhands.journal.store import new_id
+from manyhands.mind.beginning import large_tables, run_of_one_step
 from manyhands.mind.budget import SPARE, Purse
 from manyhands.mind.controller import Controller
 from manyhands.mind.converting import open_given
@@ -27,7 +27,7 @@ from manyhands.mind.data import DataFile, in_use, sources_of
 from manyhands.mind.frame import PlanStep, request_of
 from manyhands.mind.measures import kept_meter
 from manyhands.mind.mind import Mind
-from manyhands.mind.recorder import Recorder, accounted
+from manyhands.mind.recorder import Recorder
 from manyhands.mind.routes import Routes
 from manyhands.mind.tools import Toolbox, remote_hands, reviewer_of
 from manyhands.redaction import redact
@@ -76,23 +76,17 @@ async def work_one(
     """
     files = await open_given(data, mind.settings.sandbox.policy())
     await mind.look()
-    run_id, conversation_id = new_id("run"), new_id("conv")
     started = RunStarted(
         question=redact(f"{step.hand}: {step.task}"),
-        conversation_id=conversation_id,
+        conversation_id=new_id("conv"),
         door=door,
-        data={name: str(file.given) for name, file in files.items()},
+        data={name: file.origin for name, file in files.items()},
         sha256={name: file.sha256 for name, file in files.items()},
         version=__version__,
         simulated=mind.simulated,
     )
-    with in_use(files), mind.journal() as journal:
-        first = await journal.when_free(
-            partial(journal.begin_run, run_id, conversation_id, started)
-        )
-        show(first)
-        recorder = Recorder(journal, run_id, first.seq, show)
-        async with accounted(recorder, mind.settings, steps=1) as ending:
+    with in_use(files):
+        async with run_of_one_step(mind.settings, started, show, files) as (recorder, ending):
             async with _toolbox(mind, recorder, ending.purse, files, door) as toolbox:
                 if notes is not None:
                     toolbox = replace(toolbox, remote=None)
@@ -102,8 +96,9 @@ async def work_one(
             await recorder.emit(
                 Answered(text=result.summary, status=result.status, open_points=result.open_points)
             )
+            await recorder.let_go(large_tables(files))
             ending.outcome = RunOutcome.ANSWERED
-    return run_id, result
+    return recorder.run_id, result
 
 
 @asynccontextmanager

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from manyhands.broker.contracts import Choice, Effect
+from manyhands.checks.sandbox.scratch import Scratch
 from manyhands.errors import InputError
 from manyhands.hands.contracts import HandName
 from manyhands.jobs.records import QuestionKind
@@ -244,8 +243,8 @@ def _kept(live: LiveJob, outcome: Outcome) -> dict[str, Any]:
 
 @contextmanager
 def _scratch() -> Any:
-    folder = Path(tempfile.mkdtemp(prefix="manyhands-mcp-"))
+    scratch = Scratch.make()
     try:
-        yield folder
+        yield scratch.work
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        scratch.remove()

@@ -19,7 +19,6 @@ from manyhands.hands.contracts import Status
 from manyhands.journal.events import RunStarted, StepDone
 from manyhands.journal.records import RunState
 from manyhands.mind.answer import Answer
-from manyhands.mind.data import FOLDER_PREFIX
 from manyhands.mind.mind import Mind
 from manyhands.rehearsal.stage import scripted_tiers
 from manyhands.roles.loader import load_roles
@@ -137,7 +136,7 @@ async def test_a_run_whose_data_changed_is_not_resumed(settings: Settings, tmp_p
 
 
 @pytest.mark.anyio
-async def test_a_run_on_a_file_that_is_no_csv_leaves_no_table_and_is_resumed(
+async def test_a_run_on_tables_that_are_no_csv_leaves_none_and_is_resumed(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frame, made = pandas.read_csv(CO2), tmp_path / "temporary"
@@ -145,10 +144,11 @@ async def test_a_run_on_a_file_that_is_no_csv_leaves_no_table_and_is_resumed(
     monkeypatch.setattr(tempfile, "tempdir", str(made))
     frame.to_parquet(tmp_path / "co2.parquet")
     frame.to_json(tmp_path / "more.json")
-    data = {DATA: tmp_path / "co2.parquet", "more": tmp_path / "more.json"}
+    files = {DATA: tmp_path / "co2.parquet", "more": tmp_path / "more.json"}
+    data = {**files, "frame": frame, "rows": frame.head().to_dict("records")}
 
     def tables() -> list[str]:
-        return sorted(path.name for path in made.rglob(f"{FOLDER_PREFIX}*/*.csv"))
+        return sorted(path.name for path in made.rglob("*.csv"))
 
     with scripted_tiers(settings, lambda r: say(r, PROMPTS)) as rehearsed:
         mind = Mind(rehearsed, roles=ROLES, door="test", simulated=True)
@@ -156,7 +156,8 @@ async def test_a_run_on_a_file_that_is_no_csv_leaves_no_table_and_is_resumed(
         first = await anext(stream)
         assert not isinstance(first, Answer)
         assert isinstance(first.body, RunStarted)
-        assert first.body.data == {name: str(path) for name, path in data.items()}
+        told = {name: first.body.data[name] for name in files}
+        assert told == {name: str(path) for name, path in files.items()}
         assert tables() == sorted(f"{name}.csv" for name in data)
         await stream.aclose()
         assert tables() == []

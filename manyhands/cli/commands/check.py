@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,11 +96,11 @@ def file_command(
 
     settings = load_settings()
     text = _subject(subject, cell or 0)
-    table = _table(data, text, settings) if data is not None else None
-    found = anyio.run(judge_subject, text, table, settings.sandbox.policy())
     about = f"check {'standard input' if subject == '-' else subject}"
     about += f", cell {cell}" if cell else ""
-    kept = None if no_journal else _kept(settings, about, table, found)
+    with _table(data, text, settings) as table:
+        found = anyio.run(judge_subject, text, table, settings.sandbox.policy())
+        kept = None if no_journal else _kept(settings, about, table, found)
     reruns = [""] * len(found) if kept is None else kept.reruns
     opinion = kept.opinion if kept is not None else None
     verdict = overall(found)
@@ -134,7 +135,8 @@ def file_command(
     sys.exit(_EXIT[str(verdict)])
 
 
-def _table(path: Path, program: str, settings: Settings) -> Table:
+@contextmanager
+def _table(path: Path | None, program: str, settings: Settings) -> Iterator[Table | None]:
     """The table; a binary one made CSV, unless the program opens it by its own name."""
     import re
 
@@ -142,11 +144,17 @@ def _table(path: Path, program: str, settings: Settings) -> Table:
 
     from manyhands.checks.tables import Table
     from manyhands.mind.converting import is_binary, open_given
+    from manyhands.mind.data import in_use
 
-    if not is_binary(path) or re.search(rf"{re.escape(path.name)}[\"']", program):
-        return Table.at(path)
-    (made,) = anyio.run(open_given, path, settings.sandbox.policy()).values()
-    return Table(made.file_name, made.path, made.sha256)
+    if path is None:
+        yield None
+    elif not is_binary(path) or re.search(rf"{re.escape(path.name)}[\"']", program):
+        yield Table.at(path)
+    else:
+        files = anyio.run(open_given, path, settings.sandbox.policy())
+        with in_use(files):
+            (made,) = files.values()
+            yield Table(made.file_name, made.path, made.sha256)
 
 
 def _kept(

@@ -162,6 +162,7 @@ def replay(run_id: str, as_json: bool) -> None:
     from manyhands.cli.asking import play, tell
     from manyhands.cli.replaying import Cassette, on_cassette
     from manyhands.journal.store import Journal
+    from manyhands.mind.beginning import data_of
     from manyhands.mind.mind import Mind
     from manyhands.settings import load_settings
 
@@ -169,6 +170,7 @@ def replay(run_id: str, as_json: bool) -> None:
     with Journal.open(settings.journal.path) as journal:
         record = journal.run(run_id)
         cassette = Cassette.of(journal.events(record.id))
+        data = data_of(journal, cassette.question)
     asked = cassette.question
     console = Console(stderr=as_json)
     with on_cassette(settings, cassette) as rehearsed:
@@ -176,7 +178,7 @@ def replay(run_id: str, as_json: bool) -> None:
         answer = play(
             lambda: mind.stream(
                 asked.question,
-                data=asked.data,
+                data=data,
                 role=asked.role,
                 hands=asked.hands,
                 council=asked.council,
