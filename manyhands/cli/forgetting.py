@@ -25,7 +25,8 @@ def forget_runs(
 
     Args:
         yes: do not ask.
-        conversation: is taken from the list of conversations.
+        conversation: is taken from the list of conversations; its runs that another one shows too
+            stay.
 
     Raises:
         InputError: one of them is still going on.
@@ -33,37 +34,55 @@ def forget_runs(
     import anyio
 
     from manyhands.journal.records import RunState
-    from manyhands.memory.erase import erase_runs
+    from manyhands.journal.store import Journal
+    from manyhands.memory.erase import erase_runs, runs_that_saw
     from manyhands.trace.lines import counted
 
-    for run in runs:
+    with Journal.open(settings.journal.path) as journal:
+        shared = journal.shown_elsewhere(conversation)
+    going = [run for run in runs if run.id not in shared]
+    for run in going:
         if run.state is RunState.RUNNING:
             raise InputError(f"The run {run.id!r} is still going on.", hint="Stop it first.")
+    names = [run.id for run in going]
+    theirs = anyio.run(_what_they_left, settings, names)
+    others = [run for run in runs_that_saw(settings.journal.path, theirs) if run not in names]
+    told = [
+        *(f"  the run {run} had recalled what they left; its texts go too" for run in others),
+        *(f"  the run {run} stays: {', '.join(ids)} shows it too" for run, ids in shared.items()),
+    ]
+    what = f"{counted(len(names), 'run')}, and {counted(len(theirs), 'memory')} of what they left"
     if not yes:
-        for run in runs:
+        for run in going:
             click.echo(clean(f"{run.id}  {run.question[:80]}"))
-        click.confirm(f"Forget {counted(len(runs), 'run')} for good?", abort=True)
-    names = [run.id for run in runs]
-    memories = anyio.run(_forget_what_they_left, settings, names)
+        for line in told:
+            click.echo(line)
+        click.confirm(f"Forget {what}, for good?", abort=True)
+    memories = anyio.run(_forget_memories, settings, theirs)
     done = erase_runs(settings.journal.path, names, conversation=conversation)
-    theirs = counted(memories.items, "memory")
-    click.echo(f"{counted(len(names), 'run')} forgotten, and {theirs} of what they left.")
-    for other in memories.runs:
-        if other not in names:
-            click.echo(f"  the run {other} had recalled one; its texts are erased")
+    click.echo(f"Forgotten: {what}.")
+    for line in told if yes else ():
+        click.echo(line)
     for left in dict.fromkeys(filter(None, (memories.left, done.left))):
         click.echo(left, err=True)
 
 
-async def _forget_what_they_left(settings: Settings, runs: Sequence[str]) -> Forgotten:
-    from manyhands.memory.erase import Forgotten
+async def _what_they_left(settings: Settings, runs: Sequence[str]) -> list[str]:
+    """Ids of memories."""
     from manyhands.memory.opening import open_memory
     from manyhands.mind.remembering import source_of
 
     if not settings.memory.begun():
-        return Forgotten(0)
+        return []
     async with open_memory(settings, words_only=True) as memory:
-        ids = [name for run in runs for name in await memory.from_source(source_of(run))]
-        if not ids:
-            return Forgotten(0)
+        return [name for run in runs for name in await memory.from_source(source_of(run))]
+
+
+async def _forget_memories(settings: Settings, ids: Sequence[str]) -> Forgotten:
+    from manyhands.memory.erase import Forgotten
+    from manyhands.memory.opening import open_memory
+
+    if not ids:
+        return Forgotten()
+    async with open_memory(settings, words_only=True) as memory:
         return await memory.forget(ids, journal=settings.journal.path)

@@ -67,11 +67,13 @@ class LiveJob:
 
     Attributes:
         artifacts: ids of what the work made; the principal may read them.
+        runs: that worked for it, in order.
     """
 
     def __init__(self, record: JobRecord, store: JobStore, notify: Notify) -> None:
         self.record = record
         self.artifacts: list[str] = []
+        self.runs: list[str] = []
         self._store = store
         self._notify = notify
         self._changed = anyio.Event()
@@ -92,7 +94,8 @@ class LiveJob:
         self.update(phase=phase, eta_s=eta_s)
 
     def began(self, run_id: str) -> None:
-        """Name the run that works for this job."""
+        """Name a run that works for this job."""
+        self.runs.append(run_id)
         with suppress(StorageBusy), self._store.at_once():  # else the job's end says it
             self._store.began(self.record.id, run_id)
         self.update(run_id=run_id)
@@ -243,7 +246,7 @@ class Jobs:
                 state,
                 result=result,
                 error=error,
-                run_id=live.record.run_id,
+                runs=live.runs,
                 artifacts=live.artifacts,
             )
             try:

@@ -47,7 +47,17 @@ def m001_jobs(db: Database) -> None:
     db.execute("CREATE INDEX job_of_artifact ON job_artifacts (artifact_id)")
 
 
-MIGRATIONS = (m001_jobs,)
+def m002_job_runs(db: Database) -> None:
+    # A job that asks back works in several runs; `jobs.run_id` is the newest.
+    db.execute(
+        "CREATE TABLE job_runs (job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE, "
+        "run_id TEXT NOT NULL, PRIMARY KEY (job_id, run_id)) WITHOUT ROWID"
+    )
+    db.execute("CREATE INDEX job_of_run ON job_runs (run_id)")
+    db.execute("INSERT INTO job_runs SELECT id, run_id FROM jobs WHERE run_id != ''")
+
+
+MIGRATIONS = (m001_jobs, m002_job_runs)
 
 
 class JobStore:
@@ -114,8 +124,10 @@ class JobStore:
         return record
 
     def began(self, job_id: str, run_id: str) -> None:
-        """Note the run that works for a job."""
-        self._db.execute("UPDATE jobs SET run_id = ? WHERE id = ?", (run_id, job_id))
+        """Note a run that works for a job."""
+        with self._db.transaction():
+            self._db.execute("UPDATE jobs SET run_id = ? WHERE id = ?", (run_id, job_id))
+            self._db.execute("INSERT OR IGNORE INTO job_runs VALUES (?, ?)", (job_id, run_id))
 
     def finish(
         self,
@@ -124,28 +136,28 @@ class JobStore:
         *,
         result: dict[str, Any] | None = None,
         error: str = "",
-        run_id: str = "",
+        runs: Sequence[str] = (),
         artifacts: Sequence[str] = (),
     ) -> None:
         """Write how a job ended, without secrets; one that has ended before stays as it is.
 
         Args:
-            run_id: of the run that worked for it; "" where `began` has said it, or there is none.
+            runs: that worked for it, in order; those that `began` has said may be missing.
         """
         with self._db.transaction():
             self._db.execute(
-                "UPDATE jobs SET state = ?, finished = ?, result = ?, error = ?, "
-                "run_id = COALESCE(NULLIF(?, ''), run_id) "
+                "UPDATE jobs SET state = ?, finished = ?, result = ?, error = ? "
                 "WHERE id = ? AND state IN ('running', 'needs_input')",
                 (
                     state,
                     self.clock(),
                     json.dumps(redact_value(result or {}), ensure_ascii=False),
                     redact(error),
-                    run_id,
                     job_id,
                 ),
             )
+            for run_id in runs:
+                self.began(job_id, run_id)
             for artifact in artifacts:
                 self._db.execute(
                     "INSERT OR IGNORE INTO job_artifacts VALUES (?, ?)", (job_id, artifact)
@@ -170,7 +182,8 @@ class JobStore:
         """
         gone = 0
         with self._db.transaction():
-            for clause, values in (("run_id = ?", runs), ("instr(result, ?) > 0", texts)):
+            of_run = "id IN (SELECT job_id FROM job_runs WHERE run_id = ?)"
+            for clause, values in ((of_run, runs), ("instr(result, ?) > 0", texts)):
                 for value in values:
                     self._db.execute(f"DELETE FROM jobs WHERE {clause}", (value,))  # noqa: S608
                     gone += int(self._db.execute("SELECT changes()")[0][0])
@@ -236,7 +249,8 @@ class JobStore:
     def owns_run(self, principal: str, run_id: str) -> bool:
         return bool(
             self._db.execute(
-                "SELECT 1 FROM jobs WHERE principal = ? AND run_id = ? LIMIT 1",
+                "SELECT 1 FROM job_runs JOIN jobs ON jobs.id = job_id "
+                "WHERE principal = ? AND job_runs.run_id = ? LIMIT 1",
                 (principal, run_id),
             )
         )

@@ -238,6 +238,18 @@ class Journal:
             self._db.execute("DELETE FROM run_artifacts WHERE run_id = ?", (record.id,))
             self._drop_unowned()
 
+    def shown_elsewhere(self, conversation_id: str) -> dict[str, list[str]]:
+        """The runs of a conversation that others show too, with the ids of those."""
+        found: dict[str, list[str]] = {}
+        for run_id, other in self._db.execute(
+            "SELECT run_id, other.conversation_id FROM conversation_runs AS mine "
+            "JOIN conversation_runs AS other USING (run_id) WHERE mine.conversation_id = ?1 "
+            "AND other.conversation_id != ?1 ORDER BY mine.position, other.conversation_id",
+            (conversation_id,),
+        ):
+            found.setdefault(run_id, []).append(other)
+        return found
+
     def drop_conversation(self, conversation_id: str) -> None:
         """Take a conversation from the list; its runs stay, and forks of it keep theirs."""
         with self._db.transaction():

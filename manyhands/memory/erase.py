@@ -20,6 +20,7 @@ __all__ = [
     "erase_in_journal",
     "erase_runs",
     "is_forgotten",
+    "runs_that_saw",
     "traces_of",
     "whole_id",
 ]
@@ -33,14 +34,20 @@ class Forgotten:
     """What forgetting did.
 
     Attributes:
-        items: memories that were removed.
+        ids: memories that were removed.
+        unknown: ids that were neither there nor forgotten before.
         left: what may still hold bytes of them, and what to do; "" when nothing does.
         runs: runs of the journal that had recalled them and whose payloads were erased.
     """
 
-    items: int
+    ids: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     left: str = ""
     runs: tuple[str, ...] = ()
+
+    @property
+    def items(self) -> int:
+        return len(self.ids)
 
     @property
     def clean(self) -> bool:
@@ -50,7 +57,9 @@ class Forgotten:
 
 def erase(store: Store, ids: Sequence[str]) -> Forgotten:
     """Remove memories, write tombstones, and overwrite what the files still held of them."""
-    removed = store.delete(ids)
+    before = {item_id for item_id in ids if is_forgotten(store, item_id)}
+    removed = tuple(store.delete(ids))
+    unknown = tuple(one for one in dict.fromkeys(ids) if one not in before.union(removed))
     db = store.writer
     with db.transaction():
         for item_id in ids:
@@ -59,7 +68,7 @@ def erase(store: Store, ids: Sequence[str]) -> Forgotten:
                 "ON CONFLICT (hash) DO UPDATE SET at = excluded.at",
                 (_hash(store, item_id), time.time()),
             )
-    return Forgotten(removed, left=store.lookup.scrub(db))
+    return Forgotten(removed, unknown, left=store.lookup.scrub(db))
 
 
 def erase_in_journal(journal_file: Path, ids: Sequence[str]) -> Forgotten:
@@ -69,15 +78,22 @@ def erase_in_journal(journal_file: Path, ids: Sequence[str]) -> Forgotten:
         The runs, and what may still hold bytes of them.
     """
     if not journal_file.exists():
-        return Forgotten(0)
+        return Forgotten()
+    runs = runs_that_saw(journal_file, ids)
+    return erase_runs(journal_file, runs, told=[f"memory:{item_id}" for item_id in ids])
+
+
+def runs_that_saw(journal_file: Path, ids: Sequence[str]) -> list[str]:
+    """The runs that recalled or wrote one of these memories."""
     wanted = set(ids)
+    if not wanted or not journal_file.exists():
+        return []
     with Journal.open(journal_file) as journal:
-        runs = [
+        return [
             run.id
             for run in journal.runs(limit=_ALL_RUNS)
             if any(_tells(event, wanted) for event in journal.events(run.id))
         ]
-    return erase_runs(journal_file, runs, told=[f"memory:{item_id}" for item_id in ids])
 
 
 def erase_runs(
@@ -105,7 +121,7 @@ def erase_runs(
             jobs.erase(runs, told)
         finally:
             jobs.close()
-    return Forgotten(0, left, tuple(runs))
+    return Forgotten(left=left, runs=tuple(runs))
 
 
 def _tells(event: Event, wanted: set[str]) -> bool:

@@ -276,9 +276,9 @@ class Store(StoredItems):
                     )
                     db.execute("INSERT INTO change (item) VALUES (?)", (pk,))
 
-    def delete(self, ids: Sequence[str]) -> int:
-        """Remove items and all that was derived from them; how many there were."""
-        gone = 0
+    def delete(self, ids: Sequence[str]) -> list[str]:
+        """Remove items and all that was derived from them; the ids that there were."""
+        gone = []
         db = self.writer
         later: dict[int, Row] = {}
         with db.transaction():
@@ -295,7 +295,7 @@ class Store(StoredItems):
                         self._drop_view(int(view))
                     db.execute("DELETE FROM item WHERE pk = ?", (pk,))
                     db.execute("INSERT INTO change (item) VALUES (?)", (pk,))
-                    gone += 1
+                    gone.append(item_id)
                 # A fact that only the forgotten one had closed holds again.
                 for (pk,) in db.execute("SELECT pk FROM item WHERE superseded_by = ?", (item_id,)):
                     db.execute(

@@ -211,7 +211,7 @@ class Works:
         usual = self._store.usual_s(live.record.kind)
 
         def watch(event: Event) -> None:
-            if not live.record.run_id:
+            if event.run_id != live.record.run_id:
                 live.began(event.run_id)
             phase = phase_of(event.body)
             if not phase:

@@ -31,7 +31,7 @@ def test_a_run_is_gone_from_journal_and_memory_and_keeps_its_place(stage: Stage)
     assert stage.run("runs", "forget", run_id).returncode != 0, "it asks first"
     done = stage.run("runs", "forget", run_id[:-2], "--yes")
     assert done.returncode == 0, done.stderr
-    assert "1 run forgotten, and 1 memory of what they left" in done.stdout
+    assert "Forgotten: 1 run, and 1 memory of what they left." in done.stdout
     assert traces(stage) == set()
     assert "Of another." in stage.run("memory", "show", "other").stdout
     (left,) = json.loads(stage.run("runs", "list", "--json").stdout)
@@ -46,7 +46,27 @@ def test_a_conversation_that_is_forgotten_is_listed_no_more(stage: Stage) -> Non
     assert one
     done = stage.run("chat", "--forget", one[1], "--yes")
     assert done.returncode == 0, done.stderr
-    assert "2 runs forgotten" in done.stdout
+    assert "Forgotten: 2 runs" in done.stdout
     assert traces(stage) == set()
     (left,) = stage.run("chat", "--list").stdout.splitlines()
     assert left.endswith("And the pier?")
+
+
+def test_forgetting_a_conversation_takes_no_run_that_another_one_shows(stage: Stage) -> None:
+    stage.run("ask", "What is the tide?")
+    first = stage.run("chat", "--list").stdout.split()[0]
+    stage.run("chat", "--fork", first, said="Is it kobaltblau?\n/quit\n")
+    listed = re.findall(r"^conv_\w+", stage.run("chat", "--list").stdout, re.MULTILINE)
+    (fork,) = set(listed) - {first}
+    asked = stage.run("chat", "--forget", fork, said="n\n")
+    assert f"stays: {first} shows it too" in asked.stdout
+    assert "Forget 1 run, and" in asked.stdout
+    done = stage.run("chat", "--forget", fork, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "Forgotten: 1 run, and" in done.stdout
+    assert f"stays: {first} shows it too" in done.stdout
+    assert traces(stage) == set()
+    (left,) = stage.run("chat", "--list").stdout.splitlines()
+    assert left.startswith(first)
+    questions = {run["question"] for run in json.loads(stage.run("runs", "list", "--json").stdout)}
+    assert questions == {"What is the tide?", "(erased)"}

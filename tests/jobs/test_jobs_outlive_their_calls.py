@@ -390,3 +390,30 @@ async def test_a_file_that_another_process_writes_to_blocks_no_loop_and_loses_no
 async def _turns() -> None:
     for _ in range(50):
         await anyio.sleep(0.001)
+
+
+@pytest.mark.anyio
+async def test_each_run_of_a_job_belongs_to_it_and_takes_it_along(
+    tmp_path: Path, store: JobStore
+) -> None:
+    let = anyio.Event()
+
+    async def asks_back(live: LiveJob) -> dict[str, Any]:
+        live.began("run_1")
+        with another_writer(tmp_path / "jobs.db") as writer:
+            writer.take()
+            live.began("run_2")
+        await let.wait()
+        return {"answer": 42}
+
+    async with Jobs(store) as jobs:
+        record = await jobs.start("ann", "ask_mind", {}, asks_back)
+        let.set()
+        with anyio.fail_after(60):
+            ended = await jobs.wait(record.id, "ann", 60)
+    assert ended.state is JobState.DONE
+    assert all(store.owns_run("ann", run) for run in ("run_1", "run_2"))
+    assert not store.owns_run("bob", "run_2")
+    assert store.erase(["run_2"]) == 1
+    assert store.get(record.id, "ann") is None
+    assert not store.owns_run("ann", "run_1")

@@ -48,6 +48,15 @@ def test_add_search_show_edit_forget(terminal: Terminal) -> None:
     assert "Nothing is remembered" in terminal.run("search", "tides")
 
 
+def test_what_is_not_there_is_not_told_as_forgotten(terminal: Terminal) -> None:
+    terminal.run("add", "The tide is high.", "--id", "a")
+    done = terminal.fails("forget", "a", "zz", "--yes")
+    assert done.stdout == "1 of 2 forgotten: a\n"
+    assert isinstance(done.exception, InputError)
+    assert done.exception.message == "There is no memory 'zz'."
+    assert terminal.run("forget", "a", "--yes") == "0 of 1 forgotten.\n", "it may be run again"
+
+
 def test_forget_asks_first(terminal: Terminal) -> None:
     terminal.run("add", "kept", "--id", "k")
     assert terminal.fails("forget", "k").exit_code != 0

@@ -149,6 +149,8 @@ async def forget(settings: Settings, what: str, folder: Path) -> str:
         if what.startswith("memory:"):
             name = await memory.whole_id(what)
             done = await memory.forget([name], journal=settings.journal.path)
+            if done.unknown:
+                raise InputError(f"There is no memory {name!r}.", hint="/forget WORDS finds it.")
             return (
                 f"Forgotten: {counted(done.items, 'memory')}, and what "
                 f"{counted(len(done.runs), 'run')} had of it."

@@ -231,11 +231,14 @@ def forget(ids: tuple[str, ...], yes: bool, keep_runs: bool) -> None:
     async def work(memory: Memory) -> None:
         journal = None if keep_runs else load_settings().journal.path
         done = await memory.forget(names, journal=journal)
-        click.echo(f"{done.items} of {len(names)} forgotten: {', '.join(names)}")
+        what = f": {', '.join(done.ids)}" if done.ids else "."
+        click.echo(f"{done.items} of {len(names)} forgotten{what}")
         for run in done.runs:
             click.echo(f"  the run {run} had recalled it; its texts are erased")
         if done.left:
             click.echo(done.left, err=True)
+        if done.unknown:
+            raise InputError(f"There is no memory {', '.join(map(repr, done.unknown))}.")
 
     with_memory(work, words_only=True)
 

@@ -157,7 +157,7 @@ def _take_in(store: Store, path: Path, scope: str, seen: _Seen | None, report: I
     db = store.writer
     with db.transaction():
         gone = set(store.ids_from(str(path), scope)) - {item.id for item in items}
-        report.removed += store.delete(sorted(gone))
+        report.removed += len(store.delete(sorted(gone)))
         written = store.put(items)
         db.execute(_KEEP_FILE, row)
     report.added += len(written.new)
@@ -201,5 +201,5 @@ def _drop_vanished(
         if name in present or not any(path == root or root in path.parents for root in roots):
             continue
         with store.writer.transaction():
-            report.removed += store.delete(sorted(store.ids_from(name, scope)))
+            report.removed += len(store.delete(sorted(store.ids_from(name, scope))))
             store.writer.execute("DELETE FROM file WHERE path = ? AND scope = ?", (name, scope))
