@@ -119,7 +119,7 @@ class ControlPanel:
             description="Look up",
             placeholder="words, then Enter",
             continuous_update=False,
-            layout={"max_width": "100%"},
+            layout={"width": "auto", "max_width": "30rem"},
         )
         self._words.observe(lambda _: self._look_up(), names="value")
         self._found = ipywidgets.HTML()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 __all__ = ["Formula", "formulas_in", "letters_in", "parts_of", "sides_of", "statements_in"]
 
 _MARKED = re.compile(
-    r"\$\$(?P<a>.+?)\$\$|\$(?P<b>[^$\n]+?)\$|\\\((?P<c>.+?)\\\)|\\\[(?P<d>.+?)\\\]|`(?P<e>[^`\n]+)`",
+    r"\$\$(?P<a>.+?)\$\$|(?<!\\)\$(?![\s$])(?P<b>[^$\n]+)(?<![\s\\])\$(?![\d$])|\\\((?P<c>.+?)\\\)|\\\[(?P<d>.+?)\\\]|`(?P<e>[^`\n]+)`",
     re.DOTALL,
 )
 #: Words of more than one letter that an expression may hold.

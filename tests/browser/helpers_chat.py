@@ -21,6 +21,7 @@ from manyhands.settings import load_settings
 __all__ = [
     "WITH_VISION",
     "ask",
+    "drag_sidebar",
     "frame",
     "last_reply",
     "models",
@@ -93,7 +94,8 @@ def _framed(asked: str, prompt: str) -> Reply | str:
         return frame(route="direct", answer=f"You are in {found[1] if found else 'no notebook'}.")
     if "from elsewhere" in asked:
         pictures = "![a](http://127.0.0.1:9/a.png) <img src=http://127.0.0.1:9/b.png> ![c][c]"
-        told = f"Seen: {pictures}\n\n[c]: http://127.0.0.1:9/c.png"
+        formulas = f"For $5 or $6: $x^2$ and\n\n$${'+'.join(f'x_{{{i}}}' for i in range(60))}$$"
+        told = f"Seen: {pictures}\n\n[c]: http://127.0.0.1:9/c.png\n\n{formulas}"
         return frame(route="direct", answer=told)
     if "slowly" in asked:
         return Reply(frame(route="direct", answer="late"), thinking="hm " * 4_000, pace_s=0.02)
@@ -148,13 +150,18 @@ def open_chat(page: Page, name: str) -> None:
         name,
     )
     page.locator(".jp-chat-input-container textarea").first.wait_for()
+    drag_sidebar(page, 520)
+    page.locator(".jp-jai-personaControls-persona-btn").filter(has_text="Mind").first.wait_for()
+
+
+def drag_sidebar(page: Page, to: int) -> None:
+    """Draw the sidebar's edge to so many pixels from the left."""
     handle = page.locator("#jp-main-split-panel > .lm-SplitPanel-handle").first.bounding_box()
     assert handle is not None
     page.mouse.move(handle["x"] + 2, 300)
     page.mouse.down()
-    page.mouse.move(520, 300, steps=4)
+    page.mouse.move(to, 300, steps=4)
     page.mouse.up()
-    page.locator(".jp-jai-personaControls-persona-btn").filter(has_text="Mind").first.wait_for()
 
 
 def ask(page: Page, text: str) -> None:

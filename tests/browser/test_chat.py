@@ -10,7 +10,15 @@ from pathlib import Path
 import nbformat
 import pytest
 from helpers_browser import Lab, contrast, open_lab, open_notebook, shot, wait_for_lab
-from helpers_chat import WITH_VISION, ask, last_reply, open_chat, trace_of, traces
+from helpers_chat import (
+    WITH_VISION,
+    ask,
+    drag_sidebar,
+    last_reply,
+    open_chat,
+    trace_of,
+    traces,
+)
 from playwright.sync_api import Browser, Page, expect
 
 from manyhands.cli.demo_models import DATA, QUESTION
@@ -208,6 +216,10 @@ def test_a_picture_that_an_answer_names_is_not_loaded(page: Page, lab: Lab) -> N
     expect(told).to_contain_text("img src=http://127.0.0.1:9/b.png")
     expect(told.locator("img")).to_have_count(0)
     assert [url for url in loaded if "127.0.0.1:9/" in url] == []
+    expect(told.locator("mjx-container")).to_have_count(2)  # prices are none
+    expect(told).to_contain_text("For $5 or $6:")
+    wide = told.locator("mjx-container[display=true]")
+    assert wide.evaluate("one => one.scrollWidth > one.clientWidth"), "it is scrolled, not cut"
 
 
 def test_stop_closes_the_models_stream_and_the_next_question_works(
@@ -229,6 +241,12 @@ def test_stop_closes_the_models_stream_and_the_next_question_works(
     ask(page, "And now?")
     last_reply(page, "You asked: And now?")
     shot(page, "chat-stopped")
+    page.locator(".jp-jai-usage-chip").wait_for()
+    drag_sidebar(page, 300)
+    ring, stop = (page.locator(one).first.bounding_box() for one in (".jp-jai-usage-chip", STOP))
+    assert ring is not None
+    assert stop is not None
+    assert ring["y"] + ring["height"] <= stop["y"], "nothing lies over Stop"
 
 
 def test_a_reload_shows_the_chat_and_its_trace_again(page: Page, lab: Lab) -> None:

@@ -94,5 +94,13 @@ def test_the_panel_is_readable_in_the_dark_at_400_pixels_and_worked_by_keys(
         shot(page, "control-dark-400")
         inner, outer = fits.evaluate("list => [list.scrollWidth, list.clientWidth]")
         assert inner <= outer
+        section(page, "Memory")
+        field, panel = (
+            page.locator(one).first.bounding_box()
+            for one in (".mh-control input[type=text]", ".mh-control")
+        )
+        assert field is not None
+        assert panel is not None
+        assert field["x"] + field["width"] <= panel["x"] + panel["width"]
     finally:
         context.close()

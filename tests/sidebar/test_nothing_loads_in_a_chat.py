@@ -49,6 +49,22 @@ def test_code_and_formulas_stay_as_they_are_written() -> None:
     assert told.endswith("2. Then $a< b$ and $$x = 1$$")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("for $5 and $6", r"for \\$5 and \\$6"),
+        (r"for \$5 and \$6", r"for \\$5 and \\$6"),
+        ("$x^2$ for $5", r"$x^2$ for \\$5"),
+        ("$ x$ and 3$x$4", r"\\$ x\\$ and 3\\$x\\$4"),
+        ("`$HOME` and `$5`", "`$HOME` and `$5`"),
+        ("$$\nx\n$$ for $7", "$$\nx\n$$ for \\\\$7"),
+        (r"\( x \)5", "$ x $5"),
+    ],
+)
+def test_a_dollar_of_a_price_sets_no_formula(text: str, told: str) -> None:
+    assert chat_markdown(text) == told
+
+
 @pytest.mark.anyio
 async def test_an_answer_and_a_memory_are_told_without_their_pictures(
     play: Any, tmp_path: Path

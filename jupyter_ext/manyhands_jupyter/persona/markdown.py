@@ -23,8 +23,19 @@ _PLAIN = re.compile(
     re.X,
 )
 _CODE = re.compile(r"(`[^`]+`)")
-_INLINE = re.compile(r"\\\(((?:(?!\\[()]).)+)\\\)")
-_DISPLAY = re.compile(r"\\\[((?:(?!\\[\[\]]).)+)\\\]", re.S)
+#: Code, formulas, escaped signs and dollars, in the order in which one takes the other's place.
+#: A `$` opens a formula before anything but a space, and closes it behind anything but a space
+#: and before anything but a digit (Pandoc's `tex_math_dollars`); no formula holds an empty line.
+_MARKS = re.compile(
+    r"""(?P<code>(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n[ \t]*\n).)+?(?<!`)(?P=ticks)(?!`))
+    | \\\( (?P<inline> (?:(?!\\[()])[^\n])+ ) \\\)
+    | \\\[ (?P<display> (?:(?!\\[\[\]]).)+ ) \\\]
+    | (?P<formula> \$\$ (?:(?!\n[ \t]*\n)[^$\\]|\\.)+ \$\$
+        | \$(?![\s$]) (?:(?!\n[ \t]*\n)[^$`\\]|\\.)* (?<!\s)\$(?![\d$]) )
+    | (?P<kept> \\\\\$ | \\[^$] )
+    | \\?\$""",
+    re.X | re.S,
+)
 _TAKEN_APART = (
     (re.compile(r"<(?=[A-Za-z/!?])"), "< "),  # a tag; in a formula `a< b` is the same
     (re.compile(r"!(?=\[)"), "! "),  # a picture
@@ -37,7 +48,8 @@ def chat_markdown(text: str) -> str:
     r"""The text with all that a page would load taken apart, code blocks left as they are.
 
     The code blocks are written anew at the line's beginning, so that this and every other parser
-    see the same ones. `\(…\)` and `\[…\]` become `$…$` and `$$…$$`.
+    see the same ones. `\(…\)` and `\[…\]` become `$…$` and `$$…$$`; a `$` of no formula is escaped
+    for Markdown and once more for MathJax, which would set what stands between two prices.
     """
     parts: list[str] = []
     lines: list[str] = []
@@ -65,15 +77,22 @@ def fenced(text: str, language: str = "") -> str:
 
 
 def _prose(lines: list[str]) -> str:
-    text = _DISPLAY.sub(r"$$\1$$", "\n".join(lines).rstrip())
+    text = _MARKS.sub(_marked, "\n".join(lines).rstrip())
     told: list[str] = []
     plain = True  # so far all code of this paragraph begins and ends in one line
     for line in text.split("\n"):
-        said = _INLINE.sub(r"$\1$", line)
-        plain = (plain or not line.strip()) and _PLAIN.fullmatch(said) is not None
-        pieces = _CODE.split(said) if plain else [said]
+        plain = (plain or not line.strip()) and _PLAIN.fullmatch(line) is not None
+        pieces = _CODE.split(line) if plain else [line]
         told.append("".join(part if at % 2 else _apart(part) for at, part in enumerate(pieces)))
     return "\n".join(told).strip("\n")
+
+
+def _marked(found: re.Match[str]) -> str:
+    if found["inline"]:
+        return f"${found['inline']}$"
+    if found["display"]:
+        return f"$${found['display']}$$"
+    return found["code"] or found["formula"] or found["kept"] or r"\\$"
 
 
 def _apart(text: str) -> str:

@@ -44,7 +44,7 @@ function thumb(up) {
 }
 
 /** `code`, formulas and **bold**. A dollar before a space or a digit after the second one is money. */
-const INLINE = /(`[^`]+`|\$\$[^$]+\$\$|\\\((?:(?!\\[()]).)+\\\)|\\\[(?:(?!\\[\[\]]).)+\\\]|\$(?![\s$])[^$`]*[^\s$`\\]\$(?![\d$])|\*\*[^*]+\*\*)/;
+const INLINE = /(`[^`]+`|\$\$[^$]+\$\$|\\\((?:(?!\\[()]).)+\\\)|\\\[(?:(?!\\[\[\]]).)+\\\]|(?<!\\)\$(?![\s$])[^$`]*[^\s$`\\]\$(?![\d$])|\*\*[^*]+\*\*)/;
 const FORMULA = /^(\$|\\\(|\\\[)/;
 
 /** A line's code, formulas and bold text as nodes; the rest stays as it is. */
@@ -53,7 +53,7 @@ function inline(parent, text) {
     if (/^`[^`]+`$/.test(part)) parent.append(make('code', '', part.slice(1, -1)));
     else if (FORMULA.test(part)) parent.append(make('span', 'mh-formula', part));
     else if (/^\*\*[^*]+\*\*$/.test(part)) parent.append(make('strong', '', part.slice(2, -2)));
-    else if (part) parent.append(part);
+    else if (part) parent.append(part.replaceAll('\\$', '$'));
   }
   return parent;
 }
