@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from rich.console import Console
-from rich.table import Table
 
+from manyhands.cli.columns import aligned
+from manyhands.configuration.hosts import is_here
 from manyhands.configuration.profiles import PROFILE_NOTES, Profile
 from manyhands.engines.fit.advice import Asked, Fit, LoadSource, fit_of, propose, together
 from manyhands.engines.fit.arithmetic import GB, KvType, ModelShape, shape_of
@@ -21,6 +21,7 @@ from manyhands.schedule.estimates import learned_load_s
 from manyhands.serve.identity import Identities
 from manyhands.serve.times import LoadTimes
 from manyhands.settings import Settings
+from manyhands.trace.terminal import plain
 
 __all__ = ["FitReport", "fit_json", "fit_report", "print_fit"]
 
@@ -166,11 +167,7 @@ def _remarks(
             "No GPU was found, so everything runs in RAM. For another machine: --vram GB --ram GB."
         )
     if machine.source not in ("given", "none"):
-        away = [
-            name
-            for name, host in settings.hosts.items()
-            if urlsplit(host.url).hostname not in ("127.0.0.1", "localhost", "::1")
-        ]
+        away = [name for name, host in settings.hosts.items() if not is_here(host.url)]
         if away:
             said.append(
                 f"The memory is that of this machine; for {', '.join(away)} say theirs with --vram."
@@ -228,36 +225,39 @@ def fit_json(report: FitReport) -> dict[str, Any]:
 
 
 def print_fit(report: FitReport, console: Console) -> None:
-    """The report for a person."""
+    """The report for a person; one line for each statement where the output is no terminal."""
+
+    def tell(text: str) -> None:
+        console.print(plain(text), soft_wrap=not console.is_terminal)
+
     ram = f"{_gb(report.ram)} GB" if report.ram else "not given"
-    console.print(f"GPU memory {_gb(report.vram)} GB ({report.source}), RAM {ram}.")
-    console.print("1 GB is 1e9 bytes; sizes are computed, not measured.")
-    table = Table(box=None, pad_edge=False)
-    for title in ("", "model", "num_ctx", "weights", "cache", "overhead", "total GB", "on GPU"):
-        words = title in ("", "model")
-        table.add_column(title, justify="left" if words else "right", no_wrap=words)
-    table.add_column("load s", justify="right")
-    for fit in report.fits:
-        need = fit.need
-        parts = (need.weights, need.cache, need.overhead, need.total)
-        table.add_row(
-            "" if fit.asked.tier == fit.asked.shape.name else fit.asked.tier,
-            fit.asked.shape.name,
-            str(fit.asked.num_ctx),
-            *map(_gb, parts),
-            "CPU" if fit.asked.on_cpu else f"{fit.on_gpu:.0%}",
-            f"{fit.load_s:.0f}{_MARKS[fit.load_from]}",
-        )
-    console.print(table)
+    tell(f"GPU memory {_gb(report.vram)} GB ({report.source}), RAM {ram}.")
+    tell("Sizes in GB, 1e9 bytes each; they are computed, not measured.")
+    head = ("", "model", "num_ctx", "weights", "cache", "more", "total", "GPU", "load s")
+    rows = [head, *(_row(fit) for fit in report.fits)]
+    for line in aligned(rows, right=range(2, len(head))):
+        console.print(plain(line, "bold" if line.split()[0] == "model" else ""), soft_wrap=True)
     sources = {fit.load_from for fit in report.fits}
     if LoadSource.COMPUTED in sources:
-        console.print("¹ computed from the size of the file")
+        tell("¹ computed from the size of the file")
     if LoadSource.OTHER_LOADS in sources:
-        console.print("² computed from loads of other models that were measured on this server")
+        tell("² computed from loads of other models that were measured on this server")
     for tier, why in report.unknown.items():
-        console.print(f"{tier}: {why}", markup=False)
+        tell(f"{tier}: {why}")
     for one, other in report.pairs:
-        console.print(f"{one} and {other} stay on the GPU together.")
+        tell(f"{one} and {other} stay on the GPU together.")
     for remark in report.remarks:
-        console.print(f"→ {remark}", markup=False)
-    console.print(f"Profile for this memory: {report.proposal} ({PROFILE_NOTES[report.proposal]})")
+        tell(f"→ {remark}")
+    tell(f"Profile for this memory: {report.proposal} ({PROFILE_NOTES[report.proposal]})")
+
+
+def _row(fit: Fit) -> tuple[str, ...]:
+    need, asked = fit.need, fit.asked
+    return (
+        "" if asked.tier == asked.shape.name else asked.tier,
+        asked.shape.name,
+        str(asked.num_ctx),
+        *map(_gb, (need.weights, need.cache, need.overhead, need.total)),
+        "CPU" if asked.on_cpu else f"{fit.on_gpu:.0%}",
+        f"{fit.load_s:.0f}{_MARKS[fit.load_from]}",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-__all__ = ["DEFAULT_URL", "host_url", "is_loopback"]
+__all__ = ["DEFAULT_URL", "host_url", "is_here", "is_loopback"]
 
 DEFAULT_URL = "http://127.0.0.1:11434"
 _DEFAULT_PORT = {"http": 11434, "https": 443}
@@ -65,6 +65,14 @@ def _reachable(host: str) -> str:
     if address.is_unspecified:
         return "127.0.0.1" if address.version == 4 else "[::1]"
     return f"[{host}]" if address.version == 6 else host
+
+
+def is_here(url: str) -> bool:
+    """Whether an address leads to this machine; an address that cannot be read does not."""
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from manyhands.configuration.hosts import is_loopback
+from manyhands.configuration.hosts import is_here
 
 if TYPE_CHECKING:
     from manyhands.configuration.model import Settings
@@ -48,4 +48,4 @@ def _in_clear(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False  # told where it is used
-    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+    return parts.scheme == "http" and not is_here(url)

@@ -35,13 +35,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import anyio
 from anyio import to_thread
 from anyio.abc import TaskGroup
 from pydantic import BaseModel, ValidationError
 
+from manyhands.configuration.hosts import is_here
 from manyhands.engines.contracts import Deadlines
 from manyhands.engines.fit.machine import Machine, this_machine
 from manyhands.engines.ollama import OllamaEngine
@@ -249,7 +249,7 @@ class Service:
             found = self._hosts[want.host] = HostOwner(want.host, engine, self._kept)
             assert self._tasks is not None
             self._tasks.start_soon(found.run)
-            if not want.vram and _is_here(want.host):
+            if not want.vram and is_here(want.host):
                 self._tasks.start_soon(_tell_vram, found)
         return found
 
@@ -359,10 +359,6 @@ class Service:
         while not ticket.recalled:
             await ticket.changed.wait()
         await call.line({"state": "recalled", "lost": ticket.lost})
-
-
-def _is_here(url: str) -> bool:
-    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 async def _tell_vram(host: HostOwner) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -177,7 +178,7 @@ class Listener:
         self._most = most
         self._handler = handler
         self._watch = watch
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients: dict[asyncio.Task[None], Connection] = {}
         self._server: asyncio.Server | None = None
         self._taken = 0
 
@@ -190,19 +191,30 @@ class Listener:
     async def aclose(self) -> None:
         """Stop listening and drop every connection."""
         assert self._server is not None
+        # A connection that asyncio has accepted, and makes a transport for once the server is
+        # closed, stays open (`Server._attach` fails in Python 3.11): none may be under way.
+        for listening in self._server.sockets:
+            with suppress(NotImplementedError):  # another kind of loop
+                asyncio.get_running_loop().remove_reader(listening.fileno())
+        await _turns()
         self._server.close()
-        for client in self._clients:
+        taken = dict(self._clients)
+        for client in taken:
             client.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
+        await asyncio.gather(*taken, return_exceptions=True)
+        for connection in taken.values():
+            connection.reset()  # a task that was cancelled before its first step has not
+        await _turns()
 
     def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._most is not None and len(self._clients) >= self._most:
             writer.close()
             return
         self._taken += 1
-        client = asyncio.ensure_future(self._client(Connection(reader, writer, self._taken)))
-        self._clients.add(client)
-        client.add_done_callback(self._clients.discard)
+        connection = Connection(reader, writer, self._taken)
+        client = asyncio.ensure_future(self._client(connection))
+        self._clients[client] = connection
+        client.add_done_callback(self._clients.pop)
 
     async def _client(self, connection: Connection) -> None:
         """Serve one connection; each request ends when its client leaves."""
@@ -222,6 +234,12 @@ class Listener:
             pass  # a client that broke off or never spoke HTTP
         finally:
             connection.close()
+
+
+async def _turns() -> None:
+    """Let what asyncio has begun with connections be done: it takes at most three turns."""
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 async def _until_left(work: Awaitable[None], connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,19 @@ from typing import Any
 import anyio
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
+from manyhands.cli.fitting import fit_report, print_fit
 from manyhands.cli.main import cli
+from manyhands.engines.fit.arithmetic import GB
+from manyhands.engines.fit.machine import Card, Machine
 from manyhands.engines.ollama import OllamaEngine
 from manyhands.rehearsal.script import ScriptedModel
 from manyhands.rehearsal.server import running_server
 from manyhands.schedule.estimates import LoadSample
 from manyhands.serve.identity import Identities
 from manyhands.serve.times import LoadTimes
+from manyhands.settings import load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +49,22 @@ def test_a_machine_that_one_does_not_have() -> None:
     assert model["load_s"] == pytest.approx(49.8, abs=0.1)
     assert told["profile"] == "workstation"
     assert any("computed by the CPU" in remark for remark in told["remarks"])
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_every_title_is_whole_within_80_columns_and_a_pipe_gets_no_padding(terminal: bool) -> None:
+    machine = Machine((Card("described", 24 * GB, 0),), 64 * GB, "given")
+    report = anyio.run(fit_report, load_settings(), {}, machine)
+    out = io.StringIO()
+    print_fit(report, Console(file=out, width=80, force_terminal=terminal, color_system=None))
+    lines = out.getvalue().splitlines()
+    titles = next(line for line in lines if "num_ctx" in line)
+    assert " ".join(titles.split()) == "model num_ctx weights cache more total GPU load s"
+    if terminal:
+        assert max(map(len, lines)) <= 80
+    else:
+        assert all(line == line.rstrip() for line in lines)
+        assert lines[-1].endswith(")"), "a statement is one line"
 
 
 def test_what_does_not_run_is_said() -> None:

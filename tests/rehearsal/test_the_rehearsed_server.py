@@ -6,8 +6,10 @@ import asyncio
 import base64
 import hashlib
 import json
+import socket
 import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -302,3 +304,12 @@ def test_texts_that_share_words_have_similar_vectors() -> None:
 @pytest.mark.parametrize("text", ["", " ", "a", "a b", "\n\n", "x" * 100, "Größe 𝛑\t\x00 end "])
 def test_pieces_join_to_the_text(text: str) -> None:
     assert "".join(pieces_of(text)) == text
+
+
+def test_a_connection_that_comes_while_the_server_ends_is_closed_too() -> None:
+    for _ in range(20):
+        with running_server(MODELS) as ending:
+            url = httpx.URL(ending.url)
+            client = socket.create_connection((url.host, url.port), timeout=60)
+        with client, suppress(ConnectionResetError):
+            assert client.recv(1) == b""

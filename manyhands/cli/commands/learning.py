@@ -31,8 +31,8 @@ def _open() -> tuple[Outcomes, Settings]:
 @click.option("--json", "as_json", is_flag=True)
 def show(as_json: bool) -> None:
     """How often each tier passed its checks, by kind of task."""
-    from rich.console import Console
-    from rich.table import Table
+    from manyhands.clean import clean
+    from manyhands.cli.columns import aligned
 
     outcomes, _ = _open()
     with outcomes:
@@ -48,11 +48,12 @@ def show(as_json: bool) -> None:
     if not rows:
         click.echo("Nothing yet: outcomes come from steps that a check decided.")
         return
-    table = Table("task", "tier", "model", "passed", "seconds each")
+    told = [("task", "tier", "model", "passed", "seconds each")]
     for task, tier, model, record in rows:
         passed = f"{record.succeeded} of {record.tried}"
-        table.add_row(task, tier, model, passed, f"{record.seconds / record.tried:.1f}")
-    Console().print(table)
+        told.append((task, tier, clean(model), passed, f"{record.seconds / record.tried:.1f}"))
+    for line in aligned(told, right=(4,)):
+        click.echo(line)
 
 
 @command.command("explain")

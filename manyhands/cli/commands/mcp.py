@@ -120,12 +120,14 @@ def install(
 def status() -> None:
     """Which IDEs are configured, and where."""
     from manyhands_mcp.install import CLIENTS, state_of
-    from rich.console import Console
-    from rich.table import Table
 
-    table = Table("client", "scope", "state", "file")
+    from manyhands.clean import clean
+    from manyhands.cli.columns import aligned
+
+    told = [("client", "scope", "state", "file")]
     for name, client in CLIENTS.items():
         for scope in client.files:
             path, state = state_of(name, scope, Path.home(), Path.cwd())
-            table.add_row(client.title, scope, state, str(path))
-    Console().print(table)
+            told.append((client.title, scope, state, clean(str(path))))
+    for line in aligned(told):
+        click.echo(line)
