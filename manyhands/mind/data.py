@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from manyhands.checks.sandbox.scratch import Scratch
+from manyhands.checks.sandbox.scratch import lent_folder
 from manyhands.checks.tables import digest
 from manyhands.errors import InputError
 from manyhands.hands.work import Source
@@ -78,7 +78,7 @@ class DataFile:
         sample: the first rows as text.
         sha256: of the file's content.
         given: the file that was named; None for a table that was handed over in memory.
-        folder: of a table that was made of what was given.
+        remove: removes a table that was made of what was given.
     """
 
     name: str
@@ -88,7 +88,7 @@ class DataFile:
     sample: tuple[tuple[str, ...], ...]
     sha256: str
     given: Path | None
-    folder: Scratch | None = None
+    remove: Callable[[], None] | None = None
 
     @property
     def origin(self) -> str:
@@ -218,16 +218,16 @@ def _open_one(name: str, value: Any) -> DataFile:
 
 def _made(name: str, write: Callable[[Path], object], given: Path | None) -> DataFile:
     """A table in a folder of its own, which does not outlive the process."""
-    folder = Scratch.make()
+    folder, remove = lent_folder()
     try:
-        path = folder.work / f"{name}.csv"
+        path = folder / f"{name}.csv"
         write(path)
         looked_at = _look_at(name, path)
     except BaseException:
-        folder.remove()
+        remove()
         raise
-    made = replace(looked_at, given=None if given is None else given.resolve(), folder=folder)
-    weakref.finalize(made, folder.remove)
+    made = replace(looked_at, given=None if given is None else given.resolve(), remove=remove)
+    weakref.finalize(made, remove)
     return made
 
 
@@ -255,8 +255,8 @@ def in_use(files: Mapping[str, DataFile]) -> Iterator[None]:
         yield
     finally:
         for file in files.values():
-            if file.folder is not None:
-                file.folder.remove()
+            if file.remove is not None:
+                file.remove()
 
 
 def _look_at(name: str, path: Path) -> DataFile:

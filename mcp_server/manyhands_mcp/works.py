@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from manyhands.broker.contracts import Choice, Effect
-from manyhands.checks.sandbox.scratch import Scratch
+from manyhands.checks.sandbox.scratch import lent_folder
 from manyhands.errors import InputError
 from manyhands.hands.contracts import HandName
 from manyhands.jobs.records import QuestionKind
@@ -243,8 +243,8 @@ def _kept(live: LiveJob, outcome: Outcome) -> dict[str, Any]:
 
 @contextmanager
 def _scratch() -> Any:
-    scratch = Scratch.make()
+    folder, remove = lent_folder()
     try:
-        yield scratch.work
+        yield folder
     finally:
-        scratch.remove()
+        remove()

@@ -14,7 +14,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,7 +22,7 @@ from manyhands.checks.sandbox.contracts import SandboxRun
 from manyhands.checks.sandbox.png import PngRefused, rewrite_png
 from manyhands.errors import InputError, SandboxError
 
-__all__ = ["Collected", "Scratch", "collect", "remove_tree", "sweep"]
+__all__ = ["Collected", "Scratch", "collect", "lent_folder", "remove_tree", "sweep"]
 
 MiB = 1024 * 1024
 _COLLECT_BYTES = 64 * MiB  # all collected files of one run
@@ -162,6 +162,18 @@ class Scratch:
         remove_tree(self.root)
         if self._claim is not None:
             self._claim.release()
+
+
+def lent_folder() -> tuple[Path, Callable[[], None]]:
+    """A folder that only the owner can enter, and what removes it, once or more often.
+
+    That of a process which is killed is swept with the others.
+    """
+    if sys.platform == "win32":  # no run has a folder there, so nothing sweeps
+        lent = tempfile.TemporaryDirectory()
+        return Path(lent.name), lent.cleanup
+    scratch = Scratch.make()
+    return scratch.work, scratch.remove
 
 
 @dataclass(frozen=True, slots=True)
