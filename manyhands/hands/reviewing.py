@@ -80,7 +80,8 @@ class Reviewer:
     """Asks the vision model about pictures of one run.
 
     Whatever goes wrong, there is no opinion, the reason is told as a note, and the run goes on.
-    After a fault of the model or its server nobody asks it again in this run.
+    After a fault of the model or its server, or without a budget, nobody is asked again in the
+    run.
 
     Args:
         policy: of the sandbox in which a large picture is made smaller.
@@ -129,6 +130,7 @@ class Reviewer:
         _, num_ctx = self.voice.served_by(REVIEWER)
         most = Spend(calls=1, prompt_tokens=num_ctx, model_s=self.limit_s, loads=1)
         if not self.bears(most, self.limit_s):
+            self._given_up = True
             raise _NoOpinion("what is left of the run's budget is kept for the answer")
 
     async def _opinion(self, png: bytes, request: str, step: str) -> Review:

@@ -144,7 +144,10 @@ class AttemptDone(_Body):
 
 
 class StepDone(_Body):
-    """`result` is a `hands.contracts.HandResult` as JSON: a resumed run reads it back."""
+    """`result` is a `hands.contracts.HandResult` as JSON: a resumed run reads it back.
+
+    `again`: it was told before with the same outcome, and has an opinion beside its evidence now.
+    """
 
     kind: Literal["step_done"] = "step_done"
     step: str
@@ -152,6 +155,7 @@ class StepDone(_Body):
     status: str
     summary: str
     result: dict[str, JsonValue]
+    again: bool = False
 
 
 class Condensed(_Body):

@@ -201,7 +201,7 @@ class Controller:
             result = await reviewed(self._box, step, self._results[step.id])
             if result is not self._results[step.id]:
                 self._results[step.id] = result
-                await self._told(step.id, step.hand, result)
+                await self._told(step.id, step.hand, result, again=True)
 
     async def _prepare(self, steps: Sequence[PlanStep]) -> None:
         """Have all blind tests written in one go: their model is then loaded once."""
@@ -337,7 +337,9 @@ class Controller:
         await self._told(report.id, report.hand, result)
         return report.model_copy(update={"result": result})
 
-    async def _told(self, step: str, hand: HandName, result: HandResult) -> None:
+    async def _told(
+        self, step: str, hand: HandName, result: HandResult, *, again: bool = False
+    ) -> None:
         await self._box.emit(
             StepDone(
                 step=step,
@@ -345,6 +347,7 @@ class Controller:
                 status=result.status,
                 summary=result.summary,
                 result=result.model_dump(mode="json"),
+                again=again,
             )
         )
 

@@ -142,6 +142,8 @@ def _later_line(body: Body) -> Line | None:
             return Line(3, mark, f"{body.name}: {short(body.evidence)}", tone)
         case AttemptDone():
             return _attempt_line(body)
+        case StepDone(again=True):
+            return None
         case StepDone():
             return Line(2, "=", f"{body.status}: {short(body.summary)}", _tone(body.status))
         case Condensed():

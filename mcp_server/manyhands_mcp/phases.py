@@ -44,6 +44,8 @@ def phase_of(body: Body) -> str:
         case CheckDone(name=name, passed=passed):
             said = {True: "passed", False: "failed", None: "undecided"}[passed]
             return f"check {name}: {said}"
+        case StepDone(again=True):
+            return ""
         case StepDone(step=step, status=status):
             return f"step {step}: {status}"
         case Framed(order=order):

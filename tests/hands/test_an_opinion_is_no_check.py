@@ -9,6 +9,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from manyhands.broker.broker import Broker
 from manyhands.hands.bench import Bench
 from manyhands.hands.contracts import (
+    OWN_WORD,
     Artifact,
     Attempt,
     Evidence,
@@ -35,13 +37,15 @@ from manyhands.hands.voice import Voice, digest
 from manyhands.journal.events import CheckDone, Note, NoteReason, Said
 from manyhands.mind.budget import Budget, Purse
 from manyhands.mind.condense import condense
+from manyhands.mind.mind import Mind
 from manyhands.mind.pictures import reviewed
-from manyhands.mind.single import plan_step
+from manyhands.mind.single import plan_step, work_one
 from manyhands.mind.tools import Toolbox
 from manyhands.rehearsal.script import Fault, Reply, ScriptedModel, ScriptedRequest
 from manyhands.rehearsal.server import RehearsalServer
+from manyhands.rehearsal.stage import scripted_tiers
 from manyhands.roles.loader import load_roles
-from manyhands.settings import HostKind, HostSettings, Settings
+from manyhands.settings import HostKind, HostSettings, Settings, TierSettings
 
 pytestmark = pytest.mark.anyio
 
@@ -276,6 +280,37 @@ async def test_only_a_picture_that_was_judged_is_looked_at(given_: HandResult) -
         assert await reviewed(desk.toolbox, STEP, once) is once  # as a resumed run gives it
     assert len(desk.asked) == 1
     assert not desk.why_not
+
+
+async def test_a_figure_that_is_handed_over_is_looked_at_and_stays_refuted(
+    tmp_path: Path, settings_in: Callable[[Path], Settings]
+) -> None:
+    case = {
+        "kind": "figure",
+        "data": "region,units\nNorth,3\nSouth,5\n",
+        "code": "import matplotlib.pyplot as plt\nplt.bar(['North', 'South'], [3, 6])\n",
+        "expect": {"chart": "bar", "x": "region", "y": "units", "agg": "sum"},
+    }
+    asked: list[ScriptedRequest] = []
+
+    def reply(request: ScriptedRequest) -> str:
+        asked.append(request)
+        return json.dumps({"sees": "Two bars.", "verdict": "ok"})
+
+    usual = settings_in(tmp_path)
+    vision = TierSettings(model=MODEL, num_ctx=8192)
+    settings = usual.model_copy(update={"tiers": {**usual.tiers, "vision": vision}})
+    step = plan_step(HandName.VERIFY, {"task": OWN_WORD, "subject": json.dumps(case)})
+    with scripted_tiers(settings, reply) as rehearsed:
+        mind = Mind(rehearsed, roles=ROLES, simulated=True)
+        _, told = await work_one(mind, step, {}, lambda _: None, "test")
+    assert told.status is Status.REFUTED
+    assert [check.passed for check in told.evidence] == [False, None]
+    assert opinions(told)[0].detail["verdict"] == "ok"
+    (request,) = asked
+    (picture,) = [one for one in told.artifacts if one.media_type == "image/png"]
+    assert picture.id == f"sha256:{request.images[0].sha256}"
+    assert '"agg": "sum"' in request.last
 
 
 async def test_its_words_reach_nobody_as_a_command() -> None:

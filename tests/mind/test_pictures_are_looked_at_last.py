@@ -18,6 +18,7 @@ from manyhands.journal.events import CheckDone, StepDone
 from manyhands.journal.store import Journal
 from manyhands.mind.past import reached
 from manyhands.settings import Settings, TierSettings
+from manyhands.trace.lines import line_of
 from manyhands.trace.notebook import notebook_of
 from manyhands.trace.terminal import print_answer
 from manyhands.trace.tree import text_of, tree_of
@@ -68,7 +69,8 @@ async def test_the_answer_is_written_without_what_a_vision_model_said(
     (told,) = [body for body in seen.kinds(CheckDone) if body.opinion]
     assert (told.step, told.passed) == ("c", None)
     done = [body for body in seen.kinds(StepDone) if body.step == "c"]
-    assert [body.status for body in done] == ["verified", "verified"]
+    assert [(body.status, body.again) for body in done] == [("verified", False), ("verified", True)]
+    assert [line is not None for line in map(line_of, done)] == [True, False]  # shown once
     with Journal.open(settings.journal.path) as journal:
         events = journal.events(seen.answer.run_id)
     kept = reached(events).done["c"]  # what a resumed run begins from
