@@ -22,6 +22,8 @@ __all__ = ["SEATS", "Council", "CouncilVerdict"]
 _MEMBER = "councillor"
 _CHAIR = "chair"
 _PYTHON = ("python", "py", "python3")
+#: What Markdown could take for its own in an answer.
+_MARKS = frozenset("*_~$<[\\")
 
 #: Seat -> its job. The job stands last in the prompt: all that goes before is the same for every
 #: seat, so that the server reads it once.
@@ -207,7 +209,9 @@ class Council:
         )
         self._spend += spoken.spend
         told = spoken.text.strip()
-        return f"**{decided.answer}**\n\n{told}" if told else f"**{decided.answer}**"
+        # In bold the marks of `3*x**2` would end it.
+        head = f"`{decided.answer}`" if _MARKS.intersection(decided.answer) else decided.answer
+        return f"**{head}**\n\n{told}" if told else f"**{head}**"
 
 
 def _evidence(drafts: Sequence[Draft]) -> str:

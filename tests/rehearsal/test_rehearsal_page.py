@@ -6,40 +6,71 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
 from helpers_commands import own_environment
 
 from manyhands.rehearsal.script import Fault
-from manyhands.rehearsal.server import running_server
+from manyhands.rehearsal.server import RehearsalServer, running_server
 from manyhands.rehearsal.written import read_script
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "rehearsal.md").read_text()
 
 
-def test_the_script_of_the_page_is_answered_and_verified(tmp_path: Path) -> None:
-    script = tmp_path / "play.toml"
+@contextmanager
+def page_played(folder: Path) -> Iterator[RehearsalServer]:
+    script = folder / "play.toml"
     (block,) = re.findall(r"^````toml\n(.*?)^````$", PAGE, re.M | re.S)
     script.write_text(block)
-    (asked,) = re.findall(r'manyhands ask "(.+)"', PAGE)
     play = read_script(script)
     with running_server(play.models, play.machine, announced=True) as server:
-        env = own_environment(tmp_path, OLLAMA_HOST=server.url)
-        done = subprocess.run(
-            [sys.executable, "-m", "manyhands", "ask", asked, "--json"],
-            capture_output=True,
-            text=True,
-            env=env,
-            timeout=120,
-        )
+        yield server
+
+
+def ask_on(server: RehearsalServer, folder: Path, *options: str) -> dict[str, Any]:
+    (asked,) = re.findall(r'manyhands ask "(.+)"', PAGE)
+    done = subprocess.run(
+        [sys.executable, "-m", "manyhands", "ask", asked, "--json", *options],
+        capture_output=True,
+        text=True,
+        env=own_environment(folder, OLLAMA_HOST=server.url),
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    return dict(json.loads(done.stdout))
+
+
+def test_the_script_of_the_page_is_answered_and_verified(tmp_path: Path) -> None:
+    with page_played(tmp_path) as server:
+        told = ask_on(server, tmp_path)
     assert told["answer"] == {"text": "The derivative of x³ is 3x².", "status": "verified"}
     assert told["simulated"]
     assert not (tmp_path / "memory.db").exists()
     assert not (tmp_path / "learning.db").exists()
     loaded = [load.model for load in server.loads]
     assert loaded == ["qwen3:30b-a3b", "llama3.3:70b", "qwen3:30b-a3b"], "48 GB hold one of them"
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (
+            "--council",
+            "**`3*x**2`**\n\nThe derivative of x³ is 3x².\n\nDecided by evidence",
+        ),
+        ("--no-hands", "It is 3x²."),
+    ],
+)
+def test_the_script_of_the_page_answers_in_other_ways_too(
+    tmp_path: Path, option: str, told: str
+) -> None:
+    with page_played(tmp_path) as server:
+        answer = ask_on(server, tmp_path, option)["answer"]
+    assert answer["text"].startswith(told)
 
 
 def test_the_page_names_every_fault() -> None:
