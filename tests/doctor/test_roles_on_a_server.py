@@ -81,8 +81,9 @@ async def test_building_makes_every_role_and_a_second_time_nothing(
 ) -> None:
     settings = load_settings()
     lines: list[str] = []
-    assert set(await states(settings, server.url)) == set(find_roles())
-    assert set(await build(settings, server.url, lines)) == set(find_roles())
+    wanted = set(find_roles()) - {"reviewer"}  # whose tier, vision, no profile has
+    assert set(await states(settings, server.url)) == wanted
+    assert set(await build(settings, server.url, lines)) == wanted
     assert "coder: success" in lines
     assert set((await states(settings, server.url)).values()) == {RoleState.CURRENT}
     assert await build(settings, server.url) == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -29,8 +30,13 @@ class Door:
     """A door that works in a process of its own, once it is told to."""
 
     def __init__(self, folder: Path, url: str, *models: str, mode: str = "share") -> None:
+        own = {  # for the owner that it may start: never the user's
+            f"MANYHANDS_{store}__PATH": str(folder / f"{store.lower()}.db")
+            for store in ("JOURNAL", "MEMORY", "ROUTING")
+        }
         self.process = subprocess.Popen(
             [sys.executable, str(_DOOR), str(folder), url, mode, *models],
+            env={**os.environ, **own},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -54,8 +60,12 @@ class Door:
 
     def end(self) -> None:
         """Wait until all its work is done; every answer must be the right one."""
-        out, err = self.process.communicate(timeout=60)
-        self.calls += [json.loads(line) for line in out.splitlines()]
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        # Not `communicate`: it loses lines that came along with one that was read before.
+        self.calls += [json.loads(line) for line in self.process.stdout]
+        err = self.process.stderr.read()
+        self.process.communicate(timeout=60)
         assert self.process.returncode == 0, err
         assert [one["model"] for one in self.calls] == self.models
         assert all(one["said"] == f"You said: for {one['model']}" for one in self.calls)
