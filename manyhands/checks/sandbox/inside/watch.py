@@ -24,6 +24,8 @@ __all__ = [
 
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 KERNEL_SHARE = 4  # this part of a memory limit may lie in buffers of the kernel
+#: Below this address space the page tables are small beside any limit: a page of them per 2 MiB.
+_WIDE = 16 << 30
 _SOCKET_BYTES = 212_992  # net.core.wmem_default; larger buffers are not granted inside
 _PIPE_BYTES = 65_536
 _FRAME_DEPTH = 12  # folders: with names of 255 bytes still below PATH_MAX
@@ -94,17 +96,30 @@ def tree_use(root: int, limit_bytes: int) -> TreeUse:
     passes `limit_bytes` are proportional shares read, which are exact and cost a page-table walk.
     """
     pids = list(descendants(root))
-    resident = tasks = 0
+    resident = tasks = tables = 0
     for pid in pids:
         try:
             with open(f"/proc/{pid}/statm", "rb") as file:
-                resident += int(file.read().split()[1]) * _PAGE
+                space, pages = (int(field) * _PAGE for field in file.read().split()[:2])
+            resident += pages
+            if space > _WIDE:
+                tables += _page_tables(pid)
             tasks += max(1, os.stat(f"/proc/{pid}/task").st_nlink - 2)
         except (OSError, IndexError, ValueError):
             continue
-    if resident <= limit_bytes:
-        return TreeUse(resident, tasks)
-    return TreeUse(sum(map(_proportional, pids)), tasks)
+    if resident + tables <= limit_bytes:
+        return TreeUse(resident + tables, tasks)
+    return TreeUse(sum(map(_proportional, pids)) + tables, tasks)
+
+
+def _page_tables(pid: int) -> int:
+    """Memory of the kernel for a process's page tables, which is in no count of its own pages."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            sizes = [line.split()[1] for line in file if line.startswith(b"VmPTE:")]
+        return int(sizes[0]) * 1024 if sizes else 0
+    except (OSError, ValueError):
+        return 0
 
 
 def held(root: int) -> Held:
