@@ -158,6 +158,9 @@ async def test_a_data_file_that_does_not_exist_is_refused() -> None:
          "plt.gca().stairs(*np.histogram(df['sales'].dropna(), bins=3), fill=True)"),
         ({"chart": "hist", "x": "sales", "bins": 3},
          "plt.hist(df['sales'].dropna(), bins=3, rwidth=0.8)"),
+        (ASKED, BARS + "ax.yaxis.set_major_formatter(lambda v, _: str(v / 1000))\n"
+         "ax.set_ylabel('Sales (thousands)')"),
+        (ASKED, f"{BARS}ax.axhspan(2, 3, color='green', alpha=.2)"),
         ({"chart": "heatmap", "x": "day", "y": "shop", "value": "sales", "agg": "sum"},
          f"{HEAT}c = plt.pcolor(p)\nplt.xticks(np.arange(p.shape[1]) + .5, p.columns)\n"
          "plt.yticks(np.arange(p.shape[0]) + .5, p.index)\nplt.colorbar(c)"),
@@ -186,6 +189,11 @@ async def test_charts_are_asked_for_in_many_words(expect: dict[str, Any], code: 
          "plt.yticks(range(p.shape[0]), p.index)", "clipped"),
         ({"chart": "step", "x": "shop", "y": "sales", "agg": "sum"},
          "df.groupby('shop')['sales'].sum().plot()", "kind"),
+        ({**ASKED}, f"{BARS}ax.set_yticks([0, 4, 8])\nax.set_yticklabels(['0', '40', '80'])",
+         "names"),
+        ({**ASKED}, f"{BARS}ax.set_position([2, 2, 1, 1])", "empty"),
+        ({**ASKED}, f"{BARS}ax.patches[0].set_clip_path(ax.patches[1])", "hidden"),
+        ({**ASKED}, f"{BARS}ax.patches[0].set_transform(ax.transAxes)", "hidden"),
     ],
 )  # fmt: skip
 async def test_a_chart_that_hides_or_bends_its_values_is_refuted(

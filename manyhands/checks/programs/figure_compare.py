@@ -22,6 +22,11 @@ __all__ = [
 
 Json = Mapping[str, Any]
 _REL = 1e-6
+_OTHER_UNIT = re.compile(
+    r"thousand|million|billion|percent|per cent|hundred|dozen|%|\b(?:k|m|mn|bn|kilo|mega|log)\b"
+    r"|10\s*(?:\^|\*\*)|1e\d|\d{3}s\b|000",
+    re.IGNORECASE,
+)
 _FAINT = 0.03  # opacity or distance to the background below which nothing is seen
 
 
@@ -121,6 +126,7 @@ def compare_figure(facts: Json, wanted: Json, expect: Json) -> list[Fault]:
                 *checkers[chart](panel, wanted, expect),
                 *_words(panel, facts, wanted, expect, chart),
                 *_scales(panel, expect, chart),
+                *_told_numbers(panel, chart),
                 *_clipped(panel, chart),
             ]
         )
@@ -197,6 +203,27 @@ def _scales(axes: Json, expect: Json, chart: str) -> list[Fault]:
         if not free and low is not None and high is not None and low > high:
             faults.append(Fault(FaultKind.INVERTED, f"the {name} axis runs backwards"))
     return faults
+
+
+def _told_numbers(axes: Json, chart: str) -> list[Fault]:
+    """Numbers at the ticks of the value axis that are not where the ticks stand.
+
+    Another unit (thousands, percent) may be told in the label of the axis or beside the numbers.
+    """
+    if chart in ("pie", "heatmap", "box"):
+        return []
+    name = "x" if chart == "barh" else "y"
+    if axes["offsets"]["xy".index(name)] or _OTHER_UNIT.search(axes[f"{name}label"]):
+        return []
+    for at, text in axes[f"{name}ticks"]:
+        plain = text.replace("\N{MINUS SIGN}", "-").replace(",", "").strip()
+        if not re.fullmatch(r"-?\d+(?:\.\d+)?", plain):
+            continue
+        step = 10.0 ** -len(plain.partition(".")[2])
+        if abs(float(plain) - at) > step * (1 + 1e-6):
+            said = f"a tick of the {name} axis says {text} at {at:g}"
+            return [Fault(FaultKind.NAMES, said)]
+    return []
 
 
 def _clipped(axes: Json, chart: str) -> list[Fault]:

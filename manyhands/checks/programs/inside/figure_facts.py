@@ -147,8 +147,25 @@ def _bar(patch: Any) -> dict[str, Any]:
         "h": _number(patch.get_height()),
         "color": _color(patch.get_facecolor(), patch.get_alpha()),
         "edge": _color(patch.get_edgecolor()) if patch.get_linewidth() > 0 else [0, 0, 0, 0],
-        "visible": bool(patch.get_visible()),
+        "visible": bool(patch.get_visible()) and _is_plain(patch),
     }
+
+
+def _is_plain(patch: Any) -> bool:
+    """Whether a bar stands where its numbers say: nothing moves it, nothing but the axes clips."""
+    axes, box = patch.axes, patch.get_clip_box()
+    if getattr(axes, "name", "") == "rectilinear" and patch.get_clip_on():
+        if patch.get_clip_path() is not None:
+            return False
+        if box is not None and not np.allclose(box.extents, axes.bbox.extents, atol=1.0):
+            return False
+    return bool(patch.get_data_transform() == axes.transData)
+
+
+def _is_band(patch: Any) -> bool:
+    """Whether a rectangle that one can see through spans the axes (`axhspan`): no bar."""
+    moved = patch.get_data_transform() != patch.axes.transData
+    return bool(moved) and _bar(patch)["color"][3] < 0.9
 
 
 def _steps(patch: Any) -> dict[str, Any]:
@@ -228,6 +245,14 @@ def _ticks(axis: Any) -> list[list[Any]]:
     return found[:500]
 
 
+def _on_page(axes: Any) -> bool:
+    """Whether most of the axes lies on the figure."""
+    left, bottom, width, height = axes.get_position().bounds
+    across = min(left + width, 1.0) - max(left, 0.0)
+    up = min(bottom + height, 1.0) - max(bottom, 0.0)
+    return bool(across > 0.9 * width > 0 and up > 0.9 * height > 0)
+
+
 def _legend(axes: Any, figure: Any) -> list[dict[str, Any]]:
     legend = axes.get_legend() or (figure.legends[0] if figure.legends else None)
     if legend is None or not legend.get_visible():
@@ -255,7 +280,9 @@ def _axes(axes: Any, figure: Any) -> dict[str, Any]:
                     "bars": [_bar(p) for p in bars if isinstance(p, matplotlib.patches.Rectangle)],
                 }
             )
-    left = [p for p in rects.values() if isinstance(p, matplotlib.patches.Rectangle)]
+    left = [
+        p for p in rects.values() if isinstance(p, matplotlib.patches.Rectangle) and not _is_band(p)
+    ]
     if left:
         containers.append({"label": "", "vertical": True, "bars": [_bar(p) for p in left]})
     steps = [p for p in rects.values() if isinstance(p, matplotlib.patches.StepPatch)]
@@ -279,8 +306,9 @@ def _axes(axes: Any, figure: Any) -> dict[str, Any]:
         "yscale": get[kind, "get_yscale"](axes),
         "xticks": _ticks(axes.xaxis),
         "yticks": _ticks(axes.yaxis),
+        "offsets": [a.get_offset_text().get_text() for a in (axes.xaxis, axes.yaxis)],
         "face": _color(axes.get_facecolor()),
-        "visible": bool(axes.get_visible()),
+        "visible": bool(axes.get_visible()) and _on_page(axes),
         "colorbar": hasattr(axes, "_colorbar"),
         "legend": _legend(axes, figure),
         "lines": [_line(line) for line in axes.lines],
