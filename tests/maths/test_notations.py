@@ -51,6 +51,12 @@ def matrix(op: str, args: Any, value: Any) -> dict[str, Any]:
 
 
 RIGHT = [
+    # what is written around a value
+    area("x^2", 0, 1, r"\boxed{\frac{1}{3}}"), area("x^2", 0, 1, r"\frac{1}{3} \approx 0.333"),
+    area("x^2", 0, 1, "= 1/3"), area("x^2", 0, 1, "1/3 ≈ 0.3333"), slope("x^2", r"\boxed{2x}"),
+    limit(r"\lim_{x\to 0}\frac{\sin x}{x}", r"x \to 0", 1), limit("1/x", "x -> 0+", "oo"),
+    total(r"\sum_{k=1}^{n} k", "1", "n", "n(n+1)/2"), same(r"\tan x =", r"\frac{\sin x}{\cos x}"),
+    anti("2x", r"\boxed{x^2 + C}"), anti(r"\int 2x\,dx", r"x^2 + C, C \in \mathbb{R}"),
     # letters side by side that only the case's variable tells apart
     slope("ax^2 + bx + c", "2ax + b"), slope("xsin(x)", "sin(x) + xcos(x)"),
     ode("x y' = 2y", "y = Cx^2"), ode("y' = y(1-y)", "y = 1/(1 + Ce^{-x})"),
@@ -124,6 +130,7 @@ RIGHT = [
 ]  # fmt: skip
 
 WRONG = [
+    area("x^2", 0, 1, r"\boxed{\frac{1}{2}}"), area("x^2", 0, 1, r"\frac12 \approx 0.333"),
     # each of several values of one name is put in
     solved("x^2 = 4", "x = 3, -2"), solved("x^2 = 4", "x = 3 and x = -2"),
     solved("x^2 = 4", r"x \in \{3, -2\}"), solved(["x+y=3", "x y=2"], "x=1, y=3, x=2, y=1"),

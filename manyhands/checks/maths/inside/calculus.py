@@ -11,6 +11,10 @@ from notation import NotReadable, read
 from slopes import derivative_of
 from statements import integrand, right_of
 
+#: `, C \in \mathbb{R}`
+_ANY = re.compile(
+    r"\s*,?\s*(?:\\quad|\\text\{[^{}]*\}|\bfor\b|\bwhere\b)?\s*[CcKk]\s*(?:\\in|∈)\s*(?:\\mathbb\s*\{?\s*R\s*\}?|ℝ)\s*$"
+)
 _CONSTANT = re.compile(
     r"\s*\+\s*(?:C|c|K|k|constant|C_?\{?[0-9]\}?|\\text\{\s*const(?:ant)?\.?\s*\}|\\mathrm\{[Cc]\}|const)\s*\$*\s*$"
 )
@@ -54,4 +58,4 @@ def _compared(
 
 
 def _without_constant(text: str) -> str:
-    return _CONSTANT.sub("", text)
+    return _CONSTANT.sub("", _ANY.sub("", text))

@@ -15,7 +15,7 @@ from flint import acb, arb, fmpq
 from integrals import put_parameters
 from judge import Found, against_sympy, half_unit, infinite, symbol_of
 from notation import NotReadable, read
-from statements import right_of, says_none
+from statements import operand, right_of, says_none
 
 #: Working precision, and the distances that fit it; the second is for cancellation.
 _LOOKS = ((1000, (24, 40, 64, 96, 144)), (3600, (24, 48, 96, 192, 384)))
@@ -28,6 +28,7 @@ _THERE = -0.3
 _BOUNDED = 20
 
 
+_ARROW = re.compile(r"^\s*\\?[A-Za-z]\w*\s*(?:\\(?:to|rightarrow)(?![A-Za-z])|->|→)\s*")
 _SIDES = {"left": "-", "right": "+", "both": "+-", "below": "-", "above": "+"}
 
 
@@ -57,7 +58,7 @@ def limit(case: dict[str, Any]) -> Found:
     point, marked = _marked(case["to"])
     none = says_none(case["value"])
     value = "oo" if none else right_of(case["value"])
-    f, to, claimed = (read(text, {str(var): var}) for text in (right_of(case["f"]), point, value))
+    f, to, claimed = (read(text, {str(var): var}) for text in (operand(case["f"]), point, value))
     if to.has(var) or claimed.has(var):
         raise NotReadable(f"the value or the point holds {var}")
     side = _SIDES.get(str(case.get("dir", "")).strip(), str(case.get("dir", "")).strip()) or marked
@@ -77,6 +78,7 @@ def limit(case: dict[str, Any]) -> Found:
 
 def _marked(to: Any) -> tuple[Any, str]:
     """The point and the side that a mark behind it names, as in `0+` and `0^{-}`."""
+    to = _ARROW.sub("", to) if isinstance(to, str) else to
     match = re.fullmatch(r"(.*[^+\-*/(^{\s])\s*\^?\{?([+-])\}?\s*", str(to))
     return (match[1], match[2]) if match and isinstance(to, str) else (to, "")
 

@@ -38,6 +38,9 @@ MAX_NODES = 1000
 MAX_BITS = 66_000
 #: The largest exponent of a variable.
 MAX_EXPONENT = 10**6
+_ABOUT = re.compile(r"\\approx(?:eq)?(?![A-Za-z])|\\simeq(?![A-Za-z])|≈|≃")
+#: An equals sign that a side keeps from its equation.
+_EQUALS = re.compile(r"^\s*=(?!=)\s*|\s*(?:(?<![=<>!])=|\\equiv|≡)\s*$")
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
@@ -106,6 +109,7 @@ def _tree(text: Any, given: dict[str, Any]) -> tuple[ast.expr, dict[str, Any]]:
     text = trimmed(text) if len(text) <= MAX_TEXT else text
     if not text or len(text) > MAX_TEXT:
         raise NotReadable("empty" if not text else f"longer than {MAX_TEXT} characters")
+    text = _exact_side(_EQUALS.sub("", text))
     if _THOUSANDS.fullmatch(text):
         text = text.replace(",", "")
     latex = looks_like_latex(text)
@@ -122,6 +126,12 @@ def _tree(text: Any, given: dict[str, Any]) -> tuple[ast.expr, dict[str, Any]]:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise NotReadable(f"no expression: {text[:80]!r}") from error
     return tree.body, given
+
+
+def _exact_side(text: str) -> str:
+    r"""`1/3` of `1/3 \approx 0.333`; the number of `x \approx 1.2`."""
+    left, _, right = (part.strip() for part in _ABOUT.sub("\0", text, count=1).partition("\0"))
+    return right if right and (not left or re.fullmatch(r"\\?[A-Za-z]\w*", left)) else left
 
 
 class Builder:

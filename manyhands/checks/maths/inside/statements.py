@@ -29,6 +29,9 @@ _BEHIND = re.compile(r"(?<=[^\s*,;])(?:\\[,;!: ]|~|\s|\*)+(?:\\mathrm\{d\}\s*|d)
 _ABOVE = re.compile(
     r"(?:^\s*(?:\\int|∫)\s*)?\\[dt]?frac\s*\{([^{}]*?)(?:\\,|\s|\*)*(?<![A-Za-z])d\s*[A-Za-z]\s*\}"
 )
+_HEAD = re.compile(
+    rf"\s*(?:\\lim|\\sum|∑)(?![A-Za-z])(?:\\limits)?\s*(?:_\s*{_WHOLE})?\s*(?:\^\s*{_WHOLE})?\s*"
+)
 _NONE = re.compile(
     r"(?:it )?(?:does not exist|doesn'?t exist|d\.?n\.?e\.?|not defined|(?:is )?undefined|no limit"
     r"|none|diverge(?:s|nt)?|(?:does not|doesn'?t) converge|nan)",
@@ -46,6 +49,12 @@ def right_of(text: Any) -> Any:
     if not sign or "=" in right or left.endswith(("<", ">", "!", "\\")):
         return text
     return right if _NAMED.fullmatch(left) else text
+
+
+def operand(text: Any) -> Any:
+    r"""What stands behind `\lim_{x \to 0}` or `\sum_{k=1}^{n}`, which the case tells by itself."""
+    text = right_of(text)
+    return _HEAD.sub("", trimmed(text), count=1) if isinstance(text, str) else text
 
 
 def integrand(text: Any) -> Any:

@@ -13,7 +13,7 @@ from flint import acb, arb, fmpq
 from integrals import put_parameters, without_value
 from judge import Found, against_sympy, equal, half_unit, infinite, same_number, symbol_of
 from notation import NotReadable, read
-from statements import right_of, says_none
+from statements import operand, right_of, says_none
 
 MOST_TERMS = 20_000
 _BITS = 400
@@ -29,7 +29,7 @@ def sum_(case: dict[str, Any]) -> Found:
     var = symbol_of(case, default="n")
     # The index gets a name that no text can write: the upper end may have the same name.
     index = sp.Symbol(f"{var} (index)", real=True)
-    term, var = read(case["term"], {str(var): index}), index
+    term, var = read(operand(case["term"]), {str(var): index}), index
     first, last = (read(case[key]) for key in ("from", "to"))
     none = says_none(case["value"])
     claimed = sp.oo if none else read(right_of(case["value"]))

@@ -34,6 +34,7 @@ _RAISED = dict(
     )
 )
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{(.*)\}", re.DOTALL)
 _TOKEN = re.compile(
     r"(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|([^\W\d]\w*)"
     r"|(\*\*|//|<=|>=|==|!=|\S)|\s+"
@@ -128,12 +129,24 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
 
 
 def trimmed(text: str) -> str:
-    r"""Without the marks around a formula (`$…$`, `\(…\)`, `\[…\]`) and a full stop behind it."""
+    r"""Without the marks around a formula (`$…$`, `\(…\)`, `\boxed{…}`), a full stop behind it."""
     text = text.strip().rstrip(".;,").strip().strip("$").strip()
+    if (boxed := _BOXED.fullmatch(text)) and not _unbalanced(boxed[1]):
+        text = boxed[1].strip()
     for opening, closing in ((r"\(", r"\)"), (r"\[", r"\]")):
         if text.startswith(opening) and text.endswith(closing):
             text = text[2:-2].strip()
     return text.rstrip(".;,").strip()
+
+
+def _unbalanced(text: str) -> bool:
+    """Whether a brace closes that does not open in the text."""
+    depth = 0
+    for char in re.sub(r"\\[{}]", "", text):
+        depth += (char == "{") - (char == "}")
+        if depth < 0:
+            return True
+    return depth != 0
 
 
 def plain_signs(text: str) -> str:
