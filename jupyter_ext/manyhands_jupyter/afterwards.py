@@ -11,13 +11,13 @@ from manyhands.mind.recorder import Recorder
 __all__ = ["note", "rate"]
 
 
-def note(journal_path: Path, run_id: str, body: Body) -> None:
-    """Add to a run; raises `InputError` when there is no such run."""
+async def note(journal_path: Path, run_id: str, body: Body) -> None:
+    """Add to a run, once the journal is free; raises `InputError` when there is no such run."""
     with Journal.open(journal_path) as journal:
         events = journal.events(journal.run(run_id).id)
-        Recorder(journal, run_id, events[-1].seq, lambda _: None).record(body)
+        await Recorder(journal, run_id, events[-1].seq, lambda _: None).emit(body)
 
 
-def rate(journal_path: Path, run_id: str, good: bool, reason: str, door: str) -> None:
+async def rate(journal_path: Path, run_id: str, good: bool, reason: str, door: str) -> None:
     """Write a rating; raises `InputError` when there is no such run."""
-    note(journal_path, run_id, Rated(good=good, reason=reason, door=door))
+    await note(journal_path, run_id, Rated(good=good, reason=reason, door=door))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from manyhands.errors import InputError
+import anyio
+
+from manyhands.errors import InputError, StorageBusy
 from manyhands.hands.contracts import Artifact
 from manyhands.jobs.records import JobState
-from manyhands.jobs.store import JobStore
+from manyhands.jobs.store import JOBS_FILE, JobStore
 from manyhands.journal.events import Event, Framed, RunStarted
 from manyhands.journal.records import RunState
 from manyhands.journal.store import Journal
@@ -23,7 +26,7 @@ from manyhands_jupyter.magics.words import Words
 from manyhands_jupyter.views.reply import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
 
     from manyhands.mind.frame import PlanStep
     from manyhands_jupyter.session import Session
@@ -59,7 +62,7 @@ async def answer(
         save_folder=Path.cwd(),
     )
     follower = _Follower(session, show)
-    with follower.job("cell", {"question": given.question}):
+    async with follower.job("cell", {"question": given.question}):
         told = await follower.follow(stream)
     session.conversation_id = told.conversation_id
     return follower.reply(told, given.data, mends)
@@ -72,7 +75,7 @@ async def go_on(session: Session, run_id: str, show: Show) -> Reply:
         run_id = journal.run(run_id).id if run_id else _newest_open(journal, session)
         before = journal.events(run_id)
     follower = _Follower(session, show)
-    with follower.job("resume", {"run_id": run_id}):
+    async with follower.job("resume", {"run_id": run_id}):
         for event in before:
             follower.take(event)
         told = await follower.follow(mind.resume(run_id))
@@ -110,13 +113,13 @@ async def work_hand(session: Session, step: PlanStep, given: Gathered, show: Sho
 
     mind = session.mind(show.approve)
     follower = _Follower(session, show)
-    with follower.job(str(step.hand), {"task": step.task}) as finish:
+    async with follower.job(str(step.hand), {"task": step.task}):
         try:
             _, result = await work_one(mind, step, given.data, follower.take, "notebook")
         except BaseException:
             follower.catch_up()
             raise
-        finish(result.status, result.summary, result.value)
+        follower.finish(result.status, result.summary, result.value)
     follower.tree.answer = ""
     pictures = follower.pictures(result.artifacts)
     return Reply(follower.tree, result=result, pictures=pictures, rate=follower.rate)
@@ -133,6 +136,7 @@ class _Follower:
         self._frame: dict[str, Any] = {}
         self._job = ""
         self._store: JobStore | None = None
+        self._result: dict[str, Any] = {}
 
     def take(self, event: Event) -> None:
         first = not self.tree.run_id
@@ -140,7 +144,8 @@ class _Follower:
         if isinstance(event.body, Framed):
             self._frame = dict(event.body.frame)
         if first and self._store is not None:
-            self._store.began(self._job, event.run_id)
+            with suppress(StorageBusy), self._store.at_once():  # else the job's end says it
+                self._store.began(self._job, event.run_id)
         self._show.event(event)
 
     async def follow(self, stream: AsyncGenerator[Event | Answer]) -> Answer:
@@ -156,8 +161,7 @@ class _Follower:
             self.catch_up()
             raise
         assert told is not None
-        if self._store is not None:
-            self._finish(str(told.status), told.text[:200], told.text, told)
+        self.finish(str(told.status), told.text[:200], told.text, told)
         return told
 
     def catch_up(self) -> None:
@@ -170,27 +174,39 @@ class _Follower:
             if event.seq > self.tree.seq:
                 grow(self.tree, event)
 
-    @contextmanager
-    def job(self, kind: str, arguments: dict[str, Any]) -> Iterator[Any]:
-        """A row in the table of jobs that every door shows, as long as this goes on."""
-        self._store = JobStore.open(self._settings.journal.path.parent / "jobs.db")
-        self._job = self._store.add(_PRINCIPAL, kind, arguments).id
-        try:
-            yield self._finish
-        except Exception as error:
-            self._store.finish(self._job, JobState.FAILED, error=str(error))
-            raise
-        except BaseException:
-            self._store.finish(self._job, JobState.CANCELLED, error="It was stopped.")
-            raise
-        finally:
-            self._store.deliver(self._job)
-            self._store.close()
-            self._store = None
+    @asynccontextmanager
+    async def job(self, kind: str, arguments: dict[str, Any]) -> AsyncIterator[None]:
+        """A row in the table of jobs that every door shows, as long as this goes on.
 
-    def _finish(self, status: str, summary: str, value: str, told: Answer | None = None) -> None:
-        assert self._store is not None
-        result = {
+        While another process writes to that table, the other work of this kernel goes on.
+        """
+        store = JobStore.open(self._settings.journal.path.with_name(JOBS_FILE))
+        try:
+            add = partial(store.add, _PRINCIPAL, kind, arguments)
+            self._job = (await store.when_free(add)).id
+            self._store = store
+            state, error = JobState.CANCELLED, "It was stopped."
+            try:
+                yield
+                state, error = JobState.DONE, ""
+            except Exception as fault:
+                state, error = JobState.FAILED, str(fault)
+                raise
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await store.when_free(partial(self._end, store, state, error))
+        finally:
+            self._store = None
+            store.close()
+
+    def _end(self, store: JobStore, state: JobState, error: str) -> None:
+        runs = [self.tree.run_id] if self.tree.run_id else []
+        store.finish(self._job, state, result=self._result, error=error, runs=runs)
+        store.deliver(self._job)
+
+    def finish(self, status: str, summary: str, value: str, told: Answer | None = None) -> None:
+        """What the row says in the end."""
+        self._result = {
             "status": status,
             "summary": summary,
             "value": value,
@@ -198,7 +214,6 @@ class _Follower:
             "conversation_id": told.conversation_id if told is not None else "",
             "simulated": self.tree.simulated,
         }
-        self._store.finish(self._job, JobState.DONE, result=result)
 
     def rate(self, good: bool, reason: str) -> None:
         self._session.rate(self.tree.run_id, good, reason)

@@ -282,8 +282,9 @@ class Session:
     def rate(self, run_id: str, good: bool, reason: str) -> None:
         """Write what a person thinks of an answer into its run."""
         from manyhands_jupyter.afterwards import rate
+        from manyhands_jupyter.telling import wait_for
 
-        rate(self.settings.journal.path, run_id, good, reason, "notebook")
+        wait_for(self, rate(self.settings.journal.path, run_id, good, reason, "notebook"))
 
 
 def stopped_text(run_id: str) -> str:

@@ -57,12 +57,6 @@ class Recorder:
         self._queue: deque[_Waiting] = deque()
         self.ended = False
 
-    def record(self, body: Body) -> None:
-        """Write and show without an event loop: it waits as long as others have the journal."""
-        waiting = self._take(body)
-        self._drain()
-        _raise(waiting)
-
     async def emit(self, body: Body) -> None:
         """Write and show; when this returns, a durable event is in the journal."""
         await self._put(body)

@@ -51,13 +51,15 @@ def test_a_run_is_written_and_read_back(tmp_path: Path) -> None:
         ]
 
 
-def test_a_rating_beside_a_run_that_goes_on_takes_no_events_place(tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_a_rating_beside_a_run_that_goes_on_takes_no_events_place(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "j.db") as journal, Journal.open(tmp_path / "j.db") as door:
         run_id = begin(journal)
         writer = Recorder(journal, run_id, 1, lambda _: None)
-        writer.record(Answered(text="so", status="verified"))
-        Recorder(door, run_id, 1, lambda _: None).record(Rated(good=True, reason="", door="test"))
-        writer.record(RunFinished(outcome=RunOutcome.ANSWERED, seconds=1.0))
+        await writer.emit(Answered(text="so", status="verified"))
+        rated = Rated(good=True, reason="", door="test")
+        await Recorder(door, run_id, 1, lambda _: None).emit(rated)
+        await writer.emit(RunFinished(outcome=RunOutcome.ANSWERED, seconds=1.0))
         written = [(event.seq, event.body.kind) for event in journal.events(run_id)]
     assert written == [(1, "run_started"), (2, "answered"), (3, "rated"), (4, "run_finished")]
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers_locks import another_writer
 from helpers_notebook import Notebook, environment, running_kernel, script
 from manyhands_jupyter.magics.single import FORMS, hand_words, step_of
 from manyhands_jupyter.magics.words import SUBCOMMANDS
@@ -142,6 +143,19 @@ def test_stop_reaches_a_run_at_once_and_resume_goes_on(notebook: Notebook, folde
     with Journal.open(folder / "journal.db") as journal:
         assert journal.run(run_id).state == "stopped"
     assert "It took its time." in notebook.run(f"%mind resume {run_id}").text
+
+
+def test_stop_reaches_a_run_that_waits_for_another_process_to_write(
+    notebook: Notebook, folder: Path
+) -> None:
+    notebook.run("%mind hello")
+    with another_writer(folder / "jobs.db") as writer:
+        writer.take()
+        sent = notebook.send("%mind slowly", stdin=True)
+        notebook.click(notebook.wait(sent), act="stop")
+        notebook.until(sent, "Stopped.")
+        writer.let_go()
+    assert "Hello from a script." in notebook.run("%mind hello").text
 
 
 def test_an_interrupt_stops_a_waiting_cell_and_the_next_question_works(

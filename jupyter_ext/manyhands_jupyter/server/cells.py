@@ -96,7 +96,7 @@ async def run_proposed(desk: Desk, user: str, wanted: Wanted) -> dict[str, Any]:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(in_tab(), loop))
 
     async def emit(body: Body) -> None:
-        note(settings.journal.path, wanted.run_id, body)
+        await note(settings.journal.path, wanted.run_id, body)
 
     async def answered(_: Effect, __: str) -> Choice:
         return wanted.choice or Choice.NO

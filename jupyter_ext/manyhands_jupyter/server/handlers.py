@@ -89,9 +89,9 @@ class RatingsHandler(_Handler):
             raise web.HTTPError(400, f"`reason` has {len(reason)} characters, {_REASON} fit.")
         reason = redact(reason)
         try:
-            await desk().worker.call(
-                lambda: rate(load_settings().journal.path, run_id, good, reason, "jupyter")
-            )
+            journal = load_settings().journal.path
+            rating = rate(journal, run_id, good, reason, "jupyter")
+            await desk().worker.begin(rating).wait()
         except ManyhandsError as error:
             raise web.HTTPError(404, str(error)) from None
         for chat in list(desk().chats):
