@@ -169,6 +169,8 @@ def _lacks(tier: str, spec: TierSettings, info: ModelInfo) -> Iterator[tuple[Mar
         return
     if tier == Tier.VISION and "vision" not in able:
         yield Mark.PROBLEM, "it cannot see pictures", f"set another model: tiers.{tier}.model"
+    if tier == Tier.VISION and not spec.think and "thinking" in able:
+        yield Mark.WARNING, "it thinks unless told not to", f"set tiers.{tier}.think = true"
     if spec.think and "thinking" not in able:
         yield Mark.PROBLEM, "it cannot think", f"set tiers.{tier}.think = false"
     if tier == Tier.MIND and not spec.think and "thinking" in able:

@@ -254,9 +254,10 @@ class Settings(Section):
 
 
 def _with_vision(tiers: dict[str, Any]) -> dict[str, Any]:
-    """A tier `vision` that names only a model gets a window, and the runner of a tier with it.
+    """A tier `vision` that names only a model gets a window, or what a tier with that model has.
 
-    A mind that sees is then its own vision model, and is not loaded twice.
+    A mind that sees is then its own vision model: it is not loaded twice, and where it can think it
+    is told not to.
     """
     vision = tiers.get(Tier.VISION)
     if not isinstance(vision, dict) or not isinstance(vision.get("model"), str):
@@ -265,8 +266,8 @@ def _with_vision(tiers: dict[str, Any]) -> dict[str, Any]:
         spec for name, spec in tiers.items() if name != Tier.VISION and isinstance(spec, dict)
     )
     same = next((one for one in others if _names(one, vision["model"])), {})
-    runner = {key: same[key] for key in _RUNNER if key in same}
-    return {**tiers, Tier.VISION.value: {"num_ctx": VISION_WINDOW, **runner, **vision}}
+    shared = {key: same[key] for key in (*_RUNNER, "think") if key in same}
+    return {**tiers, Tier.VISION.value: {"num_ctx": VISION_WINDOW, **shared, **vision}}
 
 
 def _names(spec: dict[str, Any], model: str) -> bool:

@@ -231,6 +231,7 @@ async def test_doctor_compares_what_the_mind_can_do(
     [
         (("completion", "vision"), "ok", "tier vision: sees (completion, vision)"),
         (("completion",), "problem", "it cannot see pictures"),
+        (("completion", "vision", "thinking"), "warning", "it thinks unless told not to"),
     ],
 )
 async def test_doctor_says_whether_the_vision_model_sees(
@@ -244,7 +245,12 @@ async def test_doctor_says_whether_the_vision_model_sees(
         findings = json.loads(done.stdout)["findings"]
         (model,) = [one for one in findings if one["text"].startswith("tier vision")]
         assert (model["mark"], said in model["text"]) == (mark, True)
-        assert model["next"] == ("" if mark == "ok" else "set another model: tiers.vision.model")
+        following = {
+            "ok": "",
+            "problem": "set another model: tiers.vision.model",
+            "warning": "set tiers.vision.think = true",
+        }
+        assert model["next"] == following[mark]
         (roles_,) = [one for one in findings if "not built: " in one["text"]]
         assert "reviewer" in roles_["text"]
 

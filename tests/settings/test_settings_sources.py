@@ -145,9 +145,9 @@ def test_a_vision_model_is_off_until_one_variable_names_it(tmp_path: Path) -> No
 def test_a_mind_that_sees_is_its_own_vision_model_and_is_not_loaded_twice(tmp_path: Path) -> None:
     path = written(
         tmp_path,
-        '[tiers.mind]\nmodel = "gemma3:27b"\nnum_ctx = 16384\nnum_gpu = 40\n'
+        '[tiers.mind]\nmodel = "gemma3:27b"\nnum_ctx = 16384\nnum_gpu = 40\nthink = true\n'
         '[tiers.vision]\nmodel = "gemma3:27b"\n',
     )
     tiers = load_settings(path, {}).tiers
     assert tiers["vision"].runner_options() == tiers["mind"].runner_options()
-    assert tiers["vision"].num_ctx == 16384
+    assert (tiers["vision"].num_ctx, tiers["vision"].think) == (16384, True)
