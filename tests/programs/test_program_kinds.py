@@ -116,6 +116,31 @@ async def test_a_python_case_that_lacks_a_part_is_refused(case: dict[str, Any]) 
         await check("python", **case)
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "double = lambda n: 2 * n\n",
+        "from functools import partial\nimport operator\ndouble = partial(operator.mul, 2)\n",
+        "class Times:\n    def __call__(self, n):\n        return 2 * n\ndouble = Times()\n",
+    ],
+)
+async def test_a_function_that_is_bound_and_not_defined_is_the_answer(code: str) -> None:
+    tests = "def check(candidate):\n    assert candidate(2) == 4\n"
+    told = await check(
+        "python", prompt="def double(n):\n", code=code, entry_point="double", tests=tests
+    )
+    assert told.verdict is Verdict.SUPPORTED, told
+
+
+async def test_a_body_that_uses_the_name_of_its_function_is_a_body() -> None:
+    tests = "def check(candidate):\n    assert candidate(2) == 4\n"
+    code = "double = 2 * n\nreturn double\n"
+    told = await check(
+        "python", prompt="def double(n):\n", code=code, entry_point="double", tests=tests
+    )
+    assert told.verdict is Verdict.SUPPORTED, told
+
+
 # --- differential --------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import builtins
 import re
 import sys
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -69,7 +70,7 @@ def full_source(prompt: str, code: str, entry_point: str) -> str:
     """
     body_only = f"{prompt}{'' if prompt.endswith(chr(10)) else chr(10)}{code}"
     tree = _parse(code)
-    if tree is not None and find_function(tree, entry_point) is not None:
+    if tree is not None and _stands_alone(tree, entry_point):
         before = _parse(prompt) or _parse(f"{prompt}\n    pass\n")
         if before is None:
             return code
@@ -81,6 +82,22 @@ def full_source(prompt: str, code: str, entry_point: str) -> str:
         if prompt and tree is not None and find_function(tree, entry_point) is not None:
             return candidate
     return code
+
+
+def _stands_alone(tree: ast.Module, entry_point: str) -> bool:
+    """Whether a text defines the function itself, `f = partial(…)` too, and is no body of it."""
+    if find_function(tree, entry_point) is not None:
+        return True
+    binding = (ast.Assign, ast.AnnAssign, ast.ClassDef, ast.Import, ast.ImportFrom)
+    bound = any(isinstance(n, binding) and entry_point in _bound(n) for n in tree.body)
+    return bound and not any(isinstance(n, ast.Return) for n in _outside_functions(tree))
+
+
+def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from _outside_functions(child)
 
 
 def study(source: str, entry_point: str = "", *, prompt: str = "") -> list[Finding]:
