@@ -89,7 +89,7 @@ class Broker:
             why = "it was begun before a crash and may have happened already"
         choice = Choice.NO
         if verdict is Verdict.ASK:
-            choice = await self._approve(effect, why)
+            choice = await self._approve(effect, replace(decision, verdict=verdict, why=why))
             verdict = Verdict.DENY if choice is Choice.NO else Verdict.ALLOW
             if choice is Choice.SESSION:
                 self.approvals = replace(self.approvals, tools=self.approvals.tools | {effect.tool})

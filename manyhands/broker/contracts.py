@@ -115,10 +115,17 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the rules say about an effect, and why, in words for a person."""
+    """What the rules say about an effect.
+
+    Attributes:
+        why: in words for a person.
+        session: whether an approval for the session would count; with text from outside in the
+            context each effect is asked about.
+    """
 
     verdict: Verdict
     why: str
+    session: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +137,10 @@ class Outcome:
     result: JsonValue = None
 
 
-#: Asks a person about an effect; told why it asks. A door without a person uses `deny_all`.
-Approver = Callable[[Effect, str], Awaitable[Choice]]
+#: Asks a person about an effect, by a decision to ask. A door without a person uses `deny_all`.
+Approver = Callable[[Effect, Decision], Awaitable[Choice]]
 
 
-async def deny_all(effect: Effect, why: str) -> Choice:  # noqa: ARG001
+async def deny_all(effect: Effect, decision: Decision) -> Choice:  # noqa: ARG001
     """Where nobody can be asked, nothing is approved."""
     return Choice.NO

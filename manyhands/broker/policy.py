@@ -11,10 +11,7 @@ from dataclasses import dataclass, field
 
 from manyhands.broker.contracts import Decision, Effect, Origin, Rule, Verdict
 
-__all__ = ["FROM_OUTSIDE", "Approvals", "decide"]
-
-#: Why a person is asked each time: an approval for the session does not count then.
-FROM_OUTSIDE = "text from outside was in the context"
+__all__ = ["Approvals", "decide"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ def decide(
     if effect.digest in approvals.digests:
         return Decision(Verdict.ALLOW, "a person approved exactly this")
     if Origin.OUTSIDE in origins:
-        return Decision(Verdict.ASK, FROM_OUTSIDE)
+        return Decision(Verdict.ASK, "text from outside was in the context", session=False)
     if rule is Rule.TRUSTED:
         return Decision(Verdict.ALLOW, "nothing from outside was in the context")
     if effect.tool in approvals.tools:

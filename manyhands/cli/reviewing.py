@@ -11,7 +11,7 @@ import click
 from pydantic import ValidationError
 from rich.console import Console
 
-from manyhands.broker.contracts import Approver, Choice, Effect, deny_all
+from manyhands.broker.contracts import Approver, Choice, Decision, Effect, deny_all
 from manyhands.clean import clean
 from manyhands.mind.frame import Frame
 from manyhands.trace.terminal import plain, still
@@ -70,14 +70,14 @@ def approve_at_terminal(console: Console) -> Approver:
     if not sys.stdin.isatty():
         return deny_all
 
-    async def approve(effect: Effect, why: str) -> Choice:
+    async def approve(effect: Effect, decision: Decision) -> Choice:
         console.print(plain(f"\n{effect.tool}: {effect.summary}", "bold"))
-        console.print(plain(f"  asked because {why}"))
+        console.print(plain(f"  asked because {decision.why}"))
         if effect.too_long:
             console.print(plain(effect.too_long, "yellow"))
             return Choice.NO
         console.print(plain(effect.whole))
-        choices = ["once", "session", "no"]
+        choices = ["once", *(["session"] if decision.session else []), "no"]
         with still(console):
             return Choice(await _chosen("Allow this?", choices, "no", unsaid="no"))
 

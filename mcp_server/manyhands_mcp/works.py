@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from manyhands.broker.contracts import Choice, Effect
+from manyhands.broker.contracts import Choice, Decision, Effect
 from manyhands.checks.sandbox.scratch import lent_folder
 from manyhands.errors import InputError
 from manyhands.hands.contracts import HandName
@@ -117,14 +117,14 @@ class Works:
             raise no_role(role, self._mind.roles)
 
         async def work(live: LiveJob) -> dict[str, Any]:
-            async def approve(effect: Effect, why: str) -> Choice:
+            async def approve(effect: Effect, decision: Decision) -> Choice:
                 if not caller.person:
                     return Choice.NO
                 if effect.too_long:
                     live.tell(effect.too_long)
                     return Choice.NO
                 said = await live.ask(
-                    QuestionKind.APPROVAL, f"{effect.summary}? ({why})", effect.whole
+                    QuestionKind.APPROVAL, f"{effect.summary}? ({decision.why})", effect.whole
                 )
                 return Choice.ONCE if said == "yes" else Choice.NO
 

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from manyhands.broker.broker import Broker
 from manyhands.broker.contracts import (
     Choice,
+    Decision,
     Effect,
     EffectState,
     Origin,
@@ -51,8 +52,8 @@ class Log:
     async def emit(self, body: Body) -> None:
         self.bodies.append(body)
 
-    async def approve(self, effect: Effect, why: str) -> Choice:
-        self.asked.append(why)
+    async def approve(self, effect: Effect, decision: Decision) -> Choice:
+        self.asked.append(decision.why)
         return self._choice
 
     async def act(self) -> JsonValue:

@@ -10,7 +10,7 @@ import pytest
 from manyhands_mcp.asking import request_for
 from rich.console import Console
 
-from manyhands.broker.contracts import MOST_SHOWN, Choice, Effect, Rule
+from manyhands.broker.contracts import MOST_SHOWN, Choice, Decision, Effect, Rule, Verdict
 from manyhands.cli.reviewing import approve_at_terminal
 from manyhands.jobs.records import JobQuestion, QuestionKind
 from manyhands.remote.tools import OutsideTool, OutsideTools
@@ -19,15 +19,17 @@ from manyhands.settings import McpServerSettings, ToolRule
 END = "and delete all backups"
 
 
-async def asked(effect: Effect, monkeypatch: pytest.MonkeyPatch) -> tuple[Choice, str]:
+async def asked(
+    effect: Effect, monkeypatch: pytest.MonkeyPatch, typed: str = "once\n", *, session: bool = True
+) -> tuple[Choice, str]:
     ours, theirs = os.openpty()
     shown = io.StringIO()
     with os.fdopen(ours, "w") as keyboard, os.fdopen(theirs) as terminal:
         monkeypatch.setattr(sys, "stdin", terminal)
-        keyboard.write("once\n")
+        keyboard.write(typed)
         keyboard.flush()
         approve = approve_at_terminal(Console(file=shown, width=100_000))
-        choice = await approve(effect, "it is asked")
+        choice = await approve(effect, Decision(Verdict.ASK, "it is asked", session=session))
     return choice, shown.getvalue()
 
 
@@ -40,6 +42,16 @@ async def test_the_terminal_shows_the_last_word_of_a_long_argument(
     assert choice is Choice.ONCE
     assert END in shown
     assert "the preview" in shown
+
+
+@pytest.mark.anyio
+async def test_the_terminal_offers_the_session_only_where_it_would_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    effect = Effect("remember", {"text": "x"}, "remember a note")
+    assert (await asked(effect, monkeypatch, "session\n"))[0] is Choice.SESSION
+    choice, _ = await asked(effect, monkeypatch, "session\nno\n", session=False)
+    assert choice is Choice.NO
 
 
 @pytest.mark.anyio

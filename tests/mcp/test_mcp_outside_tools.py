@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from helpers_mcp import ROLES, role_of
 
-from manyhands.broker.contracts import Choice, Effect
+from manyhands.broker.contracts import Choice, Decision, Effect
 from manyhands.errors import SettingsError
 from manyhands.hands.contracts import Status
 from manyhands.journal.events import Event, NoteReason
@@ -38,7 +38,7 @@ class Asked:
         self.effects: list[Effect] = []
         self._choice = choice
 
-    async def __call__(self, effect: Effect, why: str) -> Choice:
+    async def __call__(self, effect: Effect, decision: Decision) -> Choice:
         self.effects.append(effect)
         return self._choice
 

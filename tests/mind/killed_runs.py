@@ -16,7 +16,7 @@ from pathlib import Path
 
 import anyio
 
-from manyhands.broker.contracts import Choice, Effect
+from manyhands.broker.contracts import Choice, Decision, Effect
 from manyhands.journal.events import EffectIntended, Event
 from manyhands.journal.store import Journal
 from manyhands.mind.answer import Answer
@@ -41,10 +41,10 @@ def settings_of(folder: Path, url: str) -> Settings:
     return settings.model_copy(update={"hosts": {"local": HostSettings(url=url)}})
 
 
-async def approve(effect: Effect, why: str) -> Choice:
+async def approve(effect: Effect, decision: Decision) -> Choice:
     with Path(os.environ["ASKED"]).open("a") as log:  # noqa: ASYNC230  a line in a test
-        log.write(f"{effect.tool}: {why}\n")
-    return Choice.NO if "before a crash" in why else Choice.ONCE
+        log.write(f"{effect.tool}: {decision.why}\n")
+    return Choice.NO if "before a crash" in decision.why else Choice.ONCE
 
 
 async def live(folder: Path, url: str, cut: int | None, resume: str = "") -> None:

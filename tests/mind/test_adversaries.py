@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from manyhands.broker.contracts import Choice, Effect
+from manyhands.broker.contracts import Choice, Decision, Effect
 from manyhands.hands.contracts import Status
 from manyhands.journal.events import EffectIntended
 from manyhands.memory import Memory
@@ -59,7 +59,7 @@ async def ask(
     prompts: list[str] = []
     bodies: list[object] = []
 
-    async def approve(effect: Effect, why: str) -> Choice:
+    async def approve(effect: Effect, decision: Decision) -> Choice:
         asked.append(effect)
         return Choice.NO
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from manyhands.broker.contracts import Choice, Effect
+from manyhands.broker.contracts import Choice, Decision, Effect
 from manyhands.errors import InputError
 from manyhands.hands.contracts import Status
 from manyhands.journal.events import Framed, Note, NoteReason, PassageRead
@@ -40,7 +40,7 @@ class Person:
         self.choice = choice
         self.asked: list[Effect] = []
 
-    async def approve(self, effect: Effect, why: str) -> Choice:
+    async def approve(self, effect: Effect, decision: Decision) -> Choice:
         self.asked.append(effect)
         return self.choice
 

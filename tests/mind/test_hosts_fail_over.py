@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from helpers_mind import on_hosts
 
-from manyhands.broker.contracts import Choice, Effect
+from manyhands.broker.contracts import Choice, Decision, Effect
 from manyhands.cli.demo_models import DATA, QUESTION, say
 from manyhands.data_files import data_path
 from manyhands.errors import Unreachable
@@ -215,7 +215,7 @@ async def test_an_effect_happens_once_though_a_host_dies_before_it(
 
     asked_of: list[Effect] = []
 
-    async def approve(effect: Effect, why: str) -> Choice:
+    async def approve(effect: Effect, decision: Decision) -> Choice:
         asked_of.append(effect)
         return Choice.ONCE
 

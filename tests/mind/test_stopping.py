@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from manyhands.broker.contracts import Choice, Effect
+from manyhands.broker.contracts import Choice, Decision, Effect
 from manyhands.journal.events import Event
 from manyhands.journal.records import RunState
 from manyhands.mind.answer import Answer
@@ -122,7 +122,7 @@ class Lives:
         direct = json.dumps({"goal": "g", "route": "direct", "answer": "No other way."})
         return Reply(direct if no_other_way else SAYS[role])
 
-    async def approve(self, effect: Effect, why: str) -> Choice:
+    async def approve(self, effect: Effect, decision: Decision) -> Choice:
         self.approved.append(effect.summary)
         return Choice.ONCE
 

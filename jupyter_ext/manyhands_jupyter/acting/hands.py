@@ -12,7 +12,7 @@ import anyio
 from pydantic import JsonValue
 
 from manyhands.broker.broker import Broker
-from manyhands.broker.contracts import Approver, Choice, Effect, Origin, Rule
+from manyhands.broker.contracts import Approver, Choice, Decision, Effect, Origin, Rule
 from manyhands.broker.policy import Approvals
 from manyhands.errors import InputError
 from manyhands.journal.events import Event
@@ -252,8 +252,8 @@ class Acting:
         outcome = CellOutcome(ran=False)
         said: list[Choice] = []
 
-        async def ask(effect: Effect, why: str) -> Choice:
-            said.append(await approve(effect, why))
+        async def ask(effect: Effect, decision: Decision) -> Choice:
+            said.append(await approve(effect, decision))
             return said[-1]
 
         async def act() -> JsonValue:

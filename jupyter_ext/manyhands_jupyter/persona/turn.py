@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from manyhands.broker.contracts import Choice, Effect
-from manyhands.broker.policy import FROM_OUTSIDE
+from manyhands.broker.contracts import Approver, Choice, Decision, Effect
 from manyhands.errors import fault_in
 from manyhands.journal.events import Event
 from manyhands.mind.mind import Mind
@@ -42,7 +41,7 @@ Show = Callable[[Event], None]
 #: Works with a mind and shows its events; runs in the minds' thread.
 Job = Callable[[Mind, Show], Awaitable[Told]]
 #: Makes the mind of this turn, given who asks the person; runs in the minds' thread.
-MakeMind = Callable[[Callable[[Effect, str], Awaitable[Choice]]], Mind]
+MakeMind = Callable[[Approver], Mind]
 
 
 class Turn:
@@ -102,9 +101,11 @@ class Turn:
             self.telling.take(event)
             notice()
 
-        async def approve(effect: Effect, why: str) -> Choice:
-            waiting = self._desk.approvals.ask(self._chat_id, _with_preview(effect, mind), why)
-            self.telling.waiting = {**waiting.told(), "each": why == FROM_OUTSIDE}
+        async def approve(effect: Effect, decision: Decision) -> Choice:
+            waiting = self._desk.approvals.ask(
+                self._chat_id, _with_preview(effect, mind), decision.why
+            )
+            self.telling.waiting = {**waiting.told(), "each": not decision.session}
             notice()
             try:
                 return await self._desk.approvals.answer_to(waiting)

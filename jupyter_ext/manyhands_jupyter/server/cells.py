@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from manyhands.broker.broker import Broker
-from manyhands.broker.contracts import Choice, Effect, EffectState, Origin, Verdict
+from manyhands.broker.contracts import Choice, Decision, Effect, EffectState, Origin, Verdict
 from manyhands.broker.policy import Approvals, decide
 from manyhands.errors import InputError
 from manyhands.journal.events import Body, Event, Recalled, RunStarted
@@ -75,7 +75,7 @@ async def run_proposed(desk: Desk, user: str, wanted: Wanted) -> dict[str, Any]:
     approved = desk.cells.get(user, Approvals())
     decision = decide(wanted.effect, origins, rules, approved)
     if decision.verdict is Verdict.ASK and wanted.choice is None:
-        session = Origin.OUTSIDE not in origins
+        session = decision.session
         return {"verdict": str(decision.verdict), "why": decision.why, "session": session}
     loop = asyncio.get_running_loop()
 
@@ -98,7 +98,7 @@ async def run_proposed(desk: Desk, user: str, wanted: Wanted) -> dict[str, Any]:
     async def emit(body: Body) -> None:
         await note(settings.journal.path, wanted.run_id, body)
 
-    async def answered(_: Effect, __: str) -> Choice:
+    async def answered(_: Effect, __: Decision) -> Choice:
         return wanted.choice or Choice.NO
 
     broker = Broker(emit, answered, rules=rules, approvals=approved)

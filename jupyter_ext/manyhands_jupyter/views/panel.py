@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from manyhands.broker.contracts import Choice, Effect
-from manyhands.broker.policy import FROM_OUTSIDE
+from manyhands.broker.contracts import Choice, Decision, Effect
 from manyhands.errors import ManyhandsError
 from manyhands.journal.events import AnswerDelta, Event, Generating
 from manyhands.trace.tree import Tree, TreeState, grow
@@ -129,7 +128,7 @@ class PanelShow:
         self._last = time.monotonic()
         self.panel.tree = self.tree.as_json()
 
-    async def approve(self, effect: Effect, why: str, cell: int = -1) -> Choice:
+    async def approve(self, effect: Effect, decision: Decision, cell: int = -1) -> Choice:
         """Ask in the panel; a cell that waits asks with `input`, since clicks cannot reach it.
 
         Args:
@@ -138,7 +137,7 @@ class PanelShow:
         if self._waits and not self._work().done:
             from manyhands_jupyter.views.shows import PrintShow
 
-            return await PrintShow(self._work, asks=True).approve(effect, why)
+            return await PrintShow(self._work, asks=True).approve(effect, decision)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Choice] = loop.create_future()
         ask_id = secrets.token_hex(8)
@@ -146,10 +145,10 @@ class PanelShow:
         asked = {
             "id": ask_id,
             "summary": effect.summary,
-            "why": why,
+            "why": decision.why,
             "preview": effect.preview or _in_full(effect),
             "cell": cell,
-            "each": why == FROM_OUTSIDE,
+            "each": not decision.session,
         }
         self.panel.asks = [*self.panel.asks, asked]
         try:
@@ -248,8 +247,8 @@ class PanelShow:
         cell = self._proposals[index]
         self._tell_cells(index, "waits for your approval")
 
-        async def approve(effect: Effect, why: str) -> Choice:
-            return await self.approve(effect, why, index)
+        async def approve(effect: Effect, decision: Decision) -> Choice:
+            return await self.approve(effect, decision, index)
 
         async def work(_: Work[None]) -> None:
             runs = asyncio.Event()

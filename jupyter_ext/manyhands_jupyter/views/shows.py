@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from manyhands.broker.contracts import Choice, Effect
-from manyhands.broker.policy import FROM_OUTSIDE
+from manyhands.broker.contracts import Choice, Decision, Effect
 from manyhands.journal.events import AnswerDelta, Event
 from manyhands.trace.lines import Tone, line_of
 from manyhands.trace.tree import Tree, text_of
@@ -36,7 +35,7 @@ class Show(Protocol):
 
     def event(self, event: Event) -> None: ...
 
-    async def approve(self, effect: Effect, why: str) -> Choice: ...
+    async def approve(self, effect: Effect, decision: Decision) -> Choice: ...
 
     def finished(self, reply: Reply) -> None: ...
 
@@ -66,15 +65,15 @@ class PrintShow:
                 said += "\n  · the models are scripted"
             self._work().do_in_cell(lambda: print(said, flush=True))
 
-    async def approve(self, effect: Effect, why: str) -> Choice:
+    async def approve(self, effect: Effect, decision: Decision) -> Choice:
         if not self._asks:
             return Choice.NO
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[str] = loop.create_future()
 
         def ask() -> None:
-            print(f"\n{effect.summary}\n{effect.preview}\n{why}", flush=True)
-            session = "" if why == FROM_OUTSIDE else "for this [s]ession, "
+            print(f"\n{effect.summary}\n{effect.preview}\n{decision.why}", flush=True)
+            session = "for this [s]ession, " if decision.session else ""
             said = input(f"Allow? [y]es, {session}[N]o: ")
             loop.call_soon_threadsafe(answer.set_result, said)
 
@@ -126,7 +125,7 @@ class TextShow:
     def _tell(self, text: str) -> None:
         self._handle.update({"text/plain": text}, raw=True)
 
-    async def approve(self, effect: Effect, why: str) -> Choice:  # noqa: ARG002
+    async def approve(self, effect: Effect, decision: Decision) -> Choice:  # noqa: ARG002
         """Without a panel nobody can be asked while the cell has ended; `--wait` asks."""
         return Choice.NO
 
