@@ -51,6 +51,11 @@ def matrix(op: str, args: Any, value: Any) -> dict[str, Any]:
 
 
 RIGHT = [
+    # an identity of a whole sum, integral or limit
+    same(r"\sum_{k=1}^{n} k", r"\frac{n(n+1)}{2}"), same("2^n", r"\sum_{k=0}^{n}\binom{n}{k}"),
+    same(r"\frac{\pi^2}{6}", r"\sum_{n=1}^{\infty} \frac{1}{n^2}"),
+    same(r"\int_0^{\frac{\pi}{2}} \cos x \, dx", "1"),
+    same(r"\lim_{x \to 0} \frac{\sin x}{x}", "1"),
     # what is written around a value
     area("x^2", 0, 1, r"\boxed{\frac{1}{3}}"), area("x^2", 0, 1, r"\frac{1}{3} \approx 0.333"),
     area("x^2", 0, 1, "= 1/3"), area("x^2", 0, 1, "1/3 ≈ 0.3333"), slope("x^2", r"\boxed{2x}"),
@@ -130,6 +135,8 @@ RIGHT = [
 ]  # fmt: skip
 
 WRONG = [
+    same(r"\sum_{k=1}^{n} k^2", r"\frac{n(n+1)(2n-1)}{6}"), same(r"\int_0^1 x^2 dx", "1/2"),
+    same(r"\lim_{x \to \infty} \frac{1}{x}", "1"),
     area("x^2", 0, 1, r"\boxed{\frac{1}{2}}"), area("x^2", 0, 1, r"\frac12 \approx 0.333"),
     # each of several values of one name is put in
     solved("x^2 = 4", "x = 3, -2"), solved("x^2 = 4", "x = 3 and x = -2"),
@@ -153,6 +160,7 @@ WRONG = [
 ]  # fmt: skip
 
 UNREADABLE = [
+    same(r"\sum_{k=1}^{n} k + 1", "n"), same(r"\int_0^1 x^2 dx + 1", "4/3"),
     same(r"\write18{a}", "a"), same("1 000", "1000"), same(r"2\frac{1}{2}x", "x"),
     same("Asin(x)", "arcsin(x)"),
     same("the derivative", "x"), same("cos π/4", "x"), same("sqrt 2x", "y"), same(True, True),

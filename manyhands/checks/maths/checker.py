@@ -31,7 +31,7 @@ _FILES = (
     "forms.py", "integrals.py", "judge.py", "latex_text.py", "limits.py", "linear.py",
     "maths_worker.py", "notation.py", "points.py", "rules.py", "singular.py", "slopes.py",
     "solutions.py", "statements.py", "sums.py", "tokens.py", "units.py", "vocabulary.py",
-    "whole.py",
+    "whole.py", "whole_signs.py",
 )  # fmt: skip
 
 
