@@ -275,7 +275,7 @@ def _ode(dice: random.Random) -> Pair:
     equation, good, bad = dice.choice(forms)
     body = {"kind": "ode", "equation": equation, "solution": good}
     if dice.random() < 0.3:
-        bad = f"{good} + 1e-12*x"
+        bad = f"{good} + 1e-12*atan(x)"  # x itself solves y' = y/x
     return Case(body), Case({**body, "solution": bad}, "wrong solution")
 
 
