@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from manyhands.jobs.owner import alive, this_process
 from manyhands.jobs.records import JobRecord, JobState
 from manyhands.journal.database import Database, open_database
+from manyhands.journal.owner import alive, this_process
 from manyhands.redaction import redact, redact_value
 
 __all__ = ["JOBS_FILE", "KEPT_S", "JobStore"]

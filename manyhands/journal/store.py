@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, TypeVar
@@ -16,48 +14,15 @@ from typing import Literal, Self, TypeVar
 from manyhands.errors import InputError
 from manyhands.journal.database import Database, open_database
 from manyhands.journal.events import BODY, Answered, Event, RunFinished, RunStarted
+from manyhands.journal.owner import alive, this_process
 from manyhands.journal.records import Conversation, RunRecord, RunState
+from manyhands.journal.tables import MIGRATIONS
 
 __all__ = ["Journal", "new_id", "no_conversation"]
 
 T = TypeVar("T")
 
 _TOMBSTONE = '{"kind":"note","reason":"context","text":"erased at the user\'s wish"}'
-
-
-def m001_runs(db: Database) -> None:
-    db.execute(
-        "CREATE TABLE conversations (id TEXT PRIMARY KEY, title TEXT NOT NULL, "
-        "created REAL NOT NULL, forked_from TEXT NOT NULL DEFAULT '')"
-    )
-    db.execute(
-        "CREATE TABLE runs (id TEXT PRIMARY KEY, question TEXT NOT NULL, state TEXT NOT NULL, "
-        "status TEXT NOT NULL DEFAULT '', answer TEXT NOT NULL DEFAULT '', "
-        "started REAL NOT NULL, finished REAL, door TEXT NOT NULL, owner TEXT NOT NULL)"
-    )
-    db.execute(
-        "CREATE TABLE conversation_runs (conversation_id TEXT NOT NULL REFERENCES conversations, "
-        "position INTEGER NOT NULL, run_id TEXT NOT NULL REFERENCES runs, "
-        "PRIMARY KEY (conversation_id, position))"
-    )
-    db.execute("CREATE INDEX conversation_of_run ON conversation_runs (run_id)")
-    db.execute(
-        "CREATE TABLE events (run_id TEXT NOT NULL REFERENCES runs, seq INTEGER NOT NULL, "
-        "at REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (run_id, seq)) "
-        "WITHOUT ROWID"
-    )
-    db.execute(
-        "CREATE TABLE artifacts (id TEXT PRIMARY KEY, media_type TEXT NOT NULL, "
-        "name TEXT NOT NULL, content BLOB NOT NULL)"
-    )
-    db.execute(
-        "CREATE TABLE run_artifacts (run_id TEXT NOT NULL REFERENCES runs, "
-        "artifact_id TEXT NOT NULL REFERENCES artifacts, PRIMARY KEY (run_id, artifact_id)) "
-        "WITHOUT ROWID"
-    )
-
-
-MIGRATIONS = (m001_runs,)
 
 
 def new_id(prefix: str) -> str:
@@ -126,7 +91,7 @@ class Journal:
             self._db.execute(
                 "INSERT INTO runs (id, question, state, started, door, owner) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (run_id, started.question, RunState.RUNNING, now, started.door, _owner()),
+                (run_id, started.question, RunState.RUNNING, now, started.door, this_process()),
             )
             self._db.execute(
                 "INSERT INTO conversation_runs SELECT ?1, COALESCE(MAX(position), 0) + 1, ?2 "
@@ -172,7 +137,7 @@ class Journal:
         """Make a cut or stopped run this process's own again, to go on with it."""
         self._db.execute(
             "UPDATE runs SET state = ?, finished = NULL, owner = ? WHERE id = ?",
-            (RunState.RUNNING, _owner(), run_id),
+            (RunState.RUNNING, this_process(), run_id),
         )
 
     def keep(self, run_id: str, name: str, media_type: str, content: bytes) -> str:
@@ -408,32 +373,6 @@ def no_conversation(conversation_id: str) -> InputError:
     )
 
 
-def _owner() -> str:
-    return _named(os.getpid())
-
-
-@lru_cache(maxsize=1)  # a forked process has another id
-def _named(pid: int) -> str:
-    return f"{pid}:{_process_start(pid)}"
-
-
-def _process_start(pid: int) -> str:
-    """When a process began, in clock ticks since boot; empty where `/proc` does not tell."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
-
-
 def _state(state: str, owner: str) -> RunState:
-    if state != RunState.RUNNING:
-        return RunState(state)
-    pid, _, began = owner.partition(":")
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return RunState.CUT
-    except PermissionError:
-        return RunState.RUNNING
-    return RunState.RUNNING if _process_start(int(pid)) == began else RunState.CUT
+    running = RunState(state) is RunState.RUNNING
+    return RunState.CUT if running and not alive(owner) else RunState(state)
