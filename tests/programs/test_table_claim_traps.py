@@ -154,6 +154,7 @@ def test_a_word_that_the_program_does_not_heed_is_a_trap(
         ("return df.groupby('shop')['sales'].mean().mean() > 3", "The mean of the shop means …"),
         ("return np.average(df['cost'], weights=df['sales']) > 3", "The sales-weighted mean …"),
         ("return not (df['sales'] <= 3).any()", "Every day has more than 3."),
+        ("return (df['sales'] > 50).any()", "Some day of all had more than 50 sales."),
         ("return np.percentile(df['sales'], 90) > 3", "The 90th percentile passes 3."),
         ("return np.polyfit(df['cost'], df['sales'], 1)[0] > 3", "The slope of sales on cost …"),
         ("return (m.iloc[0] - m.iloc[-1]) / m.iloc[0] > 3", "Sales fell by 5 %."),

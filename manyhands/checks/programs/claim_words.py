@@ -25,6 +25,7 @@ _TOTAL = re.compile(r"\b(?:total|revenue|sum|turnover|altogether)\b")
 _CHANGE = re.compile(r"\b(?:changed|grew|rose|fell|increased?|decreased?|dropped|growth|change)\b")
 _LAST = re.compile(r"iloc\[-1\]|last|final|(?<![a-z])(?:end|new|after)(?![a-z])", re.IGNORECASE)
 _EVERY = re.compile(r"\b(?:every|each|all)\b")
+_SOME = re.compile(r"\b(?:some|any|at least one|there (?:is|are|was|were)|ha[sd] an?|have an?)\b")
 _GROUPED = re.compile(
     r"\b(?:per|each|by|across|between|unweighted|macro)\b|\b(?:means|averages|medians)\b"
     r"|\bmean of (?:the )?(?:\w+ )?(?:means|averages)\b"
@@ -98,7 +99,7 @@ def _call(tree: ast.Module, node: ast.Call, said: str, table: TableFacts) -> Ite
     elif name in ("idxmax", "idxmin") and owner is not None and _ONE.search(said):
         other = f"({ast.unparse(owner)}).iloc[::-1].{name}()"
         yield Trap(TrapKind.TIE, line, whole, replaced(tree, node, lambda _: _expression(other)))
-    elif name == "any" and owner is not None and _EVERY.search(said):
+    elif name == "any" and owner is not None and _EVERY.search(said) and not _SOME.search(said):
         if _compares(node) and not _is_turned(tree, node) and ".all(" not in ast.unparse(tree):
             every = f"{ast.unparse(owner)}.all()" if not isinstance(owner, ast.Compare) else (
                 f"({ast.unparse(owner)}).all()"
