@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import anyio
@@ -155,3 +156,24 @@ def test_a_folder_that_moves_while_it_is_removed_leads_nowhere_else(
     for name in names:
         assert (temporary / name / "kept.txt").exists()
         assert (temporary / name / "below" / "kept.txt").exists()
+
+
+def test_nobody_waits_long_for_what_a_program_has_strewn(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, gone = threading.Event(), threading.Event()
+
+    def slow(root: Path) -> None:
+        go.wait()
+        remove_tree(root)
+        gone.set()
+
+    monkeypatch.setattr("manyhands.checks.sandbox.scratch.remove_tree", slow)
+    scratch = Scratch.make()
+    scratch.remove()
+    assert scratch.root.is_dir()
+    monkeypatch.undo()
+    assert sweep() == 0, "it is still being removed"
+    go.set()
+    assert gone.wait(60)
+    assert not scratch.root.exists()

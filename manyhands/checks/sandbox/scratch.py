@@ -14,6 +14,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -29,6 +30,7 @@ _COLLECT_BYTES = 64 * MiB  # all collected files of one run
 _COLLECT_FILES = 256
 _NAME = 200  # bytes
 _DEPTH = 8
+_REMOVE_PATIENCE_S = 1.0
 _PREFIX = "manyhands-run-"
 _FOLDERS = ("work", "tmp", "shm", "config")
 #: Of a file system without such locks; NFS wants a file open for writing, which no folder can be.
@@ -159,9 +161,21 @@ class Scratch:
         return target
 
     def remove(self) -> None:
-        remove_tree(self.root)
-        if self._claim is not None:
-            self._claim.release()
+        """Remove the folders; returns after a second, however long that takes.
+
+        Deleting what a program has strewn may take a minute, which nobody shall wait for. The rest
+        goes on in a thread, or is left to `sweep` where the process ends before.
+        """
+        removing = threading.Thread(target=self._remove, name="sandbox-remove", daemon=True)
+        removing.start()
+        removing.join(_REMOVE_PATIENCE_S)
+
+    def _remove(self) -> None:
+        try:
+            remove_tree(self.root)
+        finally:
+            if self._claim is not None:
+                self._claim.release()
 
 
 def lent_folder() -> tuple[Path, Callable[[], None]]:
