@@ -102,7 +102,8 @@ def _line(body: Body) -> Line | None:
     match body:
         case RunStarted():
             data = f" (data: {', '.join(body.data)})" if body.data else ""
-            return Line(0, "?", f"{short(title_of(body.question), 2000)}{data}", Tone.HEAD)
+            plays = " (the models are scripted)" if body.simulated else ""
+            return Line(0, "?", f"{short(title_of(body.question), 2000)}{data}{plays}", Tone.HEAD)
         case Recalled():
             if not body.sources:
                 return None

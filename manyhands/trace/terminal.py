@@ -173,4 +173,9 @@ def print_answer(console: Console, answer: Answer) -> None:
         console.print(plain(f"  {effect.tool} {effect.state}: {told}", tone))
     for point in answer.open_points:
         console.print(plain(f"  open: {short(point, 200)}", "yellow"))
-    console.print(Text(f"  run {answer.run_id}", style="dim"))
+    files = dict.fromkeys(i.name for i in answer.artifacts if i.media_type != "text/plain")
+    if files:  # an expression, which is plain text, stands in the answer
+        export = f"manyhands runs export {answer.run_id} --artifacts FOLDER"
+        console.print(plain(f"  files ({short(', '.join(files), 100)}): {export}"), soft_wrap=True)
+    plays = " · The models are scripted (rehearsal)." if answer.simulated else ""
+    console.print(Text(f"  run {answer.run_id}{plays}", style="dim"))

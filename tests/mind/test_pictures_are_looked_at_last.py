@@ -79,7 +79,10 @@ async def test_the_answer_is_written_without_what_a_vision_model_said(
     assert f"○ {line}" in text_of(tree_of(events))
     with Console(record=True, width=400, file=StringIO()) as console:
         print_answer(console, seen.answer)
-    assert f"○ c · {line}" in console.export_text()
+    shown = console.export_text()
+    assert f"○ c · {line}" in shown
+    export = f"manyhands runs export {seen.answer.run_id} --artifacts FOLDER"
+    assert f"files (c.png, c.py): {export}" in shown
     assert f"  ○ c · {line}" in answer_lines(Reply(tree_of(events), answer=seen.answer))
     assert f"reviewed (no check): {opinion.evidence}" in of_answer(seen.answer).evidence
     written = notebook_of("q", seen.answer, lambda _: ("", "", b""), {})

@@ -31,17 +31,26 @@ def page_played(folder: Path) -> Iterator[RehearsalServer]:
         yield server
 
 
-def ask_on(server: RehearsalServer, folder: Path, *options: str) -> dict[str, Any]:
-    (asked,) = re.findall(r'manyhands ask "(.+)"', PAGE)
+def said_by(server: RehearsalServer, folder: Path, *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "manyhands", "ask", asked, "--json", *options],
+        [sys.executable, "-m", "manyhands", *words],
         capture_output=True,
         text=True,
-        env=own_environment(folder, OLLAMA_HOST=server.url),
+        env=own_environment(folder, OLLAMA_HOST=server.url, COLUMNS="200"),
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
+    return done.stdout
+
+
+def asked_on_the_page() -> str:
+    (asked,) = re.findall(r'manyhands ask "(.+)"', PAGE)
+    return str(asked)
+
+
+def ask_on(server: RehearsalServer, folder: Path, *options: str) -> dict[str, Any]:
+    said = said_by(server, folder, "ask", asked_on_the_page(), "--json", *options)
+    return dict(json.loads(said))
 
 
 def test_the_script_of_the_page_is_answered_and_verified(tmp_path: Path) -> None:
@@ -71,6 +80,16 @@ def test_the_script_of_the_page_answers_in_other_ways_too(
     with page_played(tmp_path) as server:
         answer = ask_on(server, tmp_path, option)["answer"]
     assert answer["text"].startswith(told)
+
+
+def test_a_terminal_is_told_that_the_models_are_scripted(tmp_path: Path) -> None:
+    asked = asked_on_the_page()
+    with page_played(tmp_path) as server:
+        said = said_by(server, tmp_path, "ask", asked, "--no-hands")
+        (run_id,) = re.findall(r"run (\S+) · The models are scripted \(rehearsal\)\.", said)
+        shown = said_by(server, tmp_path, "runs", "show", run_id)
+    for trace in (said, shown):
+        assert f"? {asked} (the models are scripted)" in trace
 
 
 def test_the_page_names_every_fault() -> None:

@@ -61,8 +61,6 @@ class PrintShow:
         line = line_of(event.body)
         if line is not None and line.tone is not Tone.LIVE:
             said = f"{'  ' * line.depth}{line.mark} {line.text}"
-            if self.tree.simulated and event.seq == 1:
-                said += "\n  · the models are scripted"
             self._work().do_in_cell(lambda: print(said, flush=True))
 
     async def approve(self, effect: Effect, decision: Decision) -> Choice:
