@@ -29,13 +29,13 @@ def forget_runs(
             stay.
 
     Raises:
-        InputError: one of them is still going on.
+        InputError: one of them, or one that recalled what they left, is still going on.
     """
     import anyio
 
     from manyhands.journal.records import RunState
     from manyhands.journal.store import Journal
-    from manyhands.memory.erase import erase_runs, runs_that_saw
+    from manyhands.memory.erase import erase_runs, refuse_while_going_on, runs_that_saw
     from manyhands.trace.lines import counted
 
     with Journal.open(settings.journal.path) as journal:
@@ -47,6 +47,7 @@ def forget_runs(
     names = [run.id for run in going]
     theirs = anyio.run(_what_they_left, settings, names)
     others = [run for run in runs_that_saw(settings.journal.path, theirs) if run not in names]
+    refuse_while_going_on(settings.journal.path, others)
     told = [
         *(f"  the run {run} had recalled what they left; its texts go too" for run in others),
         *(f"  the run {run} stays: {', '.join(ids)} shows it too" for run, ids in shared.items()),

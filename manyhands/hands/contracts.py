@@ -31,6 +31,7 @@ __all__ = [
     "VerifyRequest",
     "VisualizeRequest",
     "decide_status",
+    "proves",
 ]
 
 
@@ -185,8 +186,16 @@ class HandResult(_Frozen):
         return ()
 
 
+def proves(isolation: str) -> bool:
+    """Whether what passed there was shown: not without a sandbox, nor by another interpreter.
+
+    Monty runs most of Python as CPython does, and nobody can list where it does not.
+    """
+    return isolation not in ("none", "monty")
+
+
 def decide_status(checks: Iterable[Evidence]) -> Status:
-    """Judge one attempt by its checks; opinions never count, nor does work without isolation.
+    """Judge one attempt by its checks; opinions never count, nor what `proves` nothing.
 
     A failed machine check refutes. Otherwise one passed, independent machine check verifies.
     """
@@ -194,7 +203,7 @@ def decide_status(checks: Iterable[Evidence]) -> Status:
     if any(check.passed is False for check in machine):
         return Status.REFUTED
     proof = [check for check in machine if check.passed and check.independent]
-    if proof and all(check.isolation != "none" for check in machine):
+    if proof and all(proves(check.isolation) for check in machine):
         return Status.VERIFIED
     return Status.UNVERIFIED
 

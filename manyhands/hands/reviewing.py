@@ -3,7 +3,8 @@
 The picture was drawn by a program that a model wrote, so the words in it are material like any
 hand's output. Who looks at it has no tools, is held to a small schema, sees neither the data nor
 what the checks found, and its words are cleaned, cut, and put beside the evidence. They go into no
-prompt and into no status: nothing that stands in a picture can reach the mind through them.
+prompt of ours and into no status: nothing that stands in a picture can reach the mind through them.
+Over MCP the client's model reads them, in a line that says whose words they are.
 """
 
 from __future__ import annotations

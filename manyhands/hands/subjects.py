@@ -15,7 +15,7 @@ from manyhands.errors import InputError
 from manyhands.hands.bench import evidence_from
 from manyhands.hands.blind import blind_case, judge_blind, write_tests
 from manyhands.hands.cases import cases_of
-from manyhands.hands.contracts import OWN_WORD, Evidence, Status, VerifyRequest
+from manyhands.hands.contracts import OWN_WORD, Evidence, Status, VerifyRequest, proves
 from manyhands.hands.work import Desk, Draft, prompt_of, rerunnable
 
 __all__ = ["judge_handed", "subject_text"]
@@ -120,7 +120,7 @@ def _status(verdicts: Sequence[tuple[Verdict, bool]], isolation: str) -> Status:
     if Verdict.REFUTED in found:
         return Status.REFUTED
     decided = any(decides for _, decides in verdicts)
-    if found == {Verdict.SUPPORTED} and decided and isolation != "none":
+    if found == {Verdict.SUPPORTED} and decided and proves(isolation):
         return Status.VERIFIED
     return Status.UNVERIFIED
 

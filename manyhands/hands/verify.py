@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.hands.cases import keep_case
-from manyhands.hands.contracts import Evidence, HandName, Status, VerifyRequest
+from manyhands.hands.contracts import Evidence, HandName, Status, VerifyRequest, proves
 from manyhands.hands.subjects import judge_handed
 from manyhands.hands.work import (
     Desk,
@@ -59,7 +59,7 @@ class VerifyHand(Hand[VerifyRequest]):
         verdicts = [outcome.verdict for outcome in outcomes]
         draft.claim_status = agree(*verdicts)
         isolation = await desk.bench.isolation()
-        if isolation == "none" and draft.claim_status is Status.VERIFIED:
+        if not proves(isolation) and draft.claim_status is Status.VERIFIED:
             draft.claim_status = Status.UNVERIFIED
         decided = draft.claim_status in (Status.VERIFIED, Status.REFUTED)
         draft.checks.append(

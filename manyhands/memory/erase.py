@@ -11,6 +11,7 @@ from pathlib import Path
 from manyhands.errors import InputError
 from manyhands.jobs.store import JOBS_FILE, JobStore
 from manyhands.journal.events import EffectFinished, Event, Recalled
+from manyhands.journal.records import RunState
 from manyhands.journal.store import Journal
 from manyhands.memory.store import Store
 
@@ -20,6 +21,7 @@ __all__ = [
     "erase_in_journal",
     "erase_runs",
     "is_forgotten",
+    "refuse_while_going_on",
     "runs_that_saw",
     "traces_of",
     "whole_id",
@@ -59,10 +61,11 @@ def erase(store: Store, ids: Sequence[str]) -> Forgotten:
     """Remove memories, write tombstones, and overwrite what the files still held of them."""
     before = {item_id for item_id in ids if is_forgotten(store, item_id)}
     removed = tuple(store.delete(ids))
-    unknown = tuple(one for one in dict.fromkeys(ids) if one not in before.union(removed))
+    known = before.union(removed)
+    unknown = tuple(one for one in dict.fromkeys(ids) if one not in known)
     db = store.writer
     with db.transaction():
-        for item_id in ids:
+        for item_id in known:
             db.execute(
                 "INSERT INTO tombstone VALUES (?, ?) "
                 "ON CONFLICT (hash) DO UPDATE SET at = excluded.at",
@@ -94,6 +97,20 @@ def runs_that_saw(journal_file: Path, ids: Sequence[str]) -> list[str]:
             for run in journal.runs(limit=_ALL_RUNS)
             if any(_tells(event, wanted) for event in journal.events(run.id))
         ]
+
+
+def refuse_while_going_on(journal_file: Path, runs: Sequence[str]) -> None:
+    """Raises InputError for a run that is still going on: it could write again what is erased."""
+    if not runs:
+        return
+    with Journal.open(journal_file) as journal:
+        for run_id in runs:
+            if journal.run(run_id).state is RunState.RUNNING:
+                raise InputError(
+                    f"The run {run_id!r} has recalled what shall be forgotten, and is still going "
+                    "on.",
+                    hint="Stop it first.",
+                )
 
 
 def erase_runs(

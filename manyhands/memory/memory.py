@@ -22,7 +22,14 @@ from manyhands.memory.embedding import (
     embed_query,
     embedder_for,
 )
-from manyhands.memory.erase import Forgotten, erase, erase_in_journal, whole_id
+from manyhands.memory.erase import (
+    Forgotten,
+    erase,
+    erase_in_journal,
+    refuse_while_going_on,
+    runs_that_saw,
+    whole_id,
+)
 from manyhands.memory.fitting import FitReport
 from manyhands.memory.records import Hit, Trust, read_item
 from manyhands.memory.searching import Searcher
@@ -371,8 +378,14 @@ class Memory:
 
         Args:
             journal: the journal's file, whose runs that recalled them lose their payloads too.
+
+        Raises:
+            InputError: one of these runs is still going on; nothing is removed then.
         """
         named = listed(ids)
+        if journal is not None:
+            saw = await to_thread.run_sync(runs_that_saw, journal, named)
+            await to_thread.run_sync(refuse_while_going_on, journal, saw)
         done = await to_thread.run_sync(erase, self._store, named)
         await self.embed_new()  # turns that were embedded together with what is gone
         if journal is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import anyio
 
 from manyhands.checks.sandbox.contracts import RunStatus, SandboxRun
-from manyhands.hands.contracts import Spend, Status
+from manyhands.hands.contracts import Spend, Status, proves
 from manyhands.hands.work import block_of, fenced, prompt_of
 from manyhands.journal.events import CouncilDone, CouncilDraft
 from manyhands.mind.grounding import ungrounded
@@ -179,7 +179,7 @@ class Council:
         if not printed:
             return draft
         without = await self._last_line(SandboxRun(code=program)) if inputs else printed
-        isolated = await self._box.bench.isolation() != "none"
+        isolated = proves(await self._box.bench.isolation())
         return replace(draft, printed=printed, rests_on_data=isolated and without != printed)
 
     async def _last_line(self, job: SandboxRun) -> str:

@@ -9,9 +9,17 @@ import numpy as np
 import pytest
 from helpers_memory import HashEmbedder
 
+from manyhands.errors import InputError
 from manyhands.jobs.records import JobState
 from manyhands.jobs.store import JOBS_FILE, JobStore
-from manyhands.journal.events import EffectFinished, Event, Recalled, RunStarted
+from manyhands.journal.events import (
+    EffectFinished,
+    Event,
+    Recalled,
+    RunFinished,
+    RunOutcome,
+    RunStarted,
+)
 from manyhands.journal.store import Journal
 from manyhands.memory import Memory
 from manyhands.memory.erase import is_forgotten, traces_of
@@ -23,6 +31,11 @@ NEEDLES = [
     "Xylophanes", "xylophan", "quizzically", "quizzic", "kobaltblau7731", "kobaltblau", "geheimort",
     "Wolfram-Etikett", "wolfram", "secret-id-4711", "Zaphodine", "zaphodin",
 ]  # fmt: skip
+
+
+def _finish(journal: Journal, run_id: str) -> None:
+    ended = RunFinished(outcome=RunOutcome.ANSWERED, seconds=1)
+    journal.append(Event(run_id=run_id, seq=9, at=2.0, body=ended))
 
 
 async def _with_the_secret(memory: Memory) -> None:
@@ -139,6 +152,7 @@ async def test_runs_that_recalled_it_lose_their_texts(file: Path) -> None:
             recalled = Recalled(sources=sources, tokens=9)
             journal.append(Event(run_id=run_id, seq=2, at=1.0, body=recalled))
             journal.keep(run_id, "note", "text/plain", f"{said} once more".encode())
+            _finish(journal, run_id)
     async with await Memory.open(file) as memory:
         await _with_the_secret(memory)
         forgotten = await memory.forget("secret-id-4711", journal=journal_file)
@@ -148,6 +162,24 @@ async def test_runs_that_recalled_it_lose_their_texts(file: Path) -> None:
         assert journal.run("run0").question == "(erased)"
         assert journal.run("run1").question == "the harmless question"
         assert len(journal.artifacts_of("run1")) == 1
+
+
+async def test_a_run_that_goes_on_and_recalled_it_is_stopped_first(file: Path) -> None:
+    journal_file = file.with_name("journal.db")
+    with Journal.open(journal_file) as journal:
+        journal.begin_run("run0", "c", RunStarted(question="q", door="test", conversation_id="c"))
+        recalled = Recalled(sources=("secret-id-4711",), tokens=9)
+        journal.append(Event(run_id="run0", seq=2, at=1.0, body=recalled))
+    async with await Memory.open(file) as memory:
+        await _with_the_secret(memory)
+        with pytest.raises(InputError, match="'run0' has recalled"):
+            await memory.forget("secret-id-4711", journal=journal_file)
+        assert (await memory.recall("Xylophanes"))[0].id == "secret-id-4711"
+    with Journal.open(journal_file) as journal:
+        assert journal.run("run0").question == "q"
+        _finish(journal, "run0")
+    async with await Memory.open(file) as memory:
+        assert (await memory.forget("secret-id-4711", journal=journal_file)).runs == ("run0",)
 
 
 async def test_jobs_that_told_or_wrote_it_are_gone_and_others_stay(file: Path) -> None:
@@ -162,6 +194,8 @@ async def test_jobs_that_told_or_wrote_it_are_gone_and_others_stay(file: Path) -
         journal.append(Event(run_id="run-that-wrote", seq=2, at=1.0, body=wrote))
         recalled = Recalled(sources=("secret-id-4711",), tokens=9)
         journal.append(Event(run_id="run-that-recalled", seq=2, at=1.0, body=recalled))
+        for run_id in ("run-that-wrote", "run-that-recalled"):
+            _finish(journal, run_id)
     jobs = JobStore.open(file.with_name(JOBS_FILE))  # as a server that goes on has it open
     told = {"summary": "1 memory", "value": f"[memory:secret-id-4711 · fact]\n{SECRET}"}
     asked = jobs.add("local", "ask_mind", {"question": f"{SECRET}?"})

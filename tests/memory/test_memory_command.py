@@ -55,6 +55,8 @@ def test_what_is_not_there_is_not_told_as_forgotten(terminal: Terminal) -> None:
     assert isinstance(done.exception, InputError)
     assert done.exception.message == "There is no memory 'zz'."
     assert terminal.run("forget", "a", "--yes") == "0 of 1 forgotten.\n", "it may be run again"
+    again = terminal.fails("forget", "zz", "--yes").exception
+    assert isinstance(again, InputError), "asking for it made it no memory that was forgotten"
 
 
 def test_forget_asks_first(terminal: Terminal) -> None:

@@ -100,6 +100,33 @@ async def test_what_monty_lacks_is_never_held_against_an_answer(
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        "def double(n):\n    g = (2 * n for _ in [1])\n    return sum(g) + sum(g)",
+        "def double(n):\n    m = map(int, [2 * n])\n    return list(m)[0] if list(m) else 0",
+        "def double(n):\n    return len(zip([n], [n])) * 2 * n",
+        "def double(n):\n    return 2 * n if n is int(str(n)) else 0",
+        "def double(n):\n    return pow(n, 1, 10 ** 9) * 2",
+        "class N:\n    def __len__(self):\n        return 0\n"
+        "def double(n):\n    return 2 * n if N() else 0",
+        "import re\ndef double(n):\n    return 0 if re.match('^a$', 'a\\n') else 2 * n",
+        "def double(n):\n    global _mh_try\n    _mh_try = None\n    return 2 * n",
+    ],
+)
+async def test_what_monty_runs_otherwise_than_python_is_not_judged(code: str) -> None:
+    told = await judged(code)
+    assert told.verdict is Verdict.UNDETERMINED, told
+    assert "otherwise than CPython" in told.summary + str(told.evidence)
+    beside = await check("differential", a=code, b=RIGHT, entry_point="double", inputs=[[1]])
+    assert beside.verdict is Verdict.UNDETERMINED, beside
+
+
+async def test_an_exception_that_wants_more_than_a_message_is_the_answers() -> None:
+    told = await judged("def double(n):\n    return b'\\xff'.decode()")
+    assert told.verdict is Verdict.REFUTED, told
+
+
+@pytest.mark.parametrize(
     "tests",
     [
         "def check(candidate):\n    pass",

@@ -36,6 +36,13 @@ async def play(tier: str, code: str, limits: Limits = SMALL, **more: object) -> 
     return await run(job, SandboxPolicy(backend=tier))
 
 
+def _names(pid: str, folder: Path) -> bool:
+    try:
+        return str(folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 @needs_bubblewrap
 async def test_dev_and_root_of_bubblewrap_take_no_bytes() -> None:
     done = await play("bwrap", """
@@ -335,6 +342,18 @@ async def test_cancelling_a_run_ends_its_processes_and_removes_its_folder(
     assert os.listdir(tmp_path) == []
     assert not [pid for pid in descendants(os.getpid()) if _sleeps(pid)]
     assert threading.active_count() <= began + 2
+
+
+@needs_bubblewrap
+async def test_a_run_that_is_cancelled_while_it_starts_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    job = SandboxRun(code="import time; time.sleep(1000)")
+    for number in range(60):
+        with anyio.move_on_after(number % 20 / 1000):
+            await run(job, SandboxPolicy(backend="bwrap"))
+    assert not [pid for pid in filter(str.isdigit, os.listdir("/proc")) if _names(pid, tmp_path)]
 
 
 async def test_bad_names_and_missing_backends_are_told() -> None:

@@ -27,6 +27,8 @@ from manyhands.checks.programs.replies import (
 )
 from manyhands.checks.programs.symbolic import can_search, search
 from manyhands.checks.sandbox.contracts import Isolation, Limits, SandboxPolicy, SandboxRun
+from manyhands.checks.sandbox.monty import REAL_PYTHON
+from manyhands.checks.sandbox.monty_differs import differs
 from manyhands.checks.sandbox.runner import best
 from manyhands.errors import NeedsPython
 
@@ -78,6 +80,9 @@ async def call_all(
     `strict`: a call that takes longer than its 2 s is the last. None begins after `budget_s`.
     """
     if await best(policy or SandboxPolicy()) is Isolation.MONTY:
+        if what := differs(code):
+            said = f"monty runs {what} otherwise than CPython."
+            raise NeedsPython(said, hint=REAL_PYTHON)
         told = await call_in_monty(
             code, entry_point, calls, strict=strict, budget_s=budget_s, limits=_LIMITS
         )

@@ -266,7 +266,9 @@ class _Candidate:
             known = getattr(builtins, raised["builtin"], None)
             if not (isinstance(known, type) and issubclass(known, Exception)):
                 raise self._stop("dead", f"it ended with {self.last['raised']}")
-            self.raised = known(raised["message"])
+            # Some want more than a message: UnicodeError's subclasses. A ValueError both are.
+            made = ValueError if issubclass(known, UnicodeError) else known
+            self.raised = made(raised["message"])
             raise self.raised
         if "value" not in reply:
             raise self._stop("value", f"the answer returned {reply['not_plain']}")

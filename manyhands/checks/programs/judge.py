@@ -16,6 +16,7 @@ from manyhands.checks.programs.inside.literals import NotPlain, check_wire
 from manyhands.checks.programs.link import INSIDE, Link, LinkEnded, inside_files, open_link
 from manyhands.checks.programs.static import Finding, full_source, study
 from manyhands.checks.sandbox.contracts import Isolation, Limits, SandboxPolicy, SandboxRun
+from manyhands.checks.sandbox.monty_differs import differs
 from manyhands.checks.sandbox.runner import best
 
 __all__ = ["Ending", "Judgement", "judge", "judge_python", "outcome_of"]
@@ -90,6 +91,9 @@ async def judge(
     """
     policy = policy or SandboxPolicy()
     if await best(policy) is Isolation.MONTY:
+        if what := differs(code) or differs(tests, identity=False):
+            said = f"monty runs {what} otherwise than CPython"
+            return _read_verdict({"verdict": "lacks", "message": said}, Isolation.MONTY)
         verdict = await judge_in_monty(code, entry_point, tests, prelude, policy.limits, _CALL_S)
         return _read_verdict(verdict, Isolation.MONTY)
     mine = _job("answer.py", policy.limits, "literals.py")

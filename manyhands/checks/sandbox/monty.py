@@ -53,6 +53,7 @@ REAL_PYTHON = (
 _SLEEPS = ("time.sleep", "asyncio.sleep")
 _QUESTIONS = 1_000_000  # that a program may ask of us; the wall time ends it long before
 _DENIED = 100  # of them are noted
+_SHOWN = 200  # characters of each: they are kept here, outside the program's limit
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # on Windows SIGTERM ends a process at once
 
 
@@ -125,7 +126,7 @@ class Box:
                 self._over.wait(max(0.0, min(float(args[0]), threading.TIMEOUT_MAX)))
                 return None
             if len(denied) < _DENIED:
-                denied.append(f"{name}({str(args[0])!r})" if args else name)
+                denied.append(f"{name}({str(args[0])[:_SHOWN]!r})" if args else name)
             return NOT_HANDLED
 
         return asked

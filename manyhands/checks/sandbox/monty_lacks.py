@@ -40,6 +40,7 @@ _SAID = {
     "`filter`, `zip` or `enumerate` gives is a list)",
     "argument is not yet supported": "an argument of this call",
     "cannot convert 'list' object to bytes": "bytes of a list",
+    "can only concatenate list (not": "`+=` of a list and another iterable",
 }
 #: Bound by `site`, so not there in every interpreter that asks.
 _MORE_NAMES = ("exit", "quit", "help", "copyright", "credits", "license")

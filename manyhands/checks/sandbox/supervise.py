@@ -344,7 +344,8 @@ class Tree:
                 if force:
                     os.kill(pid, signal.SIGKILL)
             elif self.isolation is Isolation.BWRAP:
-                if not self._init.look() or force:
+                # Before it has told its init's number that one waits for it, and would for ever.
+                if force:
                     os.kill(pid, signal.SIGKILL)
             elif not force:
                 os.kill(pid, signal.SIGTERM)  # the keeper ends what is below it

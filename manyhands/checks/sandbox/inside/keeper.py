@@ -74,8 +74,12 @@ def _keep(spec: dict[str, Any]) -> None:
         libc.prctl(1, signal.SIGTERM, 0, 0, 0)  # sent when the supervisor dies
     tasks_before = confine.own_tasks() if linux else 10_000
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # until the handler is there
+    if contained:
+        libc.prctl(4, 0, 0, 0, 0)  # not dumpable: the program cannot look into this process
     child = os.fork()
     if child == 0:
+        if contained:
+            libc.prctl(4, 1, 0, 0, 0)
         os.setsid()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         if linux and spec["tier"] == "landlock":
@@ -90,7 +94,6 @@ def _keep(spec: dict[str, Any]) -> None:
     group = 0 if contained else child  # the kernel ends a container with its init
     signal.signal(signal.SIGTERM, lambda *_: _end(group, 128 + signal.SIGTERM))
     if contained:
-        libc.prctl(4, 0, 0, 0, 0)  # not dumpable: the program cannot look into this process
         _tie()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     for stream in (0, 1, 2):  # the pipes must close with the program

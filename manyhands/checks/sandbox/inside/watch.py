@@ -96,17 +96,18 @@ def tree_use(root: int, limit_bytes: int) -> TreeUse:
     passes `limit_bytes` are proportional shares read, which are exact and cost a page-table walk.
     """
     pids = list(descendants(root))
-    resident = tasks = tables = 0
+    resident = tasks = tables = space = 0
     for pid in pids:
         try:
             with open(f"/proc/{pid}/statm", "rb") as file:
-                space, pages = (int(field) * _PAGE for field in file.read().split()[:2])
+                own_space, pages = (int(field) * _PAGE for field in file.read().split()[:2])
             resident += pages
-            if space > _WIDE:
-                tables += _page_tables(pid)
+            space += own_space
             tasks += max(1, os.stat(f"/proc/{pid}/task").st_nlink - 2)
         except (OSError, IndexError, ValueError):
             continue
+    if space > _WIDE:
+        tables = sum(map(_page_tables, pids))
     if resident + tables <= limit_bytes:
         return TreeUse(resident + tables, tasks)
     return TreeUse(sum(map(_proportional, pids)) + tables, tasks)
