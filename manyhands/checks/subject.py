@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,9 +57,8 @@ def cell_of(notebook: str, number: int) -> str:
     The cells before it come along: what it uses is made there. Raises InputError.
     """
     try:
-        cells = [c["source"] for c in json.loads(notebook)["cells"] if c["cell_type"] == "code"]
-        sources = [one if isinstance(one, str) else "".join(one) for one in cells]
-    except (ValueError, KeyError, TypeError):
+        sources = _code_cells(json.loads(notebook))
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError("That is no notebook.", hint="Give an .ipynb file.") from None
     if not 0 < number <= len(sources):
         raise InputError(
@@ -66,6 +66,12 @@ def cell_of(notebook: str, number: int) -> str:
             hint="Code cells are counted from 1.",
         )
     return _program_of(sources[:number])
+
+
+def _code_cells(notebook: Any) -> list[str]:
+    """Raises KeyError or TypeError for what is no notebook."""
+    cells = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return [one if isinstance(one, str) else "".join(one) for one in cells]
 
 
 def _program_of(sources: Sequence[str]) -> str:
@@ -152,11 +158,19 @@ async def judge_subject(
 
 
 def case_in(text: str) -> dict[str, Any] | None:
-    """The case that a text is; None for a program. Raises InputError for other JSON objects."""
+    """The case that a text is; None for a program. Raises InputError for other JSON values."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
+    with suppress(KeyError, TypeError):
+        cells = len(_code_cells(value))
+        raise InputError(
+            "That is a whole notebook; one of its code cells can be checked.",
+            hint=f"Name a code cell: --cell 1 to {cells} (`cell` over MCP)."
+            if cells
+            else "It has no code cell yet.",
+        )
     if not isinstance(value, dict) or "kind" not in value:
         raise InputError(
             "The JSON is no case: it has no `kind`.", hint="docs/checks.md lists the kinds."

@@ -12,6 +12,7 @@ from manyhands.errors import InputError
 
 __all__ = [
     "KEPT_BYTES",
+    "TABLE_ENDINGS",
     "Table",
     "carried",
     "digest",
@@ -27,6 +28,9 @@ __all__ = [
 KEPT_BYTES = 16 * 1024 * 1024
 #: What a case that is handed over as text may hold of a table.
 _CARRIED_BYTES = 256 * 1024
+
+#: Text files of these endings are tables whatever is in them.
+TABLE_ENDINGS = (".csv", ".tsv", ".tab", ".psv")
 
 #: The fields of a case that may name a table.
 _FIELDS = ("csv", "data")

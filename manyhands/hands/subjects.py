@@ -10,7 +10,7 @@ from pathlib import Path
 
 from manyhands.checks.outcome import CheckOutcome, Verdict
 from manyhands.checks.programs.static import program_text
-from manyhands.checks.tables import carried, names_a_file
+from manyhands.checks.tables import TABLE_ENDINGS, carried, names_a_file
 from manyhands.errors import InputError
 from manyhands.hands.bench import evidence_from
 from manyhands.hands.blind import blind_case, judge_blind, write_tests
@@ -52,6 +52,11 @@ def subject_text(
             raise InputError(
                 f"{said!r} cannot be read: {error.strerror}.", hint="Name a readable text file."
             ) from None
+        if path.suffix.lower() in TABLE_ENDINGS:
+            raise InputError(
+                f"{said!r} is a table; a program, a notebook's cell or a case is checked.",
+                hint="Pass the table as data (--data), with the program that reads it.",
+            )
         text = _decoded(content, repr(said))
     if cell:
         return cell_of(text, cell)
@@ -66,7 +71,8 @@ def _decoded(content: bytes, name: str) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         raise InputError(
-            f"{name} is no text.", hint="Programs, notebooks and cases can be checked."
+            f"{name} is no text.",
+            hint="Programs, notebooks and cases can be checked; tables are data (--data).",
         ) from None
 
 

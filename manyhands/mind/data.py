@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from manyhands.checks.sandbox.scratch import lent_folder
-from manyhands.checks.tables import digest
+from manyhands.checks.tables import TABLE_ENDINGS, digest
 from manyhands.errors import InputError
 from manyhands.hands.work import Source
 from manyhands.mind.json_tables import rows_in
@@ -36,8 +36,8 @@ __all__ = [
 MAX_DATA_BYTES = 200 * 1024 * 1024
 _LOOKED_AT_ROWS = 2000
 _SHOWN_ROWS = 3
-#: Files of these endings are tables whatever is in them; others must look like one.
-_TABLES = (".csv", ".tsv", ".tab", ".psv")
+#: Files of these endings are no tables whatever is in them.
+_NO_TABLES = {".py": "a program", ".ipynb": "a notebook"}
 _SAVE = (
     "Save it as CSV first: python -c \"import pandas; {how}.to_csv('{{stem}}.csv', index=False)\""
 )
@@ -277,6 +277,11 @@ def _look_at(name: str, path: Path) -> DataFile:
         )
     if size == 0:
         raise InputError(f"Data file {str(path)!r} is empty.", hint="Give a file with a header.")
+    if what := _NO_TABLES.get(path.suffix.lower()):
+        raise InputError(
+            f"Data file {str(path)!r} is {what}, no table.",
+            hint="Give the table that it reads; `manyhands check file` takes programs and cells.",
+        )
     if path.suffix.lower() in (".json", ".jsonl", ".ndjson"):
         return _made(name, partial(_write, name, _json_rows(path)), path)
     return _look_at_csv(name, path)
@@ -379,7 +384,7 @@ def _look_at_csv(name: str, path: Path) -> DataFile:
         )
         for at, title in enumerate(header)
     )
-    if path.suffix.lower() not in _TABLES:
+    if path.suffix.lower() not in TABLE_ENDINGS:
         prose = len(columns) == 1 and columns[0].kind != "number"
         if prose or widths != {len(columns)}:
             raise InputError(

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from manyhands.cli.commands.check import command
+from manyhands.errors import InputError
 
 TABLE = "day,sales\n1,10\n2,30\n"
 
@@ -63,3 +64,62 @@ def test_a_table_in_parquet_is_read_as_csv_or_by_its_own_name(
     assert told.exit_code == 10, told
     criteria = json.loads(told.stdout)["criteria"]
     assert [one["verdict"] for one in criteria] == ["supported", "supported"]
+
+
+NOTEBOOK = {
+    "nbformat": 4,
+    "cells": [
+        {"cell_type": "markdown", "source": "# Sales"},
+        {"cell_type": "code", "source": ["x = 1\n"]},
+        {"cell_type": "code", "source": "print(x)\n"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("subject", "data", "why"),
+    [
+        ("book.ipynb", "", "Name a code cell: --cell 1 to 2"),
+        ("sales.csv", "", "'sales.csv' is a table"),
+        ("claim.py", "picture.csv", "is a picture, no table"),
+        ("claim.py", "empty.csv", "is empty"),
+        ("claim.py", "claim.py", "is a program, no table"),
+        ("claim.py", "book.ipynb", "is a notebook, no table"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_and_recorded_as_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subject: str, data: str, why: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MANYHANDS_JOURNAL__PATH", str(tmp_path / "journal.db"))
+    Path("book.ipynb").write_text(json.dumps(NOTEBOOK))
+    Path("sales.csv").write_text(TABLE)
+    Path("claim.py").write_text("import csv, sys\nx, y = 1, 2\n")  # reads like a table
+    Path("picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n")
+    Path("empty.csv").touch()
+    options = ["--data", data] if data else []
+    told = CliRunner().invoke(command, ["file", subject, *options])
+    assert isinstance(told.exception, InputError)
+    assert told.exception.exit_code == 2
+    assert why in str(told.exception)
+    assert not Path("journal.db").exists()
+
+
+def test_a_table_in_json_is_read_as_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MANYHANDS_JOURNAL__PATH", str(tmp_path / "journal.db"))
+    monkeypatch.setenv("MANYHANDS_SANDBOX__WALL_S", "120")
+    table = tmp_path / "sales.json"
+    table.write_text('[{"day": 1, "sales": 10}, {"day": 2, "sales": 30}]')
+    file = tmp_path / "subject.py"
+    file.write_text("assert open('data.csv').read().split() == ['day,sales', '1,10', '2,30']\n")
+    told = CliRunner().invoke(command, ["file", str(file), "--data", str(table), "--json"])
+    assert told.exit_code == 10, told
+    criteria = json.loads(told.stdout)["criteria"]
+    assert [one["verdict"] for one in criteria] == ["supported", "supported"]
+
+
+def test_a_case_that_is_not_there_is_named_once(tmp_path: Path) -> None:
+    told = CliRunner().invoke(command, ["run", str(tmp_path / "nope.json")])
+    assert str(told.exception).count("nope.json") == 1
+    assert "No such file or directory." in str(told.exception)
+    assert "Errno" not in str(told.exception)

@@ -72,7 +72,7 @@ def rerun(check_id: str, as_json: bool) -> None:
 @click.option("--cell", type=click.IntRange(min=1), help="The code cell of a notebook, from 1.")
 @click.option(
     "--data", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A table that the program reads as data.csv: CSV, Parquet or Feather.",
+    help="A table that the program reads as data.csv; as for `ask --data`.",
 )  # fmt: skip
 @click.option("--no-journal", is_flag=True, help="Write nothing of it into the journal.")
 @click.option("--json", "as_json", is_flag=True)
@@ -137,7 +137,8 @@ def file_command(
 
 @contextmanager
 def _table(path: Path | None, program: str, settings: Settings) -> Iterator[Table | None]:
-    """The table; a binary one made CSV, unless the program opens it by its own name."""
+    """The table, looked at as `ask --data` does; one that is no CSV is made CSV, unless the program
+    opens it by its own name. Raises InputError for what is no table."""
     import re
 
     import anyio
@@ -148,13 +149,16 @@ def _table(path: Path | None, program: str, settings: Settings) -> Iterator[Tabl
 
     if path is None:
         yield None
-    elif not is_binary(path) or re.search(rf"{re.escape(path.name)}[\"']", program):
+        return
+    by_its_name = re.search(rf"{re.escape(path.name)}[\"']", program) is not None
+    if by_its_name and is_binary(path):
         yield Table.at(path)
-    else:
-        files = anyio.run(open_given, path, settings.sandbox.policy())
-        with in_use(files):
-            (made,) = files.values()
-            yield Table(made.file_name, made.path, made.sha256)
+        return
+    files = anyio.run(open_given, path, settings.sandbox.policy())
+    with in_use(files):
+        (read,) = files.values()
+        made = read.remove is not None and not by_its_name
+        yield Table(read.file_name, read.path, read.sha256) if made else Table.at(path)
 
 
 def _kept(
@@ -203,8 +207,9 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise InputError(
-            f"{str(path)!r} cannot be read: {error}.", hint="Name a readable text file."
+            f"{str(path)!r} cannot be read: {why}.", hint="Name a readable text file."
         ) from None
 
 
