@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 import anyio
@@ -25,14 +25,24 @@ __all__ = ["main"]
 _LONGEST_LINE = 16 * 1024 * 1024
 #: From so many of these cases on, their programs start from processes with the libraries loaded.
 _BATTERY = 2
+_USAGE = (
+    "usage: python -m manyhands.checks < cases.jsonl\n"
+    "Reads JSON lines from standard input, one case in each, and writes a verdict for each line.\n"
+    "There are no arguments; `manyhands check` judges single cases and files."
+)
 _PROGRAMS = (b'"figure"', b'"table_claim"', b'"differential"')
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Read cases from standard input until it ends; the exit code is 0 whatever they say.
 
-    The `[sandbox]` settings hold; where they cannot be read nothing is.
+    The `[sandbox]` settings hold; where they cannot be read nothing is. Any argument is wrong usage
+    (2), except `--help`.
     """
+    if arguments:
+        helps = set(arguments) <= {"-h", "--help"}
+        print(_USAGE, file=sys.stdout if helps else sys.stderr)
+        return 0 if helps else 2
     try:
         policy = load_settings().sandbox.policy()
     except ManyhandsError as error:
@@ -123,4 +133,4 @@ def _plain(value: Any, depth: int = 0) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

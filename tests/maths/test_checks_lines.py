@@ -86,3 +86,19 @@ def test_the_sandbox_of_the_settings_is_used_or_nothing_is_judged() -> None:
     nothing, done = _ask([line], MANYHANDS_SANDBOX__BACKEND="quark")
     assert (nothing, done.returncode) == ([], 2)
     assert done.stderr.startswith(b"MANYHANDS_SANDBOX__BACKEND: sandbox.backend = 'quark'")
+
+
+def test_arguments_are_wrong_usage_and_nothing_is_judged() -> None:
+    for argument, code in (("cases.jsonl", 2), ("--help", 0)):
+        done = subprocess.run(
+            [sys.executable, "-m", "manyhands.checks", argument],
+            input='{"id": 1, "kind": "identity", "lhs": "x", "rhs": "x"}\n',
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == code
+        told, other = (done.stdout, done.stderr) if code == 0 else (done.stderr, done.stdout)
+        assert told.startswith("usage: python -m manyhands.checks < cases.jsonl\n")
+        assert other == ""

@@ -180,3 +180,8 @@ def test_a_fault_is_told_in_words(terminal: Terminal) -> None:
     assert isinstance(done.exception, InputError)
     assert "Nothing is remembered yet" in str(done.exception)
     assert terminal.fails("index").exit_code == 2
+    done = terminal.fails("index", "--words", ".", "nofile")
+    assert isinstance(done.exception, InputError)
+    assert "no file or folder 'nofile'" in str(done.exception)
+    assert "Check the path" in done.exception.hint
+    assert done.output == ""

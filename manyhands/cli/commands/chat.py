@@ -12,8 +12,9 @@ from manyhands.clean import clean
 __all__ = ["command"]
 
 _HELP = (
-    "/council QUESTION · /plan QUESTION shows the plan first · /remember TEXT · /recall WORDS · "
-    "/forget memory:ID · /new begins afresh · /fork goes on in a copy · /list · /help · /quit"
+    "/council QUESTION · /plan QUESTION shows the plan first\n"
+    "/remember TEXT · /recall WORDS · /forget memory:ID\n"
+    "/new begins afresh · /fork goes on in a copy · /list · /help · /quit"
 )
 #: A command of the chat about memory -> the words of `manyhands memory` that do it.
 _MEMORY = {"/remember": ("add",), "/recall": ("search", "-k", "5"), "/forget": ("forget",)}
@@ -95,7 +96,7 @@ def command(
             continue
         council, planned = command == "/council", command == "/plan"
         if command.startswith("/") and not (council or planned):
-            click.echo(f"There is no {command}. {_HELP}")
+            click.echo(f"There is no {command}.\n{_HELP}")
             continue
         ask = partial(
             mind.stream,

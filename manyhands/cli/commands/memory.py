@@ -366,7 +366,9 @@ def index(paths: tuple[Path, ...], watch: bool, words: bool, reembed: bool, rebu
     async def work(memory: Memory) -> None:
         if rebuild:
             click.echo(f"{counted(await memory.rebuild(), 'memory')} indexed anew")
-        with Progress(console=Console(stderr=True), transient=True) as bar:
+        console = Console(stderr=True)
+        # a bar that no terminal shows would leave an empty line
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             if reembed:
                 task = bar.add_task("embedding", total=None)
                 sent = await memory.reembed(

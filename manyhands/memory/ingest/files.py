@@ -36,7 +36,10 @@ def files_under(paths: Iterable[Path]) -> tuple[list[Path], bool]:
         elif whole.exists():
             found[whole] = None
         else:
-            raise InputError(f"There is no file or folder {str(path)!r}.")
+            raise InputError(
+                f"There is no file or folder {str(path)!r}.",
+                hint="Check the path, or leave it out: nothing was read yet.",
+            )
     return sorted(found), honoured
 
 
