@@ -44,8 +44,8 @@ T = TypeVar("T")
 
 #: What to do when Monty is not enough.
 REAL_PYTHON = (
-    "Install bubblewrap (`apt install bubblewrap` or `dnf install bubblewrap`) and leave "
-    "sandbox.backend at 'auto'."
+    "Leave sandbox.backend (or --backend) at 'auto', with bubblewrap installed (`apt install "
+    "bubblewrap` or `dnf install bubblewrap`)."
     if sys.platform.startswith("linux")
     else "Run manyhands under WSL 2 or Linux."
 )
