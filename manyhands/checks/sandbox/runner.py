@@ -229,7 +229,10 @@ def _candidates() -> tuple[Isolation, ...]:
 #: What `auto` never takes.
 _ASKED_FOR = (Isolation.PODMAN,)
 _FIXES: dict[str, str] = {
-    Isolation.PODMAN: "Make `podman run` work for you, or choose another backend, or 'auto'.",
+    Isolation.PODMAN: (
+        "Make `podman run` work for you (docs/sandbox.md, Containers), or choose another backend, "
+        "or 'auto'."
+    ),
 }
 
 
