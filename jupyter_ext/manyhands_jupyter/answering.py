@@ -18,7 +18,9 @@ from manyhands.journal.events import Event, Framed, RunStarted
 from manyhands.journal.records import RunState
 from manyhands.journal.store import Journal
 from manyhands.mind.answer import Answer
+from manyhands.mind.data import named_data
 from manyhands.trace.tree import grow
+from manyhands_jupyter.acting.private import table_code
 from manyhands_jupyter.acting.proposals import Proposal, blocks_in, proposals_of
 from manyhands_jupyter.context.gather import Gathered
 from manyhands_jupyter.context.outputs import Ran
@@ -228,17 +230,21 @@ class _Follower:
         return [self.fetch(item.id) for item in wanted[:_MOST_PICTURES]]
 
     def reply(self, told: Answer, data: Mapping[str, Any], mends: Ran | None) -> Reply:
+        data = named_data(data)
         paths = {name: str(value) for name, value in data.items() if isinstance(value, Path)}
-        variables = [name for name in data if name not in paths]
+        mine = self._session.shell.user_ns
+        tables = {
+            name: table_code(name, mine.get(name, value))
+            for name, value in data.items()
+            if name not in paths
+        }
         if mends is not None:
             cells = [
                 Proposal(block, "mended cell", mends.cell_id, mends.source)
                 for block in blocks_in(told.text)[:1]
             ]
         else:
-            cells = proposals_of(
-                told, self.fetch, frame=self._frame, variables=variables, paths=paths
-            )
+            cells = proposals_of(told, self.fetch, frame=self._frame, tables=tables, paths=paths)
         acting = self._session.acting
         outside = bool(data) or bool(self._context())
         for cell in cells:

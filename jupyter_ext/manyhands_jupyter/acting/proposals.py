@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from manyhands.hands.contracts import Artifact, HandName
+from manyhands_jupyter.acting.private import names_bound, private_cell, read_code
 
 if TYPE_CHECKING:
     from manyhands.mind.answer import Answer
@@ -77,7 +78,7 @@ def proposals_of(
     fetch: Fetch,
     *,
     frame: Mapping[str, Any],
-    variables: Sequence[str],
+    tables: Mapping[str, str],
     paths: Mapping[str, str],
 ) -> list[Proposal]:
     """The cells that an answer proposes.
@@ -85,9 +86,12 @@ def proposals_of(
     Args:
         fetch: the content of an artifact.
         frame: the frame as JSON, whose steps name entry points and data.
-        variables: data names that are variables of the notebook.
+        tables: data names that are variables of the notebook, and the code of their tables.
         paths: data names that are files, and where they lie.
+
+    A cell that would write over the data, be they a variable or a file, is not proposed.
     """
+    taken = {*tables, *paths}
     steps = {str(step.get("id")): step for step in frame.get("steps") or []}
     found = []
     for report in answer.steps:
@@ -96,10 +100,10 @@ def proposals_of(
             continue
         source = fetch(program.id).decode("utf-8", errors="replace").strip()
         step = steps.get(report.id, {})
-        if report.hand is HandName.CODE:
-            source += _call(step, variables, paths)
-        else:
-            source = _with_data(source, step, variables, paths)
+        cell = _call if report.hand is HandName.CODE else _drawing
+        source = cell(source, step, tables, paths)
+        if not source or taken & names_bound(source):
+            continue
         found.append(Proposal(source, f"step {report.id}: {report.result.status}"))
     if not found:
         found = [Proposal(block, "from the answer") for block in blocks_in(answer.text)]
@@ -110,28 +114,26 @@ def _program(artifacts: Sequence[Artifact]) -> Artifact | None:
     return next((item for item in artifacts if item.media_type == "text/x-python"), None)
 
 
-def _call(step: Mapping[str, Any], variables: Sequence[str], paths: Mapping[str, str]) -> str:
-    """A last line that calls the function on the notebook's own data."""
-    entry, names = step.get("entry_point"), [str(name) for name in step.get("data") or []]
-    if not entry or not names:
-        return ""
-    reading = [name for name in names if name in paths]
-    head = "".join(f"{name} = pd.read_csv({paths[name]!r})\n" for name in reading)
-    known = [*variables, *reading]
-    if any(name not in known for name in names):
-        return ""
-    given = ", ".join(f'{name}.to_dict("list")' for name in names)
-    head = f"import pandas as pd\n\n{head}" if head else ""
-    return f"\n\n\n{head}{entry}({given})"
-
-
-def _with_data(
-    source: str, step: Mapping[str, Any], variables: Sequence[str], paths: Mapping[str, str]
+def _call(
+    source: str, step: Mapping[str, Any], tables: Mapping[str, str], paths: Mapping[str, str]
 ) -> str:
-    """The program with the place of its data: a file that the hand had in its sandbox."""
-    for name in [str(name) for name in step.get("data") or []]:
-        if name in paths:
-            source = re.sub(rf"([\"']){re.escape(name)}\.csv\1", repr(paths[name]), source)
-        elif name in variables:
-            source = f'{name}.to_csv("{name}.csv", index=False)  # read below\n\n{source}'
-    return source
+    """The program with a last line that calls its function on the notebook's own data."""
+    entry, names = step.get("entry_point"), [str(name) for name in step.get("data") or []]
+    made = {**tables, **{name: read_code(path) for name, path in paths.items()}}
+    tables_read = [made.get(name, "") for name in names]
+    if not entry or not names or not all(tables_read):
+        return source
+    given = ", ".join(f'{read}.to_dict("list")' for read in tables_read)
+    head = "import pandas as pd\n\n" if "pd." in given else ""
+    return f"{source}\n\n\n{head}{entry}({given})"
+
+
+def _drawing(
+    source: str, step: Mapping[str, Any], tables: Mapping[str, str], paths: Mapping[str, str]
+) -> str:
+    """The program in a folder of its own, with the data where they lay in its sandbox."""
+    names = [str(name) for name in step.get("data") or []]
+    if len(names) != 1:
+        return ""
+    (name,) = names
+    return private_cell(source, name, path=paths.get(name, ""), table=tables.get(name, ""))
