@@ -10,7 +10,7 @@ from manyhands.configuration.model import Settings
 from manyhands.configuration.profiles import PROFILE_NOTES, PROFILES, VISION_EXAMPLE, Profile
 from manyhands.errors import SettingsError
 
-__all__ = ["config_text", "write_new"]
+__all__ = ["config_text", "is_untouched", "write_new"]
 
 _NOTES: dict[str, str] = {
     "budgets": "What one question may spend. wait_s: how long a door waits before it gives a job "
@@ -80,6 +80,15 @@ def config_text(profile: Profile) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def is_untouched(path: Path) -> bool:
+    """Whether a settings file is as it was first written, so that nothing in it would be lost."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return any(text == config_text(profile) for profile in Profile)
 
 
 def _toml(value: object) -> str:

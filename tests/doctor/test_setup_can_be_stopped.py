@@ -17,10 +17,12 @@ from rich.console import Console
 
 from manyhands.cli.commands.setup import command
 from manyhands.cli.making import download
+from manyhands.configuration.template import config_text
 from manyhands.engines.ollama import OllamaEngine
-from manyhands.errors import EngineError, InputError
+from manyhands.errors import EngineError, InputError, SettingsError
 from manyhands.rehearsal.script import ScriptedModel
 from manyhands.rehearsal.server import RehearsalServer
+from manyhands.settings import Profile
 
 pytestmark = pytest.mark.anyio
 
@@ -133,10 +135,13 @@ async def test_no_settings_are_written_where_no_server_answers(
     assert not (tmp_path / "config.toml").exists()
 
 
+@pytest.mark.parametrize("untouched", [False, True])
 async def test_settings_are_written_after_the_yes_and_before_the_download(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untouched: bool
 ) -> None:
     path = tmp_path / "config.toml"
+    if untouched:  # as `config init` left them, for another profile
+        path.write_text(config_text(Profile.FULL), encoding="utf-8")
     async with RehearsalServer(models=[ScriptedModel("qwen3:4b")]) as server:
         monkeypatch.setenv("MANYHANDS_CONFIG", str(path))
         monkeypatch.setenv("OLLAMA_HOST", server.url)
@@ -147,6 +152,20 @@ async def test_settings_are_written_after_the_yes_and_before_the_download(
     assert isinstance(done.exception, EngineError)  # this server has no such model to download
     assert f"Written: {path}" in done.stdout
     assert 'profile = "tiny"' in path.read_text(encoding="utf-8")
+
+
+async def test_settings_of_another_profile_that_were_changed_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config.toml"
+    mine = f"{config_text(Profile.FULL)}[budgets]\nsteps = 3\n"
+    path.write_text(mine, encoding="utf-8")
+    monkeypatch.setenv("MANYHANDS_CONFIG", str(path))
+    done = await anyio.to_thread.run_sync(
+        CliRunner().invoke, command, ["--profile", "tiny", "--yes"]
+    )
+    assert isinstance(done.exception, SettingsError)
+    assert path.read_text(encoding="utf-8") == mine
 
 
 async def test_a_download_is_followed_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:

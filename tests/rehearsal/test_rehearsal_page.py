@@ -31,14 +31,20 @@ def page_played(folder: Path) -> Iterator[RehearsalServer]:
         yield server
 
 
-def said_by(server: RehearsalServer, folder: Path, *words: str) -> str:
-    done = subprocess.run(
+def command_on(
+    server: RehearsalServer, folder: Path, *words: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "manyhands", *words],
         capture_output=True,
         text=True,
         env=own_environment(folder, OLLAMA_HOST=server.url, COLUMNS="200"),
         timeout=120,
     )
+
+
+def said_by(server: RehearsalServer, folder: Path, *words: str) -> str:
+    done = command_on(server, folder, *words)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -90,6 +96,14 @@ def test_a_terminal_is_told_that_the_models_are_scripted(tmp_path: Path) -> None
         shown = said_by(server, tmp_path, "runs", "show", run_id)
     for trace in (said, shown):
         assert f"? {asked} (the models are scripted)" in trace
+
+
+def test_the_script_of_the_page_plans_no_other_question(tmp_path: Path) -> None:
+    with page_played(tmp_path) as server:
+        done = command_on(server, tmp_path, "ask", "What is the capital of France?", "--json")
+    told = json.loads(done.stdout)
+    assert (told["answer"]["status"], told["steps"]) == ("failed", [])
+    assert told["answer"]["text"].startswith("The mind gave no frame")
 
 
 def test_the_page_names_every_fault() -> None:

@@ -42,14 +42,14 @@ def _settle(profile: str | None) -> tuple[Settings, Path | None]:
     Nothing is written before the yes, so that no end of this command leaves a size behind that
     nobody agreed to.
     """
-    from manyhands.configuration.template import config_text
+    from manyhands.configuration.template import config_text, is_untouched
     from manyhands.errors import SettingsError
     from manyhands.settings import Profile, config_path, load_settings, load_with_origins
 
     if profile is None:
         return load_settings(), None
     path = config_path()
-    wanted = not path.exists()
+    wanted = not path.exists() or is_untouched(path)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name
         draft.write_text(config_text(Profile(profile)), encoding="utf-8")
@@ -70,7 +70,7 @@ async def _setup(yes: bool, settings: Settings, wanted: Path | None) -> None:
     from manyhands.checks.sandbox.runner import uses_environment
     from manyhands.cli.making import build_all, download, missing_models
     from manyhands.cli.servers import open_engines
-    from manyhands.configuration.template import config_text, write_new
+    from manyhands.configuration.template import config_text, is_untouched, write_new
     from manyhands.errors import InputError
     from manyhands.roles.loader import find_roles
 
@@ -87,7 +87,7 @@ async def _setup(yes: bool, settings: Settings, wanted: Path | None) -> None:
                     hint="Choose a smaller profile with --profile, or say --yes.",
                 )
         if wanted is not None:
-            write_new(wanted, config_text(settings.profile), force=False)
+            write_new(wanted, config_text(settings.profile), force=is_untouched(wanted))
             click.echo(f"Written: {wanted}")
         for host, model in missing:
             await download(engines[host], model, Console(stderr=True))
