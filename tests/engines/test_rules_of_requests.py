@@ -178,10 +178,15 @@ async def test_tool_calls_keep_their_ids_on_the_way_back() -> None:
     assert (result["tool_call_id"], result["tool_name"]) == (call.id, "math")
 
 
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)
+
+
 async def test_pictures_and_thoughts_of_a_conversation_are_sent() -> None:
     seen = ScriptedModel(MODEL, capabilities=("completion", "vision", "thinking"))
     messages = (
-        Message(role="user", content="What is this?", images=("aGVsbG8=",)),
+        Message(role="user", content="What is this?", images=(PIXEL,)),
         Message(role="assistant", content="A word.", thinking="Letters."),
         Message(role="user", content="Which?"),
     )
@@ -190,7 +195,7 @@ async def test_pictures_and_thoughts_of_a_conversation_are_sent() -> None:
         await engine.chat(asked(messages=messages))
         await engine.aclose()
     picture, thought, _ = server.requests[0].body["messages"]
-    assert picture["images"] == ["aGVsbG8="]
+    assert picture["images"] == [PIXEL]
     assert thought["thinking"] == "Letters."
 
 

@@ -316,6 +316,25 @@ async def test_many_warm_programs_at_once_keep_apart(
     assert results == {n: f"{n} ['main.py']\n" for n in range(8)}
 
 
+@needs_bubblewrap
+async def test_a_fork_finds_the_libraries_of_an_environment_below_tmp(
+    hands: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "environment").symlink_to(hands.parent.parent)
+    monkeypatch.setenv("MANYHANDS_HANDS_PYTHON", str(tmp_path / "environment/bin/python"))
+    code = f"""
+import os, sys
+import pandas
+try:
+    open({str(tmp_path)!r} + "/environment/x", "w")
+except OSError as error:
+    print(sys.prefix == {str(tmp_path)!r} + "/environment", error.strerror)
+"""
+    async with ForkServer((), SandboxPolicy("bwrap", limits=SMALL)) as server:
+        done = await server.run(SandboxRun(code=code))
+    assert (done.stdout, done.stderr) == ("True Read-only file system\n", "")
+
+
 async def test_a_dead_fork_server_is_started_again() -> None:
     async with ForkServer((), SandboxPolicy(limits=SMALL)) as server:
         await server.run(SandboxRun(code="pass"))

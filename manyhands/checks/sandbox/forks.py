@@ -26,7 +26,7 @@ from manyhands.checks.sandbox.contracts import (
     SandboxRun,
 )
 from manyhands.checks.sandbox.environment import ensure_environment, font_cache
-from manyhands.checks.sandbox.layers import fences, rlimits, server_command
+from manyhands.checks.sandbox.layers import fences, hidden_roots, rlimits, server_command
 from manyhands.checks.sandbox.pipes import PIPE_GRACE_S, Pipes, Worker, await_ready, outcome, send
 from manyhands.checks.sandbox.runner import best_python, told
 from manyhands.checks.sandbox.scratch import Scratch, sweep
@@ -243,6 +243,7 @@ class ForkServer:
             read, write = fences(self._isolation, self._python, folder)
             message = {
                 "run": self._count, "folder": str(folder), "read": read, "write": write,
+                "hidden": hidden_roots(self._python) if inside else [],
                 "stdin": "/sandbox.config/stdin" if inside else f"{folder}/config/stdin",
                 "limits": rlimits(limits),
             }  # fmt: skip

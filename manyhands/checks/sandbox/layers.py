@@ -22,6 +22,7 @@ __all__ = [
     "Command",
     "command",
     "fences",
+    "hidden_roots",
     "inside_path",
     "python_roots",
     "rlimits",
@@ -283,6 +284,12 @@ def _folders(scratch: Scratch, view: _View) -> tuple[tuple[str, str], ...]:
         (str(scratch.work), view.work), (str(scratch.tmp), view.tmp),
         (str(scratch.shm), view.shm), (str(scratch.config), view.config),
     )  # fmt: skip
+
+
+def hidden_roots(python: Path) -> list[str]:
+    """Those of `python`'s folders that the own `/tmp` and `/dev/shm` of a fork would hide."""
+    below = (_INSIDE_VIEW.tmp, _INSIDE_VIEW.shm)
+    return [root for root in _own_roots(python) if any(map(Path(root).is_relative_to, below))]
 
 
 def _own_roots(python: Path) -> list[str]:

@@ -1,10 +1,10 @@
-# ruff: noqa: PTH123
+# ruff: noqa: PTH103, PTH123
 """Loads libraries once, then gives every program a forked process behind fresh fences.
 
 Runs as pid 2 of bwrap's namespaces (mode `bwrap`) or as a plain process (mode `landlock`), and
 runs nothing but this file. Standard input is a socket; a message is JSON:
 
-    {"run": id, "folder": path, "stdin", "limits", "read", "write"} + 4 descriptors
+    {"run": id, "folder": path, "stdin", "limits", "read", "write", "hidden"} + 4 descriptors
     {"watch": id}       its program starts: look at what it uses from now on
     {"kill": id}
 
@@ -188,7 +188,7 @@ def _keep(
     _libc.prctl(1, signal.SIGKILL if namespaces else signal.SIGTERM, 0, 0, 0)  # with the server
     if namespaces:
         _map_user()
-        _mounts(job["folder"])
+        _mounts(job["folder"], job["hidden"])
         work = "/sandbox"
     else:
         _libc.prctl(36, 1, 0, 0, 0)
@@ -261,7 +261,9 @@ def _map_user() -> None:
             file.write(text)
 
 
-def _mounts(folder: str) -> None:
+def _mounts(folder: str, hidden: list[str]) -> None:
+    """Give the fork its folders; `hidden` are those of the interpreter that they would cover."""
+
     def mount(source: str | None, target: str, kind: str | None, flags: int, data: str = "") -> int:
         args = [s.encode() if s is not None else None for s in (source, target, kind)]
         return int(_libc.mount(*args, ctypes.c_ulong(flags), data.encode()))
@@ -272,9 +274,14 @@ def _mounts(folder: str) -> None:
             os._exit(125)
 
     must(mount(None, "/", None, _MS_REC | _MS_PRIVATE))
+    open_before = [(os.open(path, os.O_PATH), path) for path in hidden]
     for part, target in (("tmp", "/tmp"), ("shm", "/dev/shm"), ("config", "/sandbox.config"),  # noqa: S108
                          ("work", "/sandbox")):  # fmt: skip
         must(mount(f"{folder}/{part}", target, None, _MS_BIND))
+    for descriptor, path in open_before:  # read-only, as where it comes from
+        os.makedirs(path, exist_ok=True)
+        must(mount(f"/proc/self/fd/{descriptor}", path, None, _MS_BIND))
+        os.close(descriptor)
     if mount("proc", "/proc", "proc", _MS_SAFE):
         must(mount("none", "/proc", "tmpfs", _MS_SAFE | _MS_RDONLY, "size=4k"))
     must(mount("none", "/pool", "tmpfs", _MS_SAFE | _MS_RDONLY, "size=4k"))
