@@ -304,7 +304,7 @@ async def test_the_files_and_cells_that_are_verified_lie_below_the_allowed_folde
         for subject, said in (
             ("/etc/passwd", "There is no file"),
             ("a" * 64, "No artifact"),
-            ("book.ipynb", "no case"),
+            ("book.ipynb", "Name a code cell"),
         ):
             _, text, failed = await call(client, "verify", subject=subject)
             assert failed
