@@ -9,6 +9,8 @@ __all__ = ["play", "script"]
 
 _OWN = os.path.dirname(__file__)  # noqa: PTH120 the module pathlib would take longer than the rest
 
+_MODULES = ("confine", "keeper", "play", "syscalls", "watch")
+
 
 def script(path: str, args: list[str]) -> int:
     """Run the Python file `path` as `__main__`, return the exit code that it stands at.
@@ -64,6 +66,6 @@ def play(args: list[str]) -> int:
 
 def _put_away() -> None:
     """Forget our own modules: the program may have some of these names."""
-    for name, module in list(sys.modules.items()):
-        if (getattr(module, "__file__", None) or "").startswith(_OWN):
+    for name in _MODULES:  # to look through all that is loaded would take longer than the rest
+        if (getattr(sys.modules.get(name), "__file__", None) or "").startswith(_OWN):
             del sys.modules[name]
