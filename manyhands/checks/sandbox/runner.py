@@ -9,6 +9,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -177,6 +178,7 @@ async def run_in(
 ) -> SandboxResult:
     """`run` with everything chosen."""
     scratch = Scratch.make(font_cache(python))
+    begun, patience_s = time.monotonic(), 1.0
     try:
         scratch.fill(job)
         started = command(isolation, python, scratch, limits, ("main.py", *job.args))
@@ -187,10 +189,13 @@ async def run_in(
             outcome = replace(
                 outcome, status=RunStatus.DISK, limit=f"disk_bytes={limits.disk_bytes}"
             )
-        return await anyio.to_thread.run_sync(told, outcome, job, scratch, isolation)
+        result = await anyio.to_thread.run_sync(told, outcome, job, scratch, isolation)
+        # The folder is gone when the result is there, as long as the wall time is not overdrawn.
+        patience_s = max(patience_s, begun + limits.wall_s + 1.0 - time.monotonic())
+        return result
     finally:
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(scratch.remove)
+            await anyio.to_thread.run_sync(scratch.remove, patience_s)
 
 
 def told(

@@ -160,15 +160,15 @@ class Scratch:
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
-    def remove(self) -> None:
-        """Remove the folders; returns after a second, however long that takes.
+    def remove(self, patience_s: float = _REMOVE_PATIENCE_S) -> None:
+        """Remove the folders; returns after `patience_s` seconds, however long that takes.
 
         Deleting what a program has strewn may take a minute, which nobody shall wait for. The rest
         goes on in a thread, or is left to `sweep` where the process ends before.
         """
         removing = threading.Thread(target=self._remove, name="sandbox-remove", daemon=True)
         removing.start()
-        removing.join(_REMOVE_PATIENCE_S)
+        removing.join(patience_s)
 
     def _remove(self) -> None:
         try:
