@@ -46,10 +46,11 @@ def forget_runs(
             raise InputError(f"The run {run.id!r} is still going on.", hint="Stop it first.")
     names = [run.id for run in going]
     theirs = anyio.run(_what_they_left, settings, names)
-    others = [run for run in runs_that_saw(settings.journal.path, theirs) if run not in names]
-    refuse_while_going_on(settings.journal.path, others)
+    saw = runs_that_saw(settings.journal.path, theirs)
+    others = [run for run in saw if run.id not in names]
+    refuse_while_going_on(others)
     told = [
-        *(f"  the run {run} had recalled what they left; its texts go too" for run in others),
+        *(f"  the run {run.id} had recalled what they left; its texts go too" for run in others),
         *(f"  the run {run} stays: {', '.join(ids)} shows it too" for run, ids in shared.items()),
     ]
     what = f"{counted(len(names), 'run')}, and {counted(len(theirs), 'memory')} of what they left"

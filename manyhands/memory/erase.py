@@ -11,7 +11,7 @@ from pathlib import Path
 from manyhands.errors import InputError
 from manyhands.jobs.store import JOBS_FILE, JobStore
 from manyhands.journal.events import EffectFinished, Event, Recalled
-from manyhands.journal.records import RunState
+from manyhands.journal.records import RunRecord, RunState
 from manyhands.journal.store import Journal
 from manyhands.memory.store import Store
 
@@ -82,35 +82,31 @@ def erase_in_journal(journal_file: Path, ids: Sequence[str]) -> Forgotten:
     """
     if not journal_file.exists():
         return Forgotten()
-    runs = runs_that_saw(journal_file, ids)
+    runs = [run.id for run in runs_that_saw(journal_file, ids)]
     return erase_runs(journal_file, runs, told=[f"memory:{item_id}" for item_id in ids])
 
 
-def runs_that_saw(journal_file: Path, ids: Sequence[str]) -> list[str]:
+def runs_that_saw(journal_file: Path, ids: Sequence[str]) -> list[RunRecord]:
     """The runs that recalled or wrote one of these memories."""
     wanted = set(ids)
     if not wanted or not journal_file.exists():
         return []
     with Journal.open(journal_file) as journal:
         return [
-            run.id
+            run
             for run in journal.runs(limit=_ALL_RUNS)
             if any(_tells(event, wanted) for event in journal.events(run.id))
         ]
 
 
-def refuse_while_going_on(journal_file: Path, runs: Sequence[str]) -> None:
+def refuse_while_going_on(runs: Sequence[RunRecord]) -> None:
     """Raises InputError for a run that is still going on: it could write again what is erased."""
-    if not runs:
-        return
-    with Journal.open(journal_file) as journal:
-        for run_id in runs:
-            if journal.run(run_id).state is RunState.RUNNING:
-                raise InputError(
-                    f"The run {run_id!r} has recalled what shall be forgotten, and is still going "
-                    "on.",
-                    hint="Stop it first.",
-                )
+    for run in runs:
+        if run.state is RunState.RUNNING:
+            raise InputError(
+                f"The run {run.id!r} has recalled what shall be forgotten, and is still going on.",
+                hint="Stop it first.",
+            )
 
 
 def erase_runs(

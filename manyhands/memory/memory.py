@@ -384,12 +384,12 @@ class Memory:
         """
         named = listed(ids)
         if journal is not None:
-            saw = await to_thread.run_sync(runs_that_saw, journal, named)
-            await to_thread.run_sync(refuse_while_going_on, journal, saw)
+            refuse_while_going_on(await to_thread.run_sync(runs_that_saw, journal, named))
         done = await to_thread.run_sync(erase, self._store, named)
         await self.embed_new()  # turns that were embedded together with what is gone
         if journal is None:
             return done
+        # Looked for once more: a run may have recalled them since.
         seen = await to_thread.run_sync(erase_in_journal, journal, named)
         left = " ".join(dict.fromkeys(filter(None, (done.left, seen.left))))
         return replace(done, left=left, runs=seen.runs)
