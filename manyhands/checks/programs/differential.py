@@ -21,6 +21,7 @@ from manyhands.checks.programs.replies import (
     CALL_S,
     OUT_OF_TIME,
     REL_TOLERANCE,
+    Answers,
     compare,
     raised_by,
     shown,
@@ -51,21 +52,6 @@ _RESULTS = "results.jsonl"
 _WRONG_TYPE = ("TypeError", "AttributeError")
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What a program said to each call, in order; shorter than the calls when it died.
-
-    Attributes:
-        broken: why the code did not load; empty when it did.
-        died: how the process ended when it ended early.
-    """
-
-    replies: tuple[dict[str, Any], ...]
-    isolation: Isolation
-    broken: str = ""
-    died: str = ""
-
-
 async def call_all(
     code: str,
     entry_point: str,
@@ -83,10 +69,9 @@ async def call_all(
         if what := differs(code):
             said = f"monty runs {what} otherwise than CPython."
             raise NeedsPython(said, hint=REAL_PYTHON)
-        told = await call_in_monty(
+        return await call_in_monty(
             code, entry_point, calls, strict=strict, budget_s=budget_s, limits=_LIMITS
         )
-        return Answers(tuple(told.replies), Isolation.MONTY, told.broken, told.died)
     setup = {
         "code": code,
         "entry_point": entry_point,

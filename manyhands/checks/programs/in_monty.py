@@ -11,15 +11,14 @@ import datetime
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from manyhands.checks.programs.inside.literals import NotPlain, check_wire, decode, encode
 from manyhands.checks.programs.inside.verdicts import TEXT, failure, wrong
 from manyhands.checks.programs.link import INSIDE
-from manyhands.checks.programs.replies import CALL_S, OUT_OF_TIME
-from manyhands.checks.sandbox.contracts import Limits
+from manyhands.checks.programs.replies import CALL_S, OUT_OF_TIME, Answers
+from manyhands.checks.sandbox.contracts import Isolation, Limits
 from manyhands.checks.sandbox.monty import REAL_PYTHON, Box, watched
 from manyhands.checks.sandbox.monty_lacks import lack
 from manyhands.errors import NeedsPython
@@ -174,15 +173,6 @@ def _passed(value: Any) -> Any:
     return value
 
 
-@dataclass
-class _Called:
-    """As `differential.Answers`."""
-
-    replies: list[dict[str, Any]] = field(default_factory=list)
-    broken: str = ""
-    died: str = ""
-
-
 async def call_in_monty(
     code: str,
     entry_point: str,
@@ -191,20 +181,23 @@ async def call_in_monty(
     strict: bool,
     budget_s: float,
     limits: Limits,
-) -> _Called:
+) -> Answers:
     """What a program says to calls, as `differential.call_all` has it. Raises NeedsPython."""
-    box, called = Box(), _Called()
+    box = Box()
+    replies: list[dict[str, Any]] = []
+    broken = died = ""
     ends = time.monotonic() + budget_s
 
     def some() -> bool:
         """Make calls in one process until one of them spoils it; whether another may go on."""
+        nonlocal broken, died
         with box.session(CALL_S, limits.memory_bytes) as session:
             try:
                 answer = _Answer(session, box, code, entry_point)
             except (_NotLoaded, _Ended) as error:
-                called.broken = str(error)
+                broken = str(error)
                 return False
-            for at in range(len(called.replies), len(calls)):
+            for at in range(len(replies), len(calls)):
                 started = time.monotonic()
                 if started > ends:
                     return False
@@ -212,11 +205,11 @@ async def call_in_monty(
                     reply = answer.call({"id": at, "args": list(calls[at]), "kwargs": {}})
                 except _Ended as error:
                     if str(error) != OUT_OF_TIME:
-                        called.died = f"the process ended: {error}"
+                        died = f"the process ended: {error}"
                         return False
-                    called.replies.append({"id": at, "raised": {"type": OUT_OF_TIME}})
+                    replies.append({"id": at, "raised": {"type": OUT_OF_TIME}})
                     return not strict
-                called.replies.append({**reply, "seconds": time.monotonic() - started})
+                replies.append({**reply, "seconds": time.monotonic() - started})
         return False
 
     def every() -> None:
@@ -227,7 +220,7 @@ async def call_in_monty(
         await watched(box, limits.wall_s, every)
     except _Lacking as error:
         raise NeedsPython(f"The program {_lacking(str(error))}.", hint=REAL_PYTHON) from None
-    return called
+    return Answers(tuple(replies), Isolation.MONTY, broken, died)
 
 
 class _Candidate:

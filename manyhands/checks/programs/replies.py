@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from manyhands.checks.programs.inside.literals import NotPlain, decode
+from manyhands.checks.sandbox.contracts import Isolation
 
 __all__ = [
-    "ABS_TOLERANCE", "CALL_S", "OUT_OF_TIME", "REL_TOLERANCE", "compare", "raised_by", "same",
-    "shown",
+    "ABS_TOLERANCE", "CALL_S", "OUT_OF_TIME", "REL_TOLERANCE", "Answers", "compare", "raised_by",
+    "same", "shown",
 ]  # fmt: skip
 
 REL_TOLERANCE = 1e-9
@@ -18,6 +20,21 @@ ABS_TOLERANCE = 1e-12
 #: Seconds of one call, and what a longer one is said to have raised.
 CALL_S = 2.0
 OUT_OF_TIME = "OutOfTime"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a program said to each call, in order; shorter than the calls when it died.
+
+    Attributes:
+        broken: why the code did not load; empty when it did.
+        died: how the process ended when it ended early.
+    """
+
+    replies: tuple[dict[str, Any], ...]
+    isolation: Isolation
+    broken: str = ""
+    died: str = ""
 
 
 def same(a: Any, b: Any) -> bool:
